@@ -1,0 +1,59 @@
+/** The kinds of failure the monitor knows; one record each in the rules table or the trends. */
+export type FindingType =
+  | 'cuda-oom'
+  | 'nan-loss'
+  | 'class-collapse'
+  | 'gradient-explosion'
+  | 'shape-mismatch'
+  | 'import-error'
+  | 'encoder-not-found'
+  | 'python-exception';
+
+export type Severity = 'error' | 'warning' | 'info';
+
+/** One place in a traceback, as it was printed on the pod. */
+export interface Frame {
+  /** The file as printed: usually an absolute path on the pod. */
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+  readonly function?: string;
+  /** The source line below the frame, if it was printed. */
+  readonly code?: string;
+}
+
+/**
+ * Something a program can do about a finding, by person's or agent's leave. The values are the monitor's advice;
+ * where in the project it applies is found out by whoever applies it.
+ */
+export type Fix =
+  /** Multiply the first of these settings that the project has by `factor` (0.5 = halve); whole numbers stay whole. */
+  | { readonly kind: 'scale-setting'; readonly names: readonly string[]; readonly factor: number; readonly title: string }
+  /** `pip install` this distribution on the pod; `module` is the import that failed. */
+  | { readonly kind: 'install-package'; readonly module: string; readonly package: string; readonly title: string }
+  /** Send a local file that the pod lacks; `path` as printed by the program. */
+  | { readonly kind: 'deploy-file'; readonly path: string; readonly title: string }
+  /** Put the fixed source on the pod and train again. */
+  | { readonly kind: 'deploy-and-retrain'; readonly title: string };
+
+/** Something the monitor saw, once for each root cause. */
+export interface Finding {
+  readonly type: FindingType;
+  readonly severity: Severity;
+  /** What happened, with the numbers from the log; one line. */
+  readonly message: string;
+  /** What to do next; one or two sentences. */
+  readonly suggestion: string;
+  /** The log line it was seen on, 1-based. */
+  readonly line: number;
+  /** The innermost frame of the project's own code, or null when there was no traceback or none of it was ours. */
+  readonly frame: Frame | null;
+  /** All frames of the traceback, outermost first; empty without one. */
+  readonly frames: readonly Frame[];
+  /** The exception as printed, e.g. `ValueError: …`, or null. */
+  readonly exception: string | null;
+  /** Last epoch and step printed before it, or null. */
+  readonly epoch: number | null;
+  readonly step: number | null;
+  readonly fixes: readonly Fix[];
+}
