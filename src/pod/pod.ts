@@ -1,0 +1,154 @@
+import type { Disposable } from '../core/disposable.ts';
+import type { Event } from '../core/event.ts';
+
+/**
+ * One machine over SSH, as the other rooms see it. All paths on the pod are absolute POSIX paths and may hold any
+ * character but NUL. Every promise here rejects with a UserError when a user could have caused or can mend it.
+ */
+export interface Pod extends Disposable {
+  /** The pod's name in pods.json, or `user@host:port`. */
+  readonly name: string;
+
+  readonly state: PodState;
+  readonly onState: Event<PodState>;
+
+  /**
+   * Runs one `sh` command line and waits for its exit status *and* the end of both streams.
+   * A cancelled or timed-out command is ended on the pod (its whole process group), then rejects.
+   *
+   * @throws UserError 'timeout', 'cancelled', 'connection-lost', and what connecting throws.
+   */
+  exec(command: string, options?: ExecOptions): Promise<ExecResult>;
+
+  /**
+   * Puts a set of files in place: all or none. Each is written beside its target, its SHA-256 compared on the pod,
+   * then renamed over it, so a reader never sees half a file and a failed set leaves every old file as it was.
+   * Missing directories are made.
+   *
+   * @throws UserError 'remote-changed' when a file's `expected` does not hold (nothing is touched; `details.files`
+   *   lists the remote paths), 'remote-full', 'remote-denied', 'transfer-corrupt', 'local-missing', ...
+   */
+  putFiles(files: readonly FileToPut[], options?: TransferOptions): Promise<readonly PutFile[]>;
+
+  /**
+   * Fetches one file. It is written beside its target, verified by SHA-256, then renamed.
+   *
+   * @throws UserError 'remote-missing', 'remote-denied', 'local-failed', 'transfer-corrupt', ...
+   */
+  getFile(remotePath: string, localPath: string, options?: TransferOptions): Promise<GotFile>;
+
+  /**
+   * Fetches a set of files below one remote folder into a local one (relative POSIX paths, as `listFiles` gives them),
+   * each verified and renamed as by `getFile`, without a round trip for each.
+   * Never writes outside `localFolder`, whatever the pod calls its files.
+   */
+  getFiles(remoteFolder: string, relativePaths: readonly string[], localFolder: string, options?: TransferOptions): Promise<readonly GotFile[]>;
+
+  /** Regular files below a folder, relative POSIX paths; [] if the folder is not there. Symbolic links are not followed. */
+  listFiles(remoteFolder: string, options?: { readonly signal?: AbortSignal }): Promise<readonly RemoteFile[]>;
+
+  /** SHA-256 (lower-case hex) of each path, null where there is no regular file. One round trip. */
+  hashFiles(remotePaths: readonly string[], options?: { readonly signal?: AbortSignal }): Promise<ReadonlyMap<string, string | null>>;
+}
+
+export type PodState =
+  | { readonly kind: 'idle' } // not connected yet; the first call connects
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'reconnecting'; readonly attempt: number; readonly delayMs: number }
+  | { readonly kind: 'lost'; readonly reason: string } // gave up; the next call tries again
+  | { readonly kind: 'closed' };
+
+export interface ExecOptions {
+  /** Bytes for the command's stdin, which is closed after them; without it stdin is empty. */
+  readonly stdin?: Uint8Array | string | AsyncIterable<Uint8Array>;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Called with each chunk as it arrives, in order; all calls are made before exec settles. */
+  readonly onStdout?: (chunk: Buffer) => void;
+  readonly onStderr?: (chunk: Buffer) => void;
+  /** Keep nothing in the result for streams that have a listener (long or endless output). Default false. */
+  readonly discardOutput?: boolean;
+}
+
+export interface ExecResult {
+  /** 128 + signal number when a signal ended it, as a shell reports it. */
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface FileToPut {
+  readonly source: { readonly localPath: string } | { readonly content: Uint8Array };
+  readonly remotePath: string;
+  /** Permission bits; default 0o644. */
+  readonly mode?: number;
+  /**
+   * What the pod's copy must be now for the file to be replaced: a SHA-256, `null` for "must not exist",
+   * several for "any of these". Left out: replace whatever is there. A copy that already equals the source always passes.
+   */
+  readonly expected?: string | null | readonly (string | null)[];
+}
+
+export interface PutFile {
+  readonly remotePath: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  /** False when the pod already had these very bytes. */
+  readonly changed: boolean;
+}
+
+export interface GotFile {
+  readonly remotePath: string;
+  readonly localPath: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+export interface RemoteFile {
+  /** Relative to the folder that was listed; POSIX separators. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly mtimeMs: number;
+}
+
+export interface TransferOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: TransferProgress) => void;
+}
+
+export interface TransferProgress {
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+}
+
+/** How host keys are checked: remember a new one and refuse a changed one; refuse new ones too; or check nothing. */
+export type HostKeyPolicy = 'accept-new' | 'strict' | 'off';
+
+/** What is needed to reach one machine. `connectPod(options)` in connect.ts makes a Pod of it. */
+export interface PodOptions {
+  readonly name?: string;
+  readonly host: string;
+  /** Default 22. */
+  readonly port?: number;
+  /** Default 'root', RunPod's own. */
+  readonly user?: string;
+  /** Private key; `~` is expanded. Without it: the agent, then the usual names in ~/.ssh. */
+  readonly identityFile?: string;
+  /** Default: SSH_AUTH_SOCK; on Windows also the OpenSSH agent's pipe. `false`: use no agent. */
+  readonly agent?: string | false;
+  /** Default 'accept-new'. */
+  readonly hostKeys?: HostKeyPolicy;
+  /** OpenSSH format; ours to write. The user's own ~/.ssh/known_hosts is read as well, never written. */
+  readonly knownHostsFile: string;
+  /** Asked once for an encrypted key file; undefined: the user declined. */
+  readonly askPassphrase?: (identityFile: string, retry: boolean) => Promise<string | undefined>;
+  /** Default 15,000. */
+  readonly connectTimeoutMs?: number;
+  /** Default 15,000; three unanswered ones end the connection. */
+  readonly keepAliveMs?: number;
+  /** Where the machine is now, asked again before each reconnect (a RunPod port changes when the pod restarts). */
+  readonly locate?: () => Promise<{ readonly host: string; readonly port: number }>;
+  /** Diagnostics for the log channel; never secrets. */
+  readonly log?: (line: string) => void;
+}
