@@ -1,0 +1,111 @@
+import { z } from 'zod';
+
+/**
+ * `runpod.json`, the file a project describes itself in. The one source of its shape: the JSON schema that the editor
+ * completes from is generated from this, and so are the defaults.
+ */
+const template = z.string().min(1);
+
+const modelSchema = z
+  .strictObject({
+    command: template.optional().describe('Command for this model; without it, train.command.'),
+    device: z.string().min(1).optional().describe('Device for this model, e.g. "cpu".'),
+    seed: z.int().min(0).optional().describe('Seed for this model.'),
+    encoder: z.string().min(1).optional().describe('Pre-trained encoder for this model, a path below the remote root.'),
+    results: z.array(template).optional().describe('Result files of this model; without it, results.'),
+  })
+  .describe('What differs for one model.');
+
+const stageSchema = z
+  .strictObject({
+    name: z.string().min(1).describe('Name of the stage.'),
+    models: z.array(z.string().min(1)).optional().describe('Models to train, one after the other.'),
+    command: template.optional().describe('A command to run instead of training models.'),
+    device: z.string().min(1).optional().describe('Device for all of this stage.'),
+    needs: z.array(z.string().min(1)).optional().describe('Stages that must have succeeded before.'),
+    results: z.array(template).optional().describe('Result files of this stage.'),
+  })
+  .refine((stage) => (stage.models === undefined) !== (stage.command === undefined), 'a stage has either "models" or "command"');
+
+export const projectSchema = z
+  .strictObject({
+    $schema: z.string().optional(),
+    remoteRoot: z
+      .string()
+      .regex(/^\/[^\0]*$/, 'an absolute path on the pod, like /workspace/project')
+      .optional()
+      .describe('Folder of the project on the pod. Default: /workspace/<name of this folder>.'),
+    environment: z
+      .strictObject({
+        activate: z.string().min(1).optional().describe('Script to source before every command, e.g. /workspace/venv/bin/activate. Relative paths start at the remote root.'),
+        variables: z
+          .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of letters, digits and _'), z.string())
+          .default({})
+          .describe('Environment variables for every command.'),
+      })
+      .prefault({})
+      .describe('What is set up on the pod before every command.'),
+    train: z
+      .strictObject({
+        command: template.optional().describe('Training command. {model}, {device}, {seed} and {encoder} are replaced.'),
+        encoderArgument: template
+          .default('--load-pretrained-encoder {path}')
+          .describe('What {encoder} becomes when a model has an encoder; {path} is replaced. Without an encoder it becomes nothing.'),
+        device: z.string().min(1).default('cuda').describe('Default for {device}.'),
+        seed: z.int().min(0).default(1337).describe('Default for {seed}.'),
+        models: z.record(z.string().min(1), modelSchema).default({}).describe('The models that can be trained.'),
+      })
+      .prefault({})
+      .describe('How training is started.'),
+    presets: z.record(z.string().min(1), z.array(z.string().min(1)).min(1)).default({}).describe('Named lists of files or globs to deploy together.'),
+    stages: z.array(stageSchema).default([]).describe('The retraining pipeline, in order.'),
+    results: z.array(template).default([]).describe('Files or globs that a run leaves behind, below the remote root. {model} and {seed} are replaced.'),
+    logs: z.array(template).default(['logs/**/*.log']).describe('Log files or globs below the remote root.'),
+    labels: template.optional().describe('The .npy file with the true classes, below the remote root; results are validated against it.'),
+    checks: z
+      .strictObject({
+        files: z.array(z.string().min(1)).default([]).describe('Files that must be on the pod.'),
+        packages: z.array(z.string().min(1)).default([]).describe('Python modules that must be importable.'),
+      })
+      .prefault({})
+      .describe('What Verify Environment looks for.'),
+    exclude: z.array(z.string().min(1)).default([]).describe('Never deployed; gitignore syntax.'),
+    gitignore: z.boolean().default(true).describe('Whether what .gitignore excludes is not deployed either.'),
+  })
+  .describe('RunPod Orchestrator project');
+
+/** runpod.json with every default filled in. */
+export type ProjectConfig = z.output<typeof projectSchema>;
+
+const port = z.int().min(1).max(65535);
+const hostKeys = z.enum(['accept-new', 'strict', 'off']);
+
+const common = {
+  /** The folder that is /workspace on RunPod, where this pod has it elsewhere. */
+  workspace: z.string().regex(/^\/[^\0]*$/, 'an absolute path on the pod').optional(),
+  hostKeys: hostKeys.optional(),
+};
+
+export const podEntrySchema = z.union([
+  z.strictObject({
+    host: z.string().min(1),
+    port: port.optional(),
+    user: z.string().min(1).optional(),
+    identityFile: z.string().min(1).optional(),
+    ...common,
+  }),
+  z.strictObject({ sshConfigHost: z.string().min(1), ...common }),
+  z.strictObject({ podId: z.string().regex(/^[a-z0-9]+$/, "a RunPod pod id, like 'x1y2z3abcdef'"), identityFile: z.string().min(1).optional(), ...common }),
+]);
+
+/** One machine of the person's. */
+export type PodEntry = z.output<typeof podEntrySchema>;
+
+export const podsSchema = z.strictObject({
+  $schema: z.string().optional(),
+  /** The pod that is used when none is named. */
+  selected: z.string().min(1).optional(),
+  pods: z.record(z.string().min(1), podEntrySchema).default({}),
+});
+
+export type PodsFile = z.output<typeof podsSchema>;
