@@ -50,7 +50,7 @@ export class Runs {
    * @throws UserError 'remote-denied', 'remote-full', 'remote-failed' when the pod could not start it
    */
   async start(manifest: RunManifest, setUp: string, signal?: AbortSignal): Promise<Run> {
-    const result = await this.pod.exec(startScript(manifest, this.remoteRoot, setUp), { timeoutMs: 30_000, signal });
+    const result = await this.pod.exec(startScript(manifest, this.remoteRoot, setUp), { stdin: JSON.stringify(manifest) + '\n', timeoutMs: 30_000, signal });
     this.check(result, `The run could not be started in ${this.remoteRoot}`);
     const pid = Number.parseInt(result.stdout, 10);
     return { manifest, status: { kind: 'running', pid: Number.isNaN(pid) ? 0 : pid }, logBytes: 0, lastOutputMs: null };

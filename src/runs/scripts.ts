@@ -46,7 +46,7 @@ function commandFile(setUp: string, command: string): string {
 }
 
 /**
- * Starts the leader in a session of its own, with stdin from /dev/null, and returns when it has written its pid.
+ * Takes run.json's line from stdin (with many sources it is longer than an argument may be) and starts the leader in a session of its own, with stdin from /dev/null, and returns when it has written its pid.
  *
  * It must not be put in the background with `&`: a shell without job control makes an asynchronous command ignore
  * SIGINT (POSIX 2.11), Python then never raises KeyboardInterrupt, and a run could not be stopped gently.
@@ -60,7 +60,7 @@ mkdir -p ${quote(runsFolder(remoteRoot))}
 [ -e ${quote(posix.join(remoteRoot, '.runpod', '.gitignore'))} ] || echo '*' >${quote(posix.join(remoteRoot, '.runpod', '.gitignore'))}
 mkdir ${quote(folder)}
 cd ${quote(folder)}
-printf '%s\\n' ${quote(JSON.stringify(manifest))} >run.json
+cat >run.json
 printf '%s' ${quote(commandFile(setUp, manifest.command))} >command.sh
 printf '%s' ${quote(leader(folder))} >run.sh
 : >output.log
@@ -82,8 +82,8 @@ cat pid
 }
 
 /**
- * Prints for each run folder one line \`<id> <status> <pid or exit code> <stopped or -> <log bytes> <log mtime seconds>\` and then run.json's
- * one line. \`ids\` empty: all of them, newest last.
+ * Prints for each run folder one line `<id> <status> <pid or exit code> <stopped or -> <log bytes> <log mtime seconds>` and then run.json's
+ * one line. `ids` empty: all of them, newest last.
  */
 export function listScript(remoteRoot: string, ids: readonly string[]): string {
   return `${alive}
@@ -105,7 +105,7 @@ done
 }
 
 /**
- * Writes output.log from byte \`offset\` on to stdout as it grows, and ends within half a second of the run's end.
+ * Writes output.log from byte `offset` on to stdout as it grows, and ends within half a second of the run's end.
  * It may end with bytes still unread (tail is killed by then): whoever follows reads on from the byte after the
  * last one it got until the log has no more.
  */
@@ -123,7 +123,7 @@ done
 `;
 }
 
-/** output.log from byte \`offset\` on, at most \`limit\` bytes. */
+/** output.log from byte `offset` on, at most `limit` bytes. */
 export function readScript(remoteRoot: string, id: string, offset: number, limit: number): string {
   const log = posix.join(runsFolder(remoteRoot), id, 'output.log');
   return `tail -c +${offset + 1} ${quote(log)} | head -c ${limit}`;
@@ -131,7 +131,7 @@ export function readScript(remoteRoot: string, id: string, offset: number, limit
 
 /**
  * Ends a run's process group, gently first: SIGINT (Python: KeyboardInterrupt, so that a checkpoint can be saved),
- * after \`waits[0]\` seconds SIGTERM, after \`waits[1]\` SIGKILL. Prints the last signal that was sent.
+ * after `waits[0]` seconds SIGTERM, after `waits[1]` SIGKILL. Prints the last signal that was sent.
  */
 export function stopScript(remoteRoot: string, id: string, waits: readonly [number, number]): string {
   const folder = posix.join(runsFolder(remoteRoot), id);

@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { lstat, stat } from 'node:fs/promises';
+import { posix } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
+import type { PathMap } from '../core/pathMap.ts';
+import type { FileToPut, Pod, TransferOptions } from '../pod/pod.ts';
+import { checkSize, type SizeLimits } from './guard.ts';
+import type { Ledger } from './ledger.ts';
+
+export interface DeployOptions extends TransferOptions {
+  /** Replace a copy that changed on the pod since we last deployed it. */
+  readonly force?: boolean;
+  readonly limits?: SizeLimits;
+}
+
+export interface DeployedFile {
+  /** Below the project, POSIX separators. */
+  readonly path: string;
+  readonly remotePath: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** False when the pod had these very bytes already. */
+  readonly changed: boolean;
+}
+
+export interface DeployReport {
+  readonly files: readonly DeployedFile[];
+  readonly milliseconds: number;
+}
+
+interface LocalFile {
+  readonly path: string;
+  readonly localPath: string;
+  readonly remotePath: string;
+  readonly bytes: number;
+  readonly executable: boolean;
+}
+
+/**
+ * Puts chosen files of the project on the pod, all or none, and remembers what was put. A file that changed on the pod
+ * since we last deployed it is not overwritten unless forced.
+ */
+export class Deployer {
+  constructor(
+    private readonly pod: Pod,
+    private readonly map: PathMap,
+    private readonly ledger: Ledger,
+  ) {}
+
+  /**
+   * @param paths local files, absolute or below the project
+   * @throws UserError 'local-missing', 'outside-project', 'remote-changed' (details.files: paths below the project), and what Pod.putFiles throws
+   */
+  async deploy(paths: readonly string[], options: DeployOptions = {}): Promise<DeployReport> {
+    const startedAt = Date.now();
+    const files = await this.resolve(paths);
+    checkSize(files, options.limits);
+    const known = options.force ? {} : await this.ledger.read();
+    const puts = files.map((file): FileToPut => {
+      const last = known[file.path]?.sha256;
+      return {
+        source: { localPath: file.localPath },
+        remotePath: file.remotePath,
+        mode: file.executable ? 0o755 : 0o644,
+        // Gone is no conflict: a restarted pod has lost its container disk.
+        ...(last === undefined ? {} : { expected: [last, null] }),
+      };
+    });
+    throwIfCancelled(options.signal, 'The deploy');
+    const put = await this.put(puts, options);
+    const byRemote = new Map(put.map((file) => [file.remotePath, file]));
+    const deployed = files.map((file): DeployedFile => {
+      const done = byRemote.get(file.remotePath);
+      if (!done) throw new UserError('remote-failed', `The pod did not confirm ${file.path}. Deploy it again.`);
+      return { path: file.path, remotePath: file.remotePath, bytes: done.bytes, sha256: done.sha256, changed: done.changed };
+    });
+    await this.ledger.add(new Map(deployed.map((file) => [file.path, file.sha256])), new Date());
+    return { files: deployed, milliseconds: Date.now() - startedAt };
+  }
+
+  /** Which of these files (below the project) the pod lacks or has with other bytes; one round trip. */
+  async changed(paths: readonly string[], signal?: AbortSignal): Promise<readonly string[]> {
+    const files = await this.resolve(paths);
+    const remote = await this.pod.hashFiles(
+      files.map((file) => file.remotePath),
+      { signal },
+    );
+    const changed: string[] = [];
+    for (const file of files) {
+      throwIfCancelled(signal, 'Comparing with the pod');
+      const there = remote.get(file.remotePath) ?? null;
+      if (there === null || there !== (await hashLocal(file.localPath))) changed.push(file.path);
+    }
+    return changed;
+  }
+
+  private async put(puts: readonly FileToPut[], options: DeployOptions) {
+    try {
+      return await this.pod.putFiles(puts, { signal: options.signal, onProgress: options.onProgress });
+    } catch (error) {
+      if (!isUserError(error, 'remote-changed')) throw error;
+      const remotePaths = Array.isArray(error.details['files']) ? (error.details['files'] as string[]) : [];
+      const names = remotePaths.map((path) => this.map.relativeOfRemote(path) ?? path);
+      const [first = 'A file'] = names;
+      const what = names.length > 1 ? `${first} and ${names.length - 1} more` : first;
+      throw new UserError(
+        'remote-changed',
+        `${what} changed on ${this.pod.name} since it was last deployed from here. Nothing was replaced. Compare it with \`rpo exec 'cat ${posix.join(this.map.remoteRoot, first)}'\`, or deploy again with --force to replace the pod's copy.`,
+        { cause: error, details: { files: names } },
+      );
+    }
+  }
+
+  /** Checks every path before anything is sent; directories are for whoever chooses the files. */
+  private async resolve(paths: readonly string[]): Promise<readonly LocalFile[]> {
+    const files = new Map<string, LocalFile>();
+    for (const path of paths) {
+      const relative = this.map.relativeOfLocal(path);
+      const remotePath = this.map.toRemote(path);
+      if (relative === null || remotePath === null || relative === '') {
+        throw new UserError('outside-project', `${path} is not below the project folder ${this.map.localRoot}, so it has no place on the pod. Deploy it with an explicit target: \`rpo upload ${path} REMOTE\`.`);
+      }
+      const localPath = this.map.join(relative) ?? path;
+      const info = await stat(localPath).catch(async (error: NodeJS.ErrnoException) => {
+        const link = await lstat(localPath).catch(() => null);
+        const why = link?.isSymbolicLink() ? 'is a link to a file that is not there' : error.code === 'ENOENT' ? 'does not exist' : `cannot be read (${error.code ?? error.message})`;
+        throw new UserError('local-missing', `${relative} ${why}. Nothing was deployed.`, { cause: error });
+      });
+      if (!info.isFile()) throw new UserError('local-missing', `${relative} is not a file. Nothing was deployed.`);
+      files.set(relative, { path: relative, localPath, remotePath, bytes: info.size, executable: process.platform !== 'win32' && (info.mode & 0o100) !== 0 });
+    }
+    if (files.size === 0) throw new UserError('bad-argument', 'There is nothing to deploy: no file was named.');
+    return [...files.values()];
+  }
+}
+
+async function hashLocal(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
