@@ -1,0 +1,1 @@
+"""moola: classifies windows of market bars, one small model at a time."""

@@ -1,0 +1,1 @@
+"""Where things are, and the numbers every model is trained with."""

@@ -1,0 +1,16 @@
+"""Every place the project reads or writes, relative to the project folder it is run from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+DATA = Path("data/windows.csv")
+LOGS = Path("logs")
+OOF = Path("artifacts/oof")
+LABELS = OOF / "labels.npy"
+ENCODER = Path("artifacts/pretrained/encoder.pt")
+
+
+def oof_file(model: str, seed: int) -> Path:
+    """Where a model's out-of-fold probabilities for one seed are kept."""
+    return OOF / model / "v1" / f"seed_{seed}.npy"

@@ -1,0 +1,1 @@
+"""One module per model; each imports its packages itself, so logreg needs none."""

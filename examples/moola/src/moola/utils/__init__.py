@@ -1,0 +1,1 @@
+"""Data, features, folds, files and logs. Plain Python throughout."""
