@@ -96,6 +96,11 @@ export class Deployer {
     return changed;
   }
 
+  /** SHA-256 of everything last deployed from here, by path below the project. */
+  async deployedSources(): Promise<Readonly<Record<string, string>>> {
+    return Object.fromEntries(Object.entries(await this.ledger.read()).map(([path, { sha256 }]) => [path, sha256]));
+  }
+
   private async put(puts: readonly FileToPut[], options: DeployOptions) {
     try {
       return await this.pod.putFiles(puts, { signal: options.signal, onProgress: options.onProgress });

@@ -1,0 +1,431 @@
+import { posix } from 'node:path';
+import { join, resolve } from 'node:path';
+import { hostname, userInfo } from 'node:os';
+import { stat } from 'node:fs/promises';
+import type { Disposable } from './core/disposable.ts';
+import { UserError } from './core/errors.ts';
+import { PathMap } from './core/pathMap.ts';
+import { quote } from './core/shell.ts';
+import { Deployer, type DeployOptions, type DeployReport } from './deploy/deploy.ts';
+import { Ledger } from './deploy/ledger.ts';
+import type { VerifyReport } from './doctor/check.ts';
+import { verify } from './doctor/verify.ts';
+import type { FixAction, LocatedFinding } from './fixes/located.ts';
+import { applyEdit } from './fixes/apply.ts';
+import { Locator } from './fixes/locator.ts';
+import type { Finding } from './monitor/finding.ts';
+import type { MetricLine } from './monitor/metric.ts';
+import { type MonitorEvent, TrainingMonitor } from './monitor/monitor.ts';
+import { connectPod } from './pod/connect.ts';
+import { optionsOfSshConfig } from './pod/sshConfig.ts';
+import type { HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
+import { deployableFiles, expandPreset } from './project/files.ts';
+import { Home } from './project/home.ts';
+import { expandTemplates, loadProject, type Project, remoteRootOf, setUpLines, trainingCommand } from './project/project.ts';
+import type { PodEntry } from './project/schema.ts';
+import { fetchResults, type FetchReport } from './results/fetch.ts';
+import { readNpy } from './results/npy.ts';
+import { validatePredictions, type Verdict } from './results/validate.ts';
+import { newRunId, type Run, type RunManifest } from './runs/run.ts';
+import { Runs, type StopOptions } from './runs/runs.ts';
+
+/** What the outside may have to answer. */
+export interface OrchestratorPorts {
+  readonly askPassphrase?: PodOptions['askPassphrase'];
+  readonly log?: (line: string) => void;
+}
+
+/** A machine given by its address, as scripts do. */
+export interface ConnectOptions extends OrchestratorPorts {
+  readonly host: string;
+  readonly port?: number;
+  readonly user?: string;
+  readonly identityFile?: string;
+  /** Default: runpod.json's, or /workspace/<name of projectRoot>. */
+  readonly remoteRoot?: string;
+  /** Default: the current folder. */
+  readonly projectRoot?: string;
+  readonly hostKeys?: HostKeyPolicy;
+  /** Default: RPO_HOME, or ~/.runpod. */
+  readonly home?: string;
+}
+
+/** A project, and a pod by its name in pods.json. */
+export interface OpenOptions extends OrchestratorPorts {
+  readonly projectRoot: string;
+  /** Default: the selected pod, or the only one. */
+  readonly pod?: string;
+  readonly home?: string;
+}
+
+export interface ExecuteOptions {
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  readonly stdin?: Uint8Array | string;
+  readonly onStdout?: (text: string) => void;
+  readonly onStderr?: (text: string) => void;
+  /** Folder to run in, below the remote root or absolute. Default: the remote root. */
+  readonly cwd?: string;
+}
+
+export interface DirectoryOptions extends TransferOptions {
+  /** gitignore syntax. */
+  readonly exclude?: readonly string[];
+  readonly force?: boolean;
+}
+
+/** What to train; what is left out comes from runpod.json. */
+export interface TrainingRequest {
+  readonly model?: string;
+  readonly device?: string;
+  readonly seed?: number;
+  readonly encoder?: string;
+  /** Instead of runpod.json's command. */
+  readonly command?: string;
+}
+
+/** What a run shows while it is watched. */
+export type RunEvent =
+  | { readonly kind: 'output'; readonly text: string }
+  | Extract<MonitorEvent, { kind: 'line' } | { kind: 'metrics' }>
+  | { readonly kind: 'finding'; readonly located: LocatedFinding; /** The earlier finding that this one replaces. */ readonly amends?: Finding }
+  | { readonly kind: 'interrupted'; readonly message: string; readonly delayMs: number };
+
+export interface WatchOptions {
+  /** First byte of the log; the monitor only sees what comes from there. Default 0. */
+  readonly from?: number;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: RunEvent) => void;
+}
+
+/** How a watched run ended. */
+export interface WatchedRun {
+  readonly run: Run;
+  /** Null when it vanished. */
+  readonly exitCode: number | null;
+  readonly errors: readonly LocatedFinding[];
+  readonly metrics: readonly MetricLine[];
+  /** Bytes of the log. */
+  readonly bytes: number;
+}
+
+/**
+ * The facade of the mission: one project on one pod. Connects when first needed; every method may be called again after a
+ * lost connection. All errors that a user can cause or mend are UserErrors.
+ */
+export class Orchestrator implements Disposable {
+  readonly map: PathMap;
+  readonly runs: Runs;
+  private readonly deployer: Deployer;
+  private readonly locator: Locator;
+
+  private constructor(
+    readonly project: Project,
+    readonly pod: Pod,
+    readonly podEntry: { readonly workspace?: string },
+    readonly remoteRoot: string,
+    home: Home,
+  ) {
+    this.map = new PathMap(project.root, remoteRoot, process.platform === 'win32' ? 'win32' : 'posix');
+    this.runs = new Runs(pod, remoteRoot);
+    this.deployer = new Deployer(pod, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot));
+    this.locator = new Locator(project, this.map);
+  }
+
+  /** Connects to a machine by its address, now. */
+  static async connect(options: ConnectOptions): Promise<Orchestrator> {
+    const home = new Home(options.home);
+    const project = await loadProject(resolve(options.projectRoot ?? '.'));
+    const remoteRoot = options.remoteRoot ?? remoteRootOf(project, {});
+    if (!posix.isAbsolute(remoteRoot)) throw new UserError('bad-argument', `remoteRoot must be an absolute path on the pod, like /workspace/project, not ${JSON.stringify(remoteRoot)}.`);
+    const pod = connectPod({ ...options, knownHostsFile: home.knownHostsFile });
+    const orchestrator = new Orchestrator(project, pod, {}, posix.normalize(remoteRoot), home);
+    try {
+      await pod.exec(':', { timeoutMs: 30_000 });
+    } catch (error) {
+      pod.dispose();
+      throw error;
+    }
+    return orchestrator;
+  }
+
+  /** A project and one of the person's pods; connects when first needed. */
+  static async open(options: OpenOptions): Promise<Orchestrator> {
+    const home = new Home(options.home);
+    const project = await loadProject(resolve(options.projectRoot));
+    const { name, entry } = await choosePod(home, options.pod);
+    const pod = connectPod({ ...(await podOptions(entry)), name, hostKeys: entry.hostKeys, knownHostsFile: home.knownHostsFile, askPassphrase: options.askPassphrase, log: options.log });
+    return new Orchestrator(project, pod, entry, remoteRootOf(project, entry), home);
+  }
+
+  /** Ends the connection; runs go on. */
+  async close(): Promise<void> {
+    this.dispose();
+  }
+
+  dispose(): void {
+    this.pod.dispose();
+  }
+
+  /** Puts one file on the pod, atomically and verified, mode 644. `remote`: absolute, or below the remote root; default: the file's place in the project. */
+  async uploadFile(local: string, remote?: string, options: TransferOptions = {}): Promise<{ readonly remotePath: string; readonly bytes: number; readonly sha256: string }> {
+    const localPath = resolve(this.project.root, local);
+    const remotePath = remote === undefined ? this.map.toRemote(localPath) : this.remotePath(remote);
+    if (remotePath === null) throw new UserError('outside-project', `${local} is not below the project folder ${this.project.root}. Say where it should go on the pod.`);
+    const [put] = await this.pod.putFiles([{ source: { localPath }, remotePath }], options);
+    if (!put) throw new UserError('remote-failed', `The pod did not confirm ${remotePath}. Try again.`);
+    return put;
+  }
+
+  /** Fetches one file; written beside its target, verified, renamed. */
+  async downloadFile(remote: string, local: string, options: TransferOptions = {}): Promise<{ readonly localPath: string; readonly bytes: number; readonly sha256: string }> {
+    return this.pod.getFile(this.remotePath(remote), resolve(this.project.root, local), options);
+  }
+
+  /** Puts a folder's files on the pod; what the pod has already is not sent again, nothing is deleted there. */
+  async uploadDirectory(local: string, remote?: string, options: DirectoryOptions = {}): Promise<DeployReport> {
+    const folder = resolve(this.project.root, local);
+    const target = remote === undefined ? this.map.toRemote(folder) : this.remotePath(remote);
+    if (target === null) throw new UserError('outside-project', `${local} is not below the project folder ${this.project.root}. Say where it should go on the pod.`);
+    const startedAt = Date.now();
+    const files = await deployableFiles({ root: folder, exclude: options.exclude ?? [], gitignore: false }, options.signal);
+    if (files.length === 0) throw new UserError('local-missing', `${local} holds no files to send.`);
+    const put = await this.pod.putFiles(
+      files.map((file) => ({ source: { localPath: join(folder, file.path) }, remotePath: posix.join(target, file.path), mode: file.executable ? 0o755 : 0o644 })),
+      options,
+    );
+    return { files: put.map((file) => ({ ...file, path: posix.relative(target, file.remotePath) })), milliseconds: Date.now() - startedAt };
+  }
+
+  /** Fetches a folder's files; what is here already with the same bytes is not fetched again. */
+  async downloadDirectory(remote: string, local: string, options: DirectoryOptions = {}): Promise<FetchReport> {
+    return fetchResults(this.pod, {
+      remoteRoot: this.remotePath(remote),
+      patterns: ['**'],
+      exclude: options.exclude,
+      localFolder: resolve(this.project.root, local),
+      signal: options.signal,
+      onProgress: options.onProgress,
+    });
+  }
+
+  /** Runs one command in the project's folder and environment on the pod. */
+  async executeCommand(command: string, options: ExecuteOptions = {}): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
+    const cwd = options.cwd === undefined ? undefined : this.remotePath(options.cwd);
+    const decode = (listener: ((text: string) => void) | undefined) => {
+      if (!listener) return undefined;
+      const decoder = new TextDecoder();
+      return (chunk: Buffer) => {
+        const text = decoder.decode(chunk, { stream: true });
+        if (text !== '') listener(text);
+      };
+    };
+    return this.pod.exec(`${this.setUp()}\n${cwd === undefined ? '' : `cd ${quote(cwd)} || exit\n`}${command}`, {
+      stdin: options.stdin,
+      timeoutMs: options.timeoutMs,
+      signal: options.signal,
+      onStdout: decode(options.onStdout),
+      onStderr: decode(options.onStderr),
+    });
+  }
+
+  /** Looks at everything that training on this pod needs. */
+  async verifyEnvironment(signal?: AbortSignal): Promise<VerifyReport> {
+    return verify(this.pod, { project: this.project, remoteRoot: this.remoteRoot, podEntry: this.podEntry, signal });
+  }
+
+  /** Puts these files of the project on the pod: all, or none. */
+  async deployFixes(files: readonly string[], options: DeployOptions = {}): Promise<DeployReport> {
+    return this.deployer.deploy(files, options);
+  }
+
+  /** Deploys a preset of runpod.json. */
+  async deployPreset(name: string, options: DeployOptions = {}): Promise<DeployReport> {
+    return this.deployer.deploy(await expandPreset(this.project, name, options.signal), options);
+  }
+
+  /** Files of the project that the pod lacks or has otherwise, below the project, POSIX separators. */
+  async changedFiles(signal?: AbortSignal): Promise<readonly string[]> {
+    const files = await deployableFiles({ root: this.project.root, exclude: this.project.config.exclude, gitignore: this.project.config.gitignore }, signal);
+    return files.length === 0 ? [] : this.deployer.changed(files.map((file) => file.path), signal);
+  }
+
+  /** Deploys what changed; an empty report when the pod is up to date. */
+  async deployChanged(options: DeployOptions = {}): Promise<DeployReport> {
+    const startedAt = Date.now();
+    const files = await this.changedFiles(options.signal);
+    return files.length === 0 ? { files: [], milliseconds: Date.now() - startedAt } : this.deployer.deploy(files, options);
+  }
+
+  /** Starts a run on the pod, detached: it outlives the connection. */
+  async startTraining(request: TrainingRequest, signal?: AbortSignal): Promise<Run> {
+    const training = trainingCommand(this.project, request, { remoteRoot: this.remoteRoot, pod: this.podEntry });
+    const now = new Date();
+    const manifest: RunManifest = {
+      id: newRunId(training.model, now, Math.random),
+      model: training.model,
+      command: training.command,
+      cwd: this.remoteRoot,
+      variables: Object.keys(this.project.config.environment.variables),
+      seed: training.seed,
+      device: training.device,
+      startedAt: now.toISOString(),
+      startedBy: `${userInfo().username}@${hostname()}`,
+      sources: await this.deployer.deployedSources(),
+    };
+    return this.runs.start(manifest, this.setUp(), signal);
+  }
+
+  /** Follows a run to its end and tells what the monitor sees. Stopping to watch does not stop the run. */
+  async watchRun(id: string, options: WatchOptions = {}): Promise<WatchedRun> {
+    const { onEvent } = options;
+    const first = await this.runs.get(id, options.signal);
+    const monitor = new TrainingMonitor({ isProjectFile: (file) => this.locator.isProjectFile(file) });
+    const decoder = new TextDecoder();
+    const located = new Map<Finding, LocatedFinding>();
+    // Events keep the log's order although finding a place asks the disk.
+    let queue: Promise<void> = Promise.resolve();
+    const tell = (events: readonly MonitorEvent[]) => {
+      for (const event of events) {
+        if (event.kind !== 'finding') {
+          queue = queue.then(() => onEvent?.(event));
+          continue;
+        }
+        queue = queue.then(async () => {
+          const found = await this.locator.locate(event.finding, first.manifest);
+          if (event.amends) located.delete(event.amends);
+          located.set(event.finding, found);
+          onEvent?.({ kind: 'finding', located: found, ...(event.amends ? { amends: event.amends } : {}) });
+        });
+      }
+    };
+    const followed = await this.runs.follow(id, {
+      from: options.from,
+      signal: options.signal,
+      onBytes: (chunk) => {
+        const text = decoder.decode(chunk, { stream: true });
+        if (text !== '') queue = queue.then(() => onEvent?.({ kind: 'output', text }));
+        tell(monitor.write(chunk));
+      },
+      onInterrupted: ({ message, delayMs }) => {
+        queue = queue.then(() => onEvent?.({ kind: 'interrupted', message, delayMs }));
+      },
+    });
+    tell(monitor.end());
+    await queue;
+    return {
+      run: followed.run,
+      exitCode: followed.run.status.kind === 'exited' ? followed.run.status.exitCode : null,
+      errors: [...located.values()],
+      metrics: monitor.getMetrics(),
+      bytes: followed.offset,
+    };
+  }
+
+  /** Starts a run and watches it to its end. */
+  async runTraining(request: TrainingRequest, options: WatchOptions = {}): Promise<WatchedRun> {
+    const run = await this.startTraining(request, options.signal);
+    return this.watchRun(run.manifest.id, options);
+  }
+
+  /** The seeds' name for watchRun. */
+  async monitorTraining(id: string, options: WatchOptions = {}): Promise<WatchedRun> {
+    return this.watchRun(id, options);
+  }
+
+  /** SIGINT, then SIGTERM, then SIGKILL, each after a wait. */
+  async stopTraining(id: string, options: StopOptions = {}): Promise<Run> {
+    return (await this.runs.stop(id, options)).run;
+  }
+
+  /** Fetches a model's result files into a local folder; only what changed. */
+  async downloadResults(model: string, folder: string, options: TransferOptions & { readonly seed?: number } = {}): Promise<FetchReport> {
+    const { config } = this.project;
+    const entry = config.train.models[model];
+    if (!entry && Object.keys(config.train.models).length > 0) {
+      throw new UserError('bad-argument', `There is no model ${JSON.stringify(model)} in runpod.json; it has ${Object.keys(config.train.models).join(', ')}.`);
+    }
+    const patterns = entry?.results ?? config.results;
+    if (patterns.length === 0) throw new UserError('not-configured', 'runpod.json does not say what a run leaves behind. Add the paths under "results", e.g. ["artifacts/{model}/**"].');
+    return this.fetch(expandTemplates(patterns, { model, seed: options.seed ?? entry?.seed ?? config.train.seed }), folder, options);
+  }
+
+  /** Fetches the project's log files, and the output of the newest runs, into a local folder. */
+  async downloadLogs(folder: string, options: TransferOptions = {}): Promise<FetchReport> {
+    return this.fetch([...this.project.config.logs, '.runpod/runs/*/output.log', '.runpod/runs/*/run.json'], folder, options);
+  }
+
+  /** Reads a local .npy of predictions and judges it; `labels`: a .npy of true classes. */
+  async validate(file: string, labels?: string): Promise<Verdict> {
+    const read = async (path: string) => readNpy(resolve(this.project.root, path));
+    return validatePredictions(await read(file), labels === undefined ? {} : { labels: await read(labels) });
+  }
+
+  /** Where a finding of this run belongs here, and what can be done about it. */
+  async locate(finding: Finding, manifest: Pick<RunManifest, 'model' | 'command'>): Promise<LocatedFinding> {
+    return this.locator.locate(finding, manifest);
+  }
+
+  /**
+   * Does what an action says: edits the local file, installs the package on the pod, or deploys. Retraining is left to the caller.
+   *
+   * @returns what was done, one sentence
+   */
+  async applyFix(action: FixAction, options: DeployOptions & { readonly onOutput?: (text: string) => void } = {}): Promise<string> {
+    switch (action.kind) {
+      case 'edit':
+        await applyEdit(action.edit);
+        return `${this.map.relativeOfLocal(action.edit.file) ?? action.edit.file}:${action.edit.line}: ${action.edit.oldText} became ${action.edit.newText}.`;
+      case 'install': {
+        const result = await this.executeCommand(action.command, { timeoutMs: 600_000, signal: options.signal, onStdout: options.onOutput, onStderr: options.onOutput });
+        if (result.exitCode !== 0) {
+          const said = result.stderr.trim().split('\n').at(-1) ?? '';
+          throw new UserError('remote-failed', `\`${action.command}\` ended with exit code ${result.exitCode} on the pod${said === '' ? '' : `: ${said}`}. Install it there by hand, or add it to the project's requirements.`);
+        }
+        return `${action.command}: done.`;
+      }
+      case 'deploy':
+      case 'deploy-and-retrain': {
+        const report = await this.deployer.deploy(action.files, options);
+        return `${report.files.length} ${report.files.length === 1 ? 'file' : 'files'} deployed.`;
+      }
+    }
+  }
+
+  private async fetch(patterns: readonly string[], folder: string, options: TransferOptions): Promise<FetchReport> {
+    const localFolder = resolve(this.project.root, folder);
+    const info = await stat(localFolder).catch(() => null);
+    if (info && !info.isDirectory()) throw new UserError('local-failed', `${folder} is a file. Name a folder to download into.`);
+    return fetchResults(this.pod, { remoteRoot: this.remoteRoot, patterns, localFolder, signal: options.signal, onProgress: options.onProgress });
+  }
+
+  private setUp(): string {
+    return setUpLines(this.project, { remoteRoot: this.remoteRoot, pod: this.podEntry });
+  }
+
+  private remotePath(path: string): string {
+    return posix.resolve(this.remoteRoot, path);
+  }
+}
+
+/** @throws UserError 'not-configured', 'bad-argument' */
+async function choosePod(home: Home, wanted: string | undefined): Promise<{ readonly name: string; readonly entry: PodEntry }> {
+  const { pods, selected } = await home.readPods();
+  const names = Object.keys(pods);
+  if (names.length === 0) {
+    throw new UserError('not-configured', 'No pod is set up yet. Add one with `rpo pods add "ssh root@HOST -p PORT -i KEY"` (the line that RunPod shows under Connect, "SSH over exposed TCP"), or "RunPod: Add Pod" in the editor; `rpo demo` needs none.');
+  }
+  const name = wanted ?? selected ?? (names.length === 1 ? names[0] : undefined);
+  if (name === undefined) throw new UserError('not-configured', `Several pods are set up (${names.join(', ')}) and none is selected. Choose one with \`rpo pods select NAME\` or --pod NAME.`);
+  const entry = pods[name];
+  if (!entry) throw new UserError('bad-argument', `There is no pod ${JSON.stringify(name)}; there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}. \`rpo pods\` lists them.`);
+  return { name, entry };
+}
+
+async function podOptions(entry: PodEntry): Promise<Pick<PodOptions, 'host' | 'port' | 'user' | 'identityFile'>> {
+  if ('sshConfigHost' in entry) return optionsOfSshConfig(entry.sshConfigHost);
+  if ('podId' in entry) {
+    throw new UserError('unsupported', `A pod given by its id (${entry.podId}) cannot be looked up yet. Add it with the SSH line that RunPod shows under Connect, "SSH over exposed TCP".`);
+  }
+  return entry;
+}
