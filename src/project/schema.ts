@@ -37,7 +37,11 @@ export const projectSchema = z
       .describe('Folder of the project on the pod. Default: /workspace/<name of this folder>.'),
     environment: z
       .strictObject({
-        activate: z.string().min(1).optional().describe('Script to source before every command, e.g. /workspace/venv/bin/activate. Relative paths start at the remote root.'),
+        activate: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('Script to source before every command, e.g. /workspace/venv/bin/activate. Relative paths start at the remote root.'),
         variables: z
           .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of letters, digits and _'), z.string())
           .default({})
@@ -57,9 +61,15 @@ export const projectSchema = z
       })
       .prefault({})
       .describe('How training is started.'),
-    presets: z.record(z.string().min(1), z.array(z.string().min(1)).min(1)).default({}).describe('Named lists of files or globs to deploy together.'),
+    presets: z
+      .record(z.string().min(1), z.array(z.string().min(1)).min(1))
+      .default({})
+      .describe('Named lists of files or globs to deploy together.'),
     stages: z.array(stageSchema).default([]).describe('The retraining pipeline, in order.'),
-    results: z.array(template).default([]).describe('Files or globs that a run leaves behind, below the remote root. {model} and {seed} are replaced.'),
+    results: z
+      .array(template)
+      .default([])
+      .describe('Files or globs that a run leaves behind, below the remote root. {model} and {seed} are replaced.'),
     logs: z.array(template).default(['logs/**/*.log']).describe('Log files or globs below the remote root.'),
     labels: template.optional().describe('The .npy file with the true classes, below the remote root; results are validated against it.'),
     checks: z
@@ -82,7 +92,10 @@ const hostKeys = z.enum(['accept-new', 'strict', 'off']);
 
 const common = {
   /** The folder that is /workspace on RunPod, where this pod has it elsewhere. */
-  workspace: z.string().regex(/^\/[^\0]*$/, 'an absolute path on the pod').optional(),
+  workspace: z
+    .string()
+    .regex(/^\/[^\0]*$/, 'an absolute path on the pod')
+    .optional(),
   hostKeys: hostKeys.optional(),
 };
 
@@ -95,7 +108,11 @@ export const podEntrySchema = z.union([
     ...common,
   }),
   z.strictObject({ sshConfigHost: z.string().min(1), ...common }),
-  z.strictObject({ podId: z.string().regex(/^[a-z0-9]+$/, "a RunPod pod id, like 'x1y2z3abcdef'"), identityFile: z.string().min(1).optional(), ...common }),
+  z.strictObject({
+    podId: z.string().regex(/^[a-z0-9]+$/, "a RunPod pod id, like 'x1y2z3abcdef'"),
+    identityFile: z.string().min(1).optional(),
+    ...common,
+  }),
 ]);
 
 /** One machine of the person's. */
