@@ -1,0 +1,59 @@
+// Bundles what ships. `node .ci/build.mjs [--production] [--watch] [--if-stale]`; entries that do not exist yet are left out.
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const entries = ['extension', 'cli', 'api'].filter((name) => existsSync(join(root, `src/${name}.ts`)));
+
+const shared = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  // ssh2's native addon is optional: without it the pure JavaScript path is used, on every platform alike.
+  external: ['vscode', '*.node', 'cpu-features'],
+  logLevel: 'warning',
+};
+
+export async function build({ production = false, watch = false } = {}) {
+  const { build, context } = await import('esbuild');
+  const contexts = entries.map((name) => ({
+    ...shared,
+    entryPoints: [`src/${name}.ts`],
+    outfile: `dist/${name}.js`,
+    minify: production,
+    // Names of errors and classes are part of what a user may read.
+    keepNames: production,
+    sourcemap: production ? false : 'linked',
+    metafile: true,
+    ...(name === 'cli' ? { banner: { js: '#!/usr/bin/env node' } } : {}),
+  }));
+  if (watch) return Promise.all(contexts.map(async (options) => (await context({ ...options, logLevel: 'info' })).watch()));
+  const results = await Promise.all(contexts.map(build));
+  // `out` and not `dist`: these are for us, and dist is what ships.
+  mkdirSync(join(root, 'out'), { recursive: true });
+  results.forEach((result, i) => writeFileSync(join(root, `out/${entries[i]}.meta.json`), JSON.stringify(result.metafile)));
+  return entries.map((name) => `dist/${name}.js ${(statSync(join(root, `dist/${name}.js`)).size / 1024).toFixed(0)} KB`);
+}
+
+/** Whether something in src, or what it is built with, is newer than what was built from it. */
+function isStale() {
+  const outputs = entries.map((name) => join(root, `dist/${name}.js`));
+  if (outputs.length === 0 || !outputs.every(existsSync)) return true;
+  const oldest = Math.min(...outputs.map((path) => statSync(path).mtimeMs));
+  const sources = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true }).map((entry) =>
+    join(entry.parentPath, entry.name),
+  );
+  return [...sources, join(root, 'package-lock.json'), fileURLToPath(import.meta.url)].some((path) => statSync(path).mtimeMs > oldest);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const has = (flag) => process.argv.includes(flag);
+  if (!has('--if-stale') || isStale()) {
+    const start = Date.now();
+    const built = await build({ production: has('--production') || has('--if-stale'), watch: has('--watch') });
+    if (!has('--watch')) console.log(`built ${built.join(', ')} in ${((Date.now() - start) / 1000).toFixed(1)} s`);
+  }
+}
