@@ -21,7 +21,7 @@ import { optionsOfSshConfig } from './pod/sshConfig.ts';
 import type { HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
 import { deployableFiles, expandPreset } from './project/files.ts';
 import { Home } from './project/home.ts';
-import { expandTemplates, loadProject, type Project, remoteRootOf, setUpLines, trainingCommand } from './project/project.ts';
+import { checkModel, loadProject, type PodPlaces, type Project, remoteRootOf, resultPatterns, setUpLines, trainingCommand } from './project/project.ts';
 import type { PodEntry } from './project/schema.ts';
 import { fetchResults, type FetchReport } from './results/fetch.ts';
 import { readNpy } from './results/npy.ts';
@@ -114,6 +114,8 @@ export interface WatchedRun {
  * lost connection. All errors that a user can cause or mend are UserErrors.
  */
 export class Orchestrator implements Disposable {
+  /** The project's folder on the pod, absolute. */
+  readonly remoteRoot: string;
   readonly map: PathMap;
   readonly runs: Runs;
   private readonly deployer: Deployer;
@@ -122,10 +124,12 @@ export class Orchestrator implements Disposable {
   private constructor(
     readonly project: Project,
     readonly pod: Pod,
-    readonly podEntry: { readonly workspace?: string },
-    readonly remoteRoot: string,
+    /** Where things lie on this pod. */
+    private readonly places: PodPlaces,
     home: Home,
   ) {
+    this.remoteRoot = remoteRootOf(project, places);
+    const { remoteRoot } = this;
     this.map = new PathMap(project.root, remoteRoot, process.platform === 'win32' ? 'win32' : 'posix');
     this.runs = new Runs(pod, remoteRoot);
     this.deployer = new Deployer(pod, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot));
@@ -135,11 +139,12 @@ export class Orchestrator implements Disposable {
   /** Connects to a machine by its address, now. */
   static async connect(options: ConnectOptions): Promise<Orchestrator> {
     const home = new Home(options.home);
-    const project = await loadProject(resolve(options.projectRoot ?? '.'));
-    const remoteRoot = options.remoteRoot ?? remoteRootOf(project, {});
-    if (!posix.isAbsolute(remoteRoot)) throw new UserError('bad-argument', `remoteRoot must be an absolute path on the pod, like /workspace/project, not ${JSON.stringify(remoteRoot)}.`);
+    const found = await loadProject(resolve(options.projectRoot ?? '.'));
+    const { remoteRoot } = options;
+    if (remoteRoot !== undefined && !posix.isAbsolute(remoteRoot)) throw new UserError('bad-argument', `remoteRoot must be an absolute path on the pod, like /workspace/project, not ${JSON.stringify(remoteRoot)}.`);
+    const project = remoteRoot === undefined ? found : { ...found, config: { ...found.config, remoteRoot } };
     const pod = connectPod({ ...options, knownHostsFile: home.knownHostsFile });
-    const orchestrator = new Orchestrator(project, pod, {}, posix.normalize(remoteRoot), home);
+    const orchestrator = new Orchestrator(project, pod, {}, home);
     try {
       await pod.exec(':', { timeoutMs: 30_000 });
     } catch (error) {
@@ -155,7 +160,7 @@ export class Orchestrator implements Disposable {
     const project = await loadProject(resolve(options.projectRoot));
     const { name, entry } = await choosePod(home, options.pod);
     const pod = connectPod({ ...(await podOptions(entry)), name, hostKeys: entry.hostKeys, knownHostsFile: home.knownHostsFile, askPassphrase: options.askPassphrase, log: options.log });
-    return new Orchestrator(project, pod, entry, remoteRootOf(project, entry), home);
+    return new Orchestrator(project, pod, entry, home);
   }
 
   /** Ends the connection; runs go on. */
@@ -231,7 +236,7 @@ export class Orchestrator implements Disposable {
 
   /** Looks at everything that training on this pod needs. */
   async verifyEnvironment(signal?: AbortSignal): Promise<VerifyReport> {
-    return verify(this.pod, { project: this.project, remoteRoot: this.remoteRoot, podEntry: this.podEntry, signal });
+    return verify(this.pod, this.project, this.places, signal);
   }
 
   /** Puts these files of the project on the pod: all, or none. */
@@ -259,14 +264,14 @@ export class Orchestrator implements Disposable {
 
   /** Starts a run on the pod, detached: it outlives the connection. */
   async startTraining(request: TrainingRequest, signal?: AbortSignal): Promise<Run> {
-    const training = trainingCommand(this.project, request, { remoteRoot: this.remoteRoot, pod: this.podEntry });
+    const training = trainingCommand(this.project, request, this.places);
     const now = new Date();
     const manifest: RunManifest = {
       id: newRunId(training.model, now, Math.random),
       model: training.model,
       command: training.command,
       cwd: this.remoteRoot,
-      variables: Object.keys(this.project.config.environment.variables),
+      variables: Object.keys(training.variables),
       seed: training.seed,
       device: training.device,
       startedAt: now.toISOString(),
@@ -341,13 +346,10 @@ export class Orchestrator implements Disposable {
   /** Fetches a model's result files into a local folder; only what changed. */
   async downloadResults(model: string, folder: string, options: TransferOptions & { readonly seed?: number } = {}): Promise<FetchReport> {
     const { config } = this.project;
-    const entry = config.train.models[model];
-    if (!entry && Object.keys(config.train.models).length > 0) {
-      throw new UserError('bad-argument', `There is no model ${JSON.stringify(model)} in runpod.json; it has ${Object.keys(config.train.models).join(', ')}.`);
-    }
-    const patterns = entry?.results ?? config.results;
+    checkModel(model, Object.keys(config.train.models));
+    const patterns = resultPatterns(this.project, { model, seed: options.seed ?? config.train.models[model]?.seed ?? config.train.seed });
     if (patterns.length === 0) throw new UserError('not-configured', 'runpod.json does not say what a run leaves behind. Add the paths under "results", e.g. ["artifacts/{model}/**"].');
-    return this.fetch(expandTemplates(patterns, { model, seed: options.seed ?? entry?.seed ?? config.train.seed }), folder, options);
+    return this.fetch(patterns, folder, options);
   }
 
   /** Fetches the project's log files, and the output of the newest runs, into a local folder. */
@@ -400,7 +402,7 @@ export class Orchestrator implements Disposable {
   }
 
   private setUp(): string {
-    return setUpLines(this.project, { remoteRoot: this.remoteRoot, pod: this.podEntry });
+    return setUpLines(this.project, this.places);
   }
 
   private remotePath(path: string): string {

@@ -43,4 +43,6 @@ export type FixAction =
   | { readonly kind: 'edit'; readonly title: string; readonly fix: Fix; readonly edit: FileEdit }
   | { readonly kind: 'install'; readonly title: string; readonly fix: Fix; readonly command: string }
   | { readonly kind: 'deploy'; readonly title: string; readonly fix: Fix; readonly files: readonly string[] }
+  /** Run a stage of the project that makes what is missing. */
+  | { readonly kind: 'run-stage'; readonly title: string; readonly fix: Fix; readonly stage: string; readonly command: string }
   | { readonly kind: 'deploy-and-retrain'; readonly title: string; readonly fix: Fix; readonly files: readonly string[] };

@@ -1,0 +1,133 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PathMap } from '../core/pathMap.ts';
+import { quote } from '../core/shell.ts';
+import type { Finding, Fix, Frame } from '../monitor/finding.ts';
+import { looksLikeProjectFile } from '../monitor/frames.ts';
+import { placeInConfig } from '../project/configPlace.ts';
+import { listDeployable } from '../project/files.ts';
+import type { Project } from '../project/project.ts';
+import { findSettings, readSettingSources, scaleSetting } from '../project/settings.ts';
+import type { FixAction, LocalPlace, LocatedFinding } from './located.ts';
+
+/** What of a run decides where its findings belong. */
+export interface RunOrigin {
+  readonly model: string | null;
+  readonly command: string;
+}
+
+/** Finds out where a finding belongs on this machine, and makes its fixes concrete for this project. */
+export class Locator {
+  constructor(
+    private readonly project: Project,
+    private readonly map: PathMap,
+  ) {}
+
+  /** Asks the local disk only; never throws for what it does not find. */
+  async locate(finding: Finding, origin: RunOrigin): Promise<LocatedFinding> {
+    const local: { readonly place: LocalPlace; readonly frame: Frame }[] = [];
+    // In a traceback the innermost frame is the last one.
+    for (const frame of finding.frames.toReversed()) {
+      const file = await this.localFile(frame.file);
+      if (file !== null) local.push({ place: { file, line: frame.line }, frame });
+    }
+    // The monitor's own choice stands first when it is a local file: with chained exceptions it is not simply the last one.
+    const chosen = local.findIndex(({ frame }) => frame.file === finding.frame?.file && frame.line === finding.frame.line);
+    const [first] = chosen >= 0 ? local.splice(chosen, 1) : local.splice(0, 1);
+    const actions = await this.actions(finding, origin, first?.place ?? null);
+    if (first) return { finding, place: { ...first.place, source: 'frame' }, related: local, actions };
+
+    const edit = actions.find((action) => action.kind === 'edit');
+    if (edit) return { finding, place: { file: edit.edit.file, line: edit.edit.line, source: 'setting' }, related: local, actions };
+    const config = await this.configPlace(origin);
+    return { finding, place: config ? { ...config, source: 'config' } : null, related: local, actions };
+  }
+
+  /**
+   * The local file that a printed path means. A pod may call its folders otherwise than we do (links, another mount
+   * point, a relative path), so the longest tail of the path that is a file of the project counts too, if it is at
+   * least a folder and a file: a bare `utils.py` could be anybody's.
+   */
+  private async localFile(printed: string): Promise<string | null> {
+    if (!looksLikeProjectFile(printed)) return null;
+    const direct = this.map.toLocal(printed);
+    if (direct !== null && (await isFile(direct))) return direct;
+    const parts = printed.split('/').filter((part) => part !== '' && part !== '.');
+    for (let from = 1; from <= parts.length - 2; from++) {
+      const tail = this.map.join(parts.slice(from).join('/'));
+      if (tail !== null && (await isFile(tail))) return tail;
+    }
+    return null;
+  }
+
+  /** The line of runpod.json that set the run. */
+  private async configPlace(origin: RunOrigin): Promise<LocalPlace | null> {
+    const file = this.project.configFile;
+    if (file === null) return null;
+    const text = await readFile(file, 'utf8').catch(() => '');
+    const paths: (readonly (string | number)[])[] = [['train', 'command'], ['train'], []];
+    if (origin.model !== null) paths.unshift(['train', 'models', origin.model, 'command'], ['train', 'models', origin.model]);
+    const place = placeInConfig(text, paths);
+    return place && { file, ...place };
+  }
+
+  private async actions(finding: Finding, origin: RunOrigin, place: LocalPlace | null): Promise<readonly FixAction[]> {
+    const actions: FixAction[] = [];
+    for (const fix of finding.fixes) {
+      const action = await this.action(fix, finding, origin, place);
+      if (action) actions.push(action);
+    }
+    return actions;
+  }
+
+  private async action(fix: Fix, finding: Finding, origin: RunOrigin, place: LocalPlace | null): Promise<FixAction | null> {
+    switch (fix.kind) {
+      case 'scale-setting':
+        return this.scale(fix, origin);
+      case 'install-package':
+        return { kind: 'install', title: `Install ${fix.package} on the pod and train again`, fix, command: `python -m pip install ${quote(fix.package)}` };
+      case 'deploy-file': {
+        const file = await this.projectFile(fix.path);
+        return file === null ? null : { kind: 'deploy', title: `Deploy ${file} and train again`, fix, files: [file] };
+      }
+      case 'run-stage': {
+        const stage = this.project.config.stages.find(({ name, command }) => command !== undefined && fix.names.includes(name));
+        return stage?.command === undefined ? null : { kind: 'run-stage', title: `Run stage ${stage.name}`, fix, stage: stage.name, command: stage.command };
+      }
+      case 'deploy-and-retrain': {
+        const files = place === null ? [] : [this.map.relativeOfLocal(place.file)].filter((path) => path !== null);
+        const [only] = files;
+        return { kind: 'deploy-and-retrain', title: only === undefined ? 'Deploy what changed and train again' : `Deploy ${only} and train again`, fix, files };
+      }
+      case 'suggest-edit':
+        // Advice for a person or an agent; there is no place in the project that a program could be sure of.
+        return null;
+    }
+  }
+
+  private async scale(fix: Extract<Fix, { kind: 'scale-setting' }>, origin: RunOrigin): Promise<FixAction | null> {
+    const [place] = findSettings(await readSettingSources(this.project), fix.names, { model: origin.model ?? undefined });
+    if (!place) return null;
+    const newText = scaleSetting(place, fix.factor);
+    if (newText === null) return null;
+    return {
+      kind: 'edit',
+      title: `Change ${place.name} from ${place.text} to ${newText} in ${place.path}`,
+      fix,
+      edit: { file: join(this.project.root, ...place.path.split('/')), line: place.line, start: place.start, end: place.end, oldText: place.text, newText },
+    };
+  }
+
+  /** A file that a program on the pod did not find, if the project has it: at that place, or one with that tail. */
+  private async projectFile(printed: string): Promise<string | null> {
+    const direct = this.map.toLocal(printed);
+    if (direct !== null && (await isFile(direct))) return this.map.relativeOfLocal(direct);
+    const tail = '/' + printed.replace(/^(\.?\/)+/, '');
+    const found = (await listDeployable(this.project)).filter(({ path }) => `/${path}`.endsWith(tail));
+    return found.length === 1 && found[0] ? found[0].path : null;
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null))?.isFile() ?? false;
+}
