@@ -19,7 +19,7 @@ import { type MonitorEvent, TrainingMonitor } from './monitor/monitor.ts';
 import { connectPod } from './pod/connect.ts';
 import { optionsOfSshConfig } from './pod/sshConfig.ts';
 import type { HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
-import { deployableFiles, expandPreset } from './project/files.ts';
+import { expandPreset, listDeployable } from './project/files.ts';
 import { Home } from './project/home.ts';
 import { checkModel, loadProject, type PodPlaces, type Project, remoteRootOf, resultPatterns, setUpLines, trainingCommand } from './project/project.ts';
 import type { PodEntry } from './project/schema.ts';
@@ -285,7 +285,7 @@ export class Orchestrator implements Disposable {
   async watchRun(id: string, options: WatchOptions = {}): Promise<WatchedRun> {
     const { onEvent } = options;
     const first = await this.runs.get(id, options.signal);
-    const monitor = new TrainingMonitor({ isProjectFile: (file) => this.locator.isProjectFile(file) });
+    const monitor = new TrainingMonitor();
     const decoder = new TextDecoder();
     const located = new Map<Finding, LocatedFinding>();
     // Events keep the log's order although finding a place asks the disk.
@@ -369,7 +369,8 @@ export class Orchestrator implements Disposable {
   }
 
   /**
-   * Does what an action says: edits the local file, installs the package on the pod, or deploys. Retraining is left to the caller.
+   * Does what an action says: edits the local file, installs the package on the pod, deploys, or starts the stage.
+   * Training again is left to the caller.
    *
    * @returns what was done, one sentence
    */
@@ -386,9 +387,13 @@ export class Orchestrator implements Disposable {
         }
         return `${action.command}: done.`;
       }
+      case 'run-stage': {
+        const run = await this.startTraining({ command: action.command }, options.signal);
+        return `Stage ${action.stage} was started as run ${run.manifest.id}.`;
+      }
       case 'deploy':
       case 'deploy-and-retrain': {
-        const report = await this.deployer.deploy(action.files, options);
+        const report = action.files.length > 0 ? await this.deployer.deploy(action.files, options) : await this.deployChanged(options);
         return `${report.files.length} ${report.files.length === 1 ? 'file' : 'files'} deployed.`;
       }
     }

@@ -74,13 +74,13 @@ export class Locator {
   private async actions(finding: Finding, origin: RunOrigin, place: LocalPlace | null): Promise<readonly FixAction[]> {
     const actions: FixAction[] = [];
     for (const fix of finding.fixes) {
-      const action = await this.action(fix, finding, origin, place);
+      const action = await this.action(fix, origin, place);
       if (action) actions.push(action);
     }
     return actions;
   }
 
-  private async action(fix: Fix, finding: Finding, origin: RunOrigin, place: LocalPlace | null): Promise<FixAction | null> {
+  private async action(fix: Fix, origin: RunOrigin, place: LocalPlace | null): Promise<FixAction | null> {
     switch (fix.kind) {
       case 'scale-setting':
         return this.scale(fix, origin);
