@@ -66,6 +66,8 @@ export interface ExecuteOptions {
   readonly onStderr?: (text: string) => void;
   /** Folder to run in, below the remote root or absolute. Default: the remote root. */
   readonly cwd?: string;
+  /** Keep nothing in the result for streams that have a listener (long or endless output). Default false. */
+  readonly discardOutput?: boolean;
 }
 
 export interface DirectoryOptions extends TransferOptions {
@@ -229,6 +231,7 @@ export class Orchestrator implements Disposable {
       stdin: options.stdin,
       timeoutMs: options.timeoutMs,
       signal: options.signal,
+      discardOutput: options.discardOutput,
       onStdout: decode(options.onStdout),
       onStderr: decode(options.onStderr),
     });
@@ -249,10 +252,17 @@ export class Orchestrator implements Disposable {
     return this.deployer.deploy(await expandPreset(this.project, name, options.signal), options);
   }
 
-  /** Files of the project that the pod lacks or has otherwise, below the project, POSIX separators. */
+  /** Files of the project that may be deployed, below the project, POSIX separators. */
+  async deployableFiles(signal?: AbortSignal): Promise<readonly string[]> {
+    const { root, config } = this.project;
+    const files = await deployableFiles({ root, exclude: config.exclude, gitignore: config.gitignore }, signal);
+    return files.map((file) => file.path);
+  }
+
+  /** Those of them that the pod lacks or has otherwise. */
   async changedFiles(signal?: AbortSignal): Promise<readonly string[]> {
-    const files = await deployableFiles({ root: this.project.root, exclude: this.project.config.exclude, gitignore: this.project.config.gitignore }, signal);
-    return files.length === 0 ? [] : this.deployer.changed(files.map((file) => file.path), signal);
+    const files = await this.deployableFiles(signal);
+    return files.length === 0 ? [] : this.deployer.changed(files, signal);
   }
 
   /** Deploys what changed; an empty report when the pod is up to date. */
@@ -361,6 +371,21 @@ export class Orchestrator implements Disposable {
   async validate(file: string, labels?: string): Promise<Verdict> {
     const read = async (path: string) => readNpy(resolve(this.project.root, path));
     return validatePredictions(await read(file), labels === undefined ? {} : { labels: await read(labels) });
+  }
+
+  /** What the monitor makes of a run's log as it is now; for one that goes on, too. */
+  async findingsOf(id: string, signal?: AbortSignal): Promise<readonly LocatedFinding[]> {
+    const { manifest } = await this.runs.get(id, signal);
+    const monitor = new TrainingMonitor();
+    const partBytes = 4 * 1024 * 1024;
+    for (let offset = 0; ; ) {
+      const part = await this.runs.read(id, offset, partBytes, signal);
+      monitor.write(part);
+      offset += part.length;
+      if (part.length < partBytes) break;
+    }
+    monitor.end();
+    return Promise.all(monitor.getErrors().map((finding) => this.locator.locate(finding, manifest)));
   }
 
   /** Where a finding of this run belongs here, and what can be done about it. */
