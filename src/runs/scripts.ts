@@ -8,18 +8,41 @@ export function runsFolder(remoteRoot: string): string {
 }
 
 /**
- * Start time of a process in clock ticks since boot: field 22 of /proc/PID/stat (proc(5)), counted after the last `)`
- * because field 2 is the program's name and may hold spaces. Empty where there is no /proc.
+ * `rpo_stat PID` sets rpo_state, rpo_pgrp and rpo_start from /proc/PID/stat (proc(5): fields 3, 5 and 22). The line is
+ * cut after its last `)`, because field 2 is the program's name and may hold anything. Only builtins: this runs in loops.
+ * Where there is no /proc, it sets nothing.
  */
-const startTicks = `rpo_ticks() { sed -n 's/.*) //p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }`;
+const statOf = `rpo_stat() {
+  rpo_state= rpo_pgrp= rpo_start= rpo_line=
+  { read -r rpo_line <"/proc/$1/stat"; } 2>/dev/null || :
+  [ -n "$rpo_line" ] || return 0
+  set -- \${rpo_line##*) }
+  rpo_state=$1 rpo_pgrp=$3 rpo_start=\${20}
+}`;
 
-/** `rpo_alive DIR`: true while the very process that pid names (not a later one with its number) is there. */
-const alive = `${startTicks}
+/**
+ * `rpo_alive DIR`: true while the very process that DIR/pid names is there: not a later one with its number, and not a
+ * zombie, which a container without an init keeps for ever (RunPod's PID 1 is `sleep`).
+ */
+const alive = `${statOf}
 rpo_alive() {
-  [ -r "$1/pid" ] || return 1
-  read -r rpo_pid rpo_start <"$1/pid" || return 1
+  rpo_pid= rpo_was=
+  { read -r rpo_pid rpo_was <"$1/pid"; } 2>/dev/null || return 1
   kill -0 "$rpo_pid" 2>/dev/null || return 1
-  [ -z "$rpo_start" ] || [ "$(rpo_ticks "$rpo_pid")" = "$rpo_start" ]
+  rpo_stat "$rpo_pid"
+  case $rpo_state in Z | X) return 1 ;; esac
+  [ -z "$rpo_was" ] || [ -z "$rpo_start" ] || [ "$rpo_was" = "$rpo_start" ]
+}`;
+
+/** `rpo_group PGID`: true while the process group has a member that is no zombie; it may outlive its leader. */
+const group = `rpo_group() {
+  [ -r /proc/self/stat ] || { kill -0 "-$1" 2>/dev/null; return; }
+  for rpo_p in /proc/[0-9]*; do
+    rpo_stat "\${rpo_p#/proc/}"
+    [ "$rpo_pgrp" = "$1" ] || continue
+    case $rpo_state in Z | X) ;; *) return 0 ;; esac
+  done
+  return 1
 }`;
 
 /**
@@ -27,10 +50,11 @@ rpo_alive() {
  * ended. The command stands in a file of its own, so that a syntax error in it is its own exit status and not ours.
  */
 function leader(folder: string): string {
-  return `${startTicks}
+  return `${statOf}
 trap : INT TERM HUP
 d=${quote(folder)}
-printf '%s %s\\n' "$$" "$(rpo_ticks "$$")" >"$d/pid.new" && mv "$d/pid.new" "$d/pid"
+rpo_stat "$$"
+printf '%s %s\\n' "$$" "$rpo_start" >"$d/pid.new" && mv "$d/pid.new" "$d/pid"
 if command -v bash >/dev/null 2>&1; then bash "$d/command.sh"; else sh "$d/command.sh"; fi
 s=$?
 printf '%s\\n' "$s" >"$d/exit.new" && mv "$d/exit.new" "$d/exit"
@@ -137,17 +161,17 @@ export function stopScript(remoteRoot: string, id: string, waits: readonly [numb
   const folder = posix.join(runsFolder(remoteRoot), id);
   return `${alive}
 d=${quote(folder)}
-# The group may outlive its leader when a child ignored the signal.
-rpo_group() { kill -0 -- "-$rpo_pid" 2>/dev/null; }
-rpo_wait() { n=0; while [ "$n" -lt "$1" ]; do rpo_group || return 0; n=$((n + 1)); sleep 0.2; done; return 1; }
+${group}
+rpo_wait() { n=0; while [ "$n" -lt "$1" ]; do rpo_group "$leader" || return 0; n=$((n + 1)); sleep 0.2; done; return 1; }
 [ -s "$d/exit" ] && { echo none; exit 0; }
 rpo_alive "$d" || { echo none; exit 0; }
+leader=$rpo_pid
 : >"$d/stopped"
-sent=INT; kill -INT -- "-$rpo_pid" 2>/dev/null || :
+sent=INT; kill -INT "-$leader" 2>/dev/null || :
 if ! rpo_wait ${Math.round(waits[0] * 5)}; then
-  sent=TERM; kill -TERM -- "-$rpo_pid" 2>/dev/null || :
+  sent=TERM; kill -TERM "-$leader" 2>/dev/null || :
   if ! rpo_wait ${Math.round(waits[1] * 5)}; then
-    sent=KILL; kill -KILL -- "-$rpo_pid" 2>/dev/null || :
+    sent=KILL; kill -KILL "-$leader" 2>/dev/null || :
     rpo_wait 25 || :
     # The leader was killed with its group, so it is for us to write down how the run ended.
     [ -s "$d/exit" ] || { echo 137 >"$d/exit.new" && mv "$d/exit.new" "$d/exit"; }
