@@ -90,13 +90,13 @@ export function variablesOf(project: Project, pod: PodPlaces = {}): Readonly<Rec
  * into the project's folder, the project's variables exported, the activate script sourced (in this order, so that a
  * script may use the variables and its PATH wins).
  *
- * When the folder or the script is not there, the command after it does not run: one sentence goes to stderr and the
- * shell exits with {@link notSetUpExitCode}.
+ * A folder that is not there yet is made, so that a pod needs no preparation. When it cannot be, or the script is not
+ * there, the command after it does not run: one sentence goes to stderr and the shell exits with {@link notSetUpExitCode}.
  */
 export function setUpLines(project: Project, pod: PodPlaces = {}): string {
   const root = remoteRootOf(project, pod);
-  const noFolder = stop(`The project's folder ${root} is not on the pod. Deploy the project first, or set "remoteRoot" in runpod.json.`);
-  const into = `cd -- ${quote(root)} 2>/dev/null || ${noFolder}; `;
+  const noFolder = stop(`The project's folder ${root} cannot be made or entered on the pod. Set "remoteRoot" in runpod.json to a folder that this user may write to.`);
+  const into = `mkdir -p -- ${quote(root)} 2>/dev/null; cd -- ${quote(root)} 2>/dev/null || ${noFolder}; `;
   const variables = exports(variablesOf(project, pod));
   const { activate } = project.config.environment;
   if (activate === undefined) return into + variables;

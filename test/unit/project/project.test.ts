@@ -244,13 +244,16 @@ describe('what stands before every command', () => {
     assert.equal(run(`${lines}false`).status, 1);
   });
 
-  it('stops with 78 and a sentence when the folder or the script is missing', () => {
-    const one = project({ environment: { activate: '/workspace/venv/bin/activate' } });
-    const lines = setUpLines(one, { workspace: folder });
-    const noFolder = run(`${lines}echo ran`);
+  it('makes the folder when it is not there yet', () => {
+    assert.equal(run(`${setUpLines(project({}, '/x/fresh'), { workspace: folder })}pwd`).stdout.trim(), join(folder, 'fresh'));
+  });
+
+  it('stops with 78 and a sentence when the folder cannot be made or the script is missing', () => {
+    writeFileSync(join(folder, 'file'), '');
+    const noFolder = run(`${setUpLines(project({}, '/x/moola'), { workspace: join(folder, 'file') })}echo ran`);
     assert.deepEqual([noFolder.status, noFolder.stdout], [78, '']);
-    assert.match(noFolder.stderr, /^The project's folder .*moola is not on the pod\. Deploy the project first/);
-    mkdirSync(join(folder, 'moola'));
+    assert.match(noFolder.stderr, /^The project's folder .*moola cannot be made or entered on the pod\. Set "remoteRoot"/);
+    const lines = setUpLines(project({ environment: { activate: '/workspace/venv/bin/activate' } }), { workspace: folder });
     const noScript = run(`${lines}echo ran`);
     assert.deepEqual([noScript.status, noScript.stdout], [78, '']);
     assert.match(noScript.stderr, /^The activate script .*venv\/bin\/activate is not on the pod\..*environment\.activate/);
