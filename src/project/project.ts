@@ -95,7 +95,9 @@ export function variablesOf(project: Project, pod: PodPlaces = {}): Readonly<Rec
  */
 export function setUpLines(project: Project, pod: PodPlaces = {}): string {
   const root = remoteRootOf(project, pod);
-  const noFolder = stop(`The project's folder ${root} cannot be made or entered on the pod. Set "remoteRoot" in runpod.json to a folder that this user may write to.`);
+  const noFolder = stop(
+    `The project's folder ${root} cannot be made or entered on the pod. Set "remoteRoot" in runpod.json to a folder that this user may write to.`,
+  );
   const into = `mkdir -p -- ${quote(root)} 2>/dev/null; cd -- ${quote(root)} 2>/dev/null || ${noFolder}; `;
   const variables = exports(variablesOf(project, pod));
   const { activate } = project.config.environment;

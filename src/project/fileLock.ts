@@ -1,0 +1,55 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { UserError } from '../core/errors.ts';
+
+/** Nobody holds the lock for longer than a few milliseconds, so one this old was left by a process that died. */
+const staleMs = 10_000;
+const patienceMs = 20_000;
+
+/**
+ * Runs `work` while no other process runs under the same lock file.
+ *
+ * @param work Gets a question: is the lock still ours? To be asked before anything is replaced, since a process that
+ *   slept for long (a closed laptop) may have lost it.
+ * @throws UserError 'local-failed' when the lock cannot be had.
+ */
+export async function withLock<T>(lockFile: string, work: (isOurs: () => Promise<boolean>) => Promise<T>): Promise<T> {
+  const token = `${process.pid}-${randomBytes(8).toString('hex')}`;
+  await mkdir(dirname(lockFile), { recursive: true, mode: 0o700 });
+  const giveUp = Date.now() + patienceMs;
+  while (!(await take(lockFile, token))) {
+    await breakStale(lockFile, token);
+    if (Date.now() > giveUp)
+      throw new UserError('local-failed', `Another program keeps ${lockFile} locked. Close it, or delete that file, and try again.`);
+    await sleep(5 + Math.random() * 20);
+  }
+  const isOurs = async () => (await readFile(lockFile, 'utf8').catch(() => '')) === token;
+  try {
+    return await work(isOurs);
+  } finally {
+    if (await isOurs()) await rm(lockFile, { force: true });
+  }
+}
+
+async function take(lockFile: string, token: string): Promise<boolean> {
+  try {
+    await writeFile(lockFile, token, { flag: 'wx', mode: 0o600 });
+    return true;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    // Windows says EPERM or EACCES while the file is being deleted.
+    if (code === 'EEXIST' || (process.platform === 'win32' && (code === 'EPERM' || code === 'EACCES'))) return false;
+    throw error;
+  }
+}
+
+/** Moved aside before it is deleted, so that of several who found it stale only one takes it away. */
+async function breakStale(lockFile: string, token: string): Promise<void> {
+  const found = await stat(lockFile).catch(() => null);
+  if (found === null || Date.now() - found.mtimeMs < staleMs) return;
+  const aside = `${lockFile}.${token}`;
+  await rename(lockFile, aside).catch(() => undefined);
+  await rm(aside, { force: true });
+}
