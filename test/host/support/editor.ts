@@ -4,12 +4,15 @@
  * HOW TO WRITE EDITOR TESTS
  *
  * 1. In the extension host: `test/host/*.test.ts`. Mocha (`describe`, `it`, 60 s a test), `import * as vscode from 'vscode'`, the extension
- *    under development, a fresh copy of `examples/moola` as the workspace (change it as you like), an empty `RPO_HOME` and `HOME`.
- *    All these files share one window, in the order of their names. `import { person } from './support/person'` reaches out of the
+ *    as built in `dist/`, a fresh copy of `examples/moola` as the workspace (change it as you like), an empty `RPO_HOME` and `HOME`.
+ *    All these files share one window, in the order of their names. `import { person } from './support/person.ts'` reaches out of the
  *    host to the window a person would see: `await person.screenshot('problems')`, `.click('text=Deploy')`, `.press('Enter')`,
- *    `.type('hello')`, `.text('.notifications-toasts')`.
+ *    `.type('hello')`, `.sees('text=Epoch')`, `.text('.statusbar')`.
+ *    VS Code under test shows no toasts and no modal dialogs (a modal returns undefined at once). Notifications are in the list behind the
+ *    bell: `await vscode.commands.executeCommand('notifications.showList')`, then `person.click('.notifications-center >> text=Retry')`.
+ *    What hangs on toasts, modals or a change of trust is tested from outside (2).
  *      other windows:  `test/host/untrusted/*.test.ts`  the same in a workspace that is not trusted (Restricted Mode)
- *                      `test/host/packaged/*.test.ts`   the same with the packaged VSIX installed instead of the source
+ *                      `test/host/packaged/*.test.ts`   the same with the packaged VSIX installed instead of `dist/`
  * 2. From outside, as a person: `test/host/person/*.test.ts`. Plain node and mocha (5 minutes a test); call `startEditor()` yourself,
  *    get a playwright `page`, `await editor.screenshot('name')` writes `.screenshots/name.png` (look at them), `await editor.dispose()`.
  *
@@ -20,7 +23,18 @@
  * found by glob and bundled by esbuild.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
@@ -34,12 +48,12 @@ export function hostNode(): string {
 }
 
 export interface EditorOptions {
-  /** `development` loads the extension from its source folder (the built `dist/`), `packaged` installs a VSIX made now. */
+  /** `development` takes the extension as it is built in `dist/`, `packaged` installs a VSIX made now. */
   readonly extension?: 'development' | 'packaged' | 'none';
   /** A folder that is opened as it is. Without it: a fresh copy of `examples/moola`, removed at the end. */
   readonly workspace?: string;
-  /** `granted` (default), `restricted` (not trusted, nobody asked) or `ask` (the dialog a person gets). */
-  readonly trust?: 'granted' | 'restricted' | 'ask';
+  /** `granted` (default), or `restricted`: Restricted Mode as it meets a person who opens a new folder; `trustWorkspace()` ends it. */
+  readonly trust?: 'granted' | 'restricted';
   /** User settings on top of those below. */
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Environment of the editor and so of the extension host; undefined removes a variable. */
@@ -55,7 +69,6 @@ const quietSettings = {
   'extensions.autoUpdate': false,
   'extensions.ignoreRecommendations': true,
   'git.openRepositoryInParentFolders': 'never',
-  'security.workspace.trust.banner': 'never',
   'telemetry.telemetryLevel': 'off',
   'workbench.enableExperiments': false,
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
@@ -71,16 +84,15 @@ export async function startEditor(options: EditorOptions = {}): Promise<Editor> 
   for (const name of ['user/User', 'extensions', 'home', 'rpo', 'browser']) mkdirSync(at(name), { recursive: true });
   const workspace = options.workspace ?? copyOfExample(folder);
   const trust = options.trust ?? 'granted';
-  const settings = {
-    ...quietSettings,
-    ...(trust === 'restricted' ? { 'security.workspace.trust.startupPrompt': 'never' } : {}),
-    ...options.settings,
-  };
+  const settings = { ...quietSettings, ...options.settings };
   writeFileSync(at('user/User/settings.json'), JSON.stringify(settings, undefined, 2));
   const directories = ['--user-data-dir', at('user'), '--extensions-dir', at('extensions'), '--config', at('config.yaml')];
   const env = editorEnvironment({ HOME: at('home'), RPO_HOME: at('rpo'), ...options.env });
 
-  if (options.extension === 'packaged') await runCodeServer([...directories, '--install-extension', await packageExtension()], env);
+  const extension = options.extension ?? 'development';
+  if (extension === 'packaged') await runCodeServer([...directories, '--install-extension', await packageExtension()], env);
+
+  if (extension === 'development' && !options.testsPath) linkExtension(at('extensions'));
 
   const server = spawn(
     hostNode(),
@@ -97,8 +109,8 @@ export async function startEditor(options: EditorOptions = {}): Promise<Editor> 
         '--disable-getting-started-override',
       ],
       ...(trust === 'granted' ? ['--disable-workspace-trust'] : []),
-      // Without it a built VS Code ignores extensionDevelopmentPath and extensionTestsPath.
-      ...['--vscode-option', 'enable-smoke-test-driver'],
+      // A built VS Code ignores the test parameters without this flag. With it there are no toasts, so never for a person.
+      ...(options.testsPath ? ['--vscode-option', 'enable-smoke-test-driver'] : []),
     ],
     // Its own process group: extension hosts, language servers and terminals end with it.
     { env, cwd: workspace, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
@@ -130,8 +142,11 @@ export async function startEditor(options: EditorOptions = {}): Promise<Editor> 
     });
     const remote = (path: string) => `vscode-remote://${address}${path}`;
     const payload: [string, string][] = [];
-    if ((options.extension ?? 'development') === 'development') payload.push(['extensionDevelopmentPath', remote(root)]);
-    if (options.testsPath) payload.push(['extensionTestsPath', remote(options.testsPath)]);
+    if (options.testsPath) {
+      // Tests run only where some extension is under development.
+      payload.push(['extensionDevelopmentPath', remote(extension === 'development' ? root : emptyExtension(at('empty')))]);
+      payload.push(['extensionTestsPath', remote(options.testsPath)]);
+    }
     const query = new URLSearchParams({ folder: workspace });
     if (payload.length > 0) query.set('payload', JSON.stringify(payload));
     await page.goto(`http://${address}/?${query}`, { waitUntil: 'domcontentloaded' });
@@ -188,6 +203,12 @@ export class Editor {
     await this.page.locator('.quick-input-list .monaco-list-row', { hasText: row }).first().click();
   }
 
+  async trustWorkspace(): Promise<void> {
+    await this.command('Workspaces: Manage Workspace Trust');
+    await this.page.locator('.workspace-trust-editor .monaco-button', { hasText: /^Trust$/ }).click();
+    await this.page.locator('.statusbar', { hasText: 'Restricted Mode' }).waitFor({ state: 'detached' });
+  }
+
   /** The notification with this text. */
   notification(text: string | RegExp) {
     return this.page.locator('.notifications-toasts .notification-toast', { hasText: text });
@@ -218,6 +239,24 @@ export function packageExtension(): Promise<string> {
     await run(process.execPath, [join(root, '.ci/package.mjs'), file], { ...process.env });
     return file;
   })());
+}
+
+/** Installed, as far as VS Code can tell, and yet the files that were just built. */
+function linkExtension(extensions: string): void {
+  const { publisher, name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, string>;
+  const folder = join(extensions, `${publisher}.${name}-${version}`);
+  mkdirSync(folder);
+  const left = new Set(['.git', 'node_modules', 'out', 'src', 'test']);
+  for (const entry of readdirSync(root)) if (!left.has(entry)) symlinkSync(join(root, entry), join(folder, entry));
+}
+
+function emptyExtension(folder: string): string {
+  mkdirSync(folder);
+  writeFileSync(
+    join(folder, 'package.json'),
+    JSON.stringify({ name: 'empty', publisher: 'test', version: '0.0.1', engines: { vscode: '*' } }),
+  );
+  return folder;
 }
 
 function copyOfExample(folder: string): string {

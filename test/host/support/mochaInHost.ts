@@ -5,7 +5,6 @@ import { ask, type Request } from './channel.ts';
 
 /** VS Code calls this in the extension host; bundled to `out/test/host/WINDOW/index.js` with the test files beside it. */
 export async function run(): Promise<void> {
-  process.setSourceMapsEnabled(true);
   const grep = process.env['RPO_TEST_GREP'];
   const mocha = new Mocha({
     ui: 'bdd',

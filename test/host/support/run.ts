@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
-import { join, relative } from 'node:path';
+import { SourceMap, type SourceMapPayload } from 'node:module';
+import { dirname, join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { channelVariable, type Reply, type Request } from './channel.ts';
 import { startEditor, root, type Editor, type EditorOptions } from './editor.ts';
@@ -26,15 +28,18 @@ interface Counts {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const grepAt = args.indexOf('--grep');
-  const grep = grepAt >= 0 ? args[grepAt + 1] : undefined;
-  const names = args.filter((arg, i) => (!arg.startsWith('--') && i !== grepAt + 1) || (grepAt < 0 && !arg.startsWith('--')));
+  const { values, positionals: names } = parseArgs({
+    args: [...args],
+    options: { grep: { type: 'string', short: 'g' }, keep: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  });
+  const grep = values.grep;
   const wanted = (name: string) => names.length === 0 || names.includes(name);
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
   for (const [name, { folder, options }] of Object.entries(windows)) {
     const files = testFiles(folder);
     if (!wanted(name) || files.length === 0) continue;
-    add(counts, await inWindow(name, files, { ...options, keep: args.includes('--keep') }, grep));
+    add(counts, await inWindow(name, files, { ...options, keep: values.keep }, grep));
   }
   const files = testFiles(personFolder);
   if (wanted('person') && files.length > 0) add(counts, await asPerson(files, grep));
@@ -73,7 +78,7 @@ async function inWindow(name: string, files: readonly string[], options: EditorO
         return {};
       case 'fail':
         counts.failed++;
-        failures.push(`${request.path.join(' › ')}\n${request.message}`);
+        failures.push(`${request.path.join(' › ')}\n${atSource(request.message)}`);
         console.log(`${indent}✘ ${request.title}`);
         await editor?.screenshot(`failed-${name}-${counts.failed}`);
         return {};
@@ -151,7 +156,6 @@ async function asPerson(files: readonly string[], grep: string | undefined): Pro
     },
   );
   const code = await new Promise<number | null>((done) => child.once('close', done));
-  const { readFileSync } = await import('node:fs');
   const counts = existsSync(counted) ? (JSON.parse(readFileSync(counted, 'utf8')) as Counts) : { passed: 0, failed: 0, skipped: 0 };
   return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
 }
@@ -184,6 +188,24 @@ export async function bundle(name: string, files: readonly string[]): Promise<st
     logLevel: 'warning',
   });
   return join(outdir, 'index.js');
+}
+
+/** The host's own stack traces replace node's, so source maps are applied out here. */
+function atSource(stack: string): string {
+  const maps = new Map<string, SourceMap>();
+  return stack.replace(
+    /(\/[^():\n]*\/out\/test\/host\/[^():\n]+\.js):(\d+):(\d+)/g,
+    (place: string, file: string, line: string, column: string) => {
+      if (!maps.has(file) && existsSync(file)) {
+        const encoded = /sourceMappingURL=data:application\/json;base64,(\S+)\s*$/.exec(readFileSync(file, 'utf8'))?.[1];
+        if (encoded) maps.set(file, new SourceMap(JSON.parse(Buffer.from(encoded, 'base64').toString()) as SourceMapPayload));
+      }
+      const entry = maps.get(file)?.findEntry(Number(line) - 1, Number(column) - 1);
+      return entry && 'originalSource' in entry
+        ? `${relative(root, resolve(dirname(file), entry.originalSource))}:${entry.originalLine + 1}:${entry.originalColumn + 1}`
+        : place;
+    },
+  );
 }
 
 async function listen(answer: (request: Request) => Promise<Reply>): Promise<{ server: Server; address: string }> {
