@@ -22,7 +22,7 @@ import type { HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.
 import { expandPreset, listDeployable } from './project/files.ts';
 import { Home } from './project/home.ts';
 import { checkModel, loadProject, type PodPlaces, type Project, remoteRootOf, resultPatterns, setUpLines, trainingCommand } from './project/project.ts';
-import type { PodEntry } from './project/schema.ts';
+import { type PodEntry, projectSchema } from './project/schema.ts';
 import { fetchResults, type FetchReport } from './results/fetch.ts';
 import { readNpy } from './results/npy.ts';
 import { validatePredictions, type Verdict } from './results/validate.ts';
@@ -195,7 +195,8 @@ export class Orchestrator implements Disposable {
     const target = remote === undefined ? this.map.toRemote(folder) : this.remotePath(remote);
     if (target === null) throw new UserError('outside-project', `${local} is not below the project folder ${this.project.root}. Say where it should go on the pod.`);
     const startedAt = Date.now();
-    const files = await deployableFiles({ root: folder, exclude: options.exclude ?? [], gitignore: false }, options.signal);
+    const config = projectSchema.parse({ exclude: options.exclude ?? [], gitignore: false });
+    const files = await listDeployable({ root: folder, config, configFile: null }, options.signal);
     if (files.length === 0) throw new UserError('local-missing', `${local} holds no files to send.`);
     const put = await this.pod.putFiles(
       files.map((file) => ({ source: { localPath: join(folder, file.path) }, remotePath: posix.join(target, file.path), mode: file.executable ? 0o755 : 0o644 })),
@@ -254,8 +255,7 @@ export class Orchestrator implements Disposable {
 
   /** Files of the project that may be deployed, below the project, POSIX separators. */
   async deployableFiles(signal?: AbortSignal): Promise<readonly string[]> {
-    const { root, config } = this.project;
-    const files = await deployableFiles({ root, exclude: config.exclude, gitignore: config.gitignore }, signal);
+    const files = await listDeployable(this.project, signal);
     return files.map((file) => file.path);
   }
 
