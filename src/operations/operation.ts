@@ -10,7 +10,7 @@ export type Effect = 'read' | 'write' | 'destroy';
 export type OperationEvent =
   | { readonly kind: 'output'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
   | ({ readonly kind: 'metrics'; readonly file?: string } & MetricLine)
-  | { readonly kind: 'finding'; readonly file?: string; readonly located: LocatedFinding }
+  | { readonly kind: 'finding'; readonly file?: string; readonly located: LocatedFinding; /** It replaces one that was told before. */ readonly amends?: boolean }
   | { readonly kind: 'note'; readonly text: string };
 
 /** How far: `done` of `total` in `unit`, or only words. */
@@ -36,13 +36,23 @@ export interface OperationContext {
   readonly ports: OrchestratorPorts;
   /** The project on the named (or selected) pod; opened once, closed by the face. */
   readonly orchestrator: (pod?: string) => Promise<Orchestrator>;
+  /** What `-` stands for where a file is asked for; absent where there is no such stream. */
+  readonly stdin?: AsyncIterable<Uint8Array>;
+}
+
+/** How the command line reads a field that is itself a line of words, like a shell command. */
+export interface WordsField {
+  /** A string field, or one that a string is parsed from. Several words become one line, each quoted. */
+  readonly field: string;
+  /** `theirs`: from its first word on, flags belong to the line (`exec ls -l`). `ours`: only flags we do not know do. */
+  readonly flags: 'ours' | 'theirs';
 }
 
 /**
  * One thing that a person or an agent can ask for. The command line, and later MCP and language model tools, are made
  * from these records: a new operation is a new record, and no face has to be touched.
  */
-export interface Operation<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodType = z.ZodType> {
+export interface Operation<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodObject = z.ZodObject> {
   /** Words as on the command line: `deploy`, `pods add`. */
   readonly name: string;
   readonly title: string;
@@ -53,14 +63,23 @@ export interface Operation<Input extends z.ZodObject = z.ZodObject, Output exten
   readonly effect: Effect;
   /** Input fields that stand without a flag on the command line, in order; an array field takes the rest. */
   readonly positional?: readonly (keyof z.output<Input> & string)[];
+  /** The positional that takes the rest of the command line. */
+  readonly words?: WordsField;
+  /** Fields that are local paths: a face with a current folder of its own makes them absolute. Relative ones start at the project. */
+  readonly localPaths?: readonly (keyof z.output<Input> & string)[];
+  /** Lines for a person's help: what to type, and what it does. */
+  readonly examples?: readonly (readonly [command: string, what: string])[];
   handle(context: OperationContext, input: z.output<Input>, call: Call): Promise<z.output<Output>>;
-  /** The answer in words: what happened and what to do next. */
-  render(output: z.output<Output>): string;
+  /**
+   * The answer in words: what happened and what to do next; bounded in size. `eventsShown`: the face has shown the events
+   * as they came, so that they need not be told again.
+   */
+  render(output: z.output<Output>, face: { readonly eventsShown: boolean }): string;
   /** Exit code of the command line for an answer; default 0. */
   exitCode?(output: z.output<Output>): number;
 }
 
 /** Keeps the record's own types while it goes into a table of many. */
-export function operation<Input extends z.ZodObject, Output extends z.ZodType>(record: Operation<Input, Output>): Operation {
+export function operation<Input extends z.ZodObject, Output extends z.ZodObject>(record: Operation<Input, Output>): Operation {
   return record as unknown as Operation;
 }

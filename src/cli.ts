@@ -1,0 +1,84 @@
+import { resolve } from 'node:path';
+import { version } from '../package.json';
+import { type Face, JsonFace, TextFace } from './cli/face.ts';
+import { Interrupts } from './cli/interrupts.ts';
+import { passphraseAsker } from './cli/passphrase.ts';
+import { buildProgram, type GlobalFlags, usageError } from './cli/program.ts';
+import { Terminal } from './cli/terminal.ts';
+import { isUserError } from './core/errors.ts';
+import { operations } from './operations/table.ts';
+import type { Operation } from './operations/operation.ts';
+import type { Orchestrator } from './orchestrator.ts';
+import { findProjectRoot } from './project/project.ts';
+
+/** `rpo`: the operations table as verbs. Exit codes: the answer's own; 1 it did not work, 2 it was not understood, 130 interrupted. */
+async function main(args: readonly string[]): Promise<number> {
+  const terminal = new Terminal({ out: process.stdout, err: process.stderr });
+  const interrupts = new Interrupts((code) => process.exit(code));
+  // Whoever read us is gone (`rpo follow | head`): stop quietly.
+  process.stdout.on('error', () => interrupts.interrupt('SIGINT'));
+  let exitCode = 0;
+  let face: Face = args.slice(0, endOfFlags(args)).includes('--json') ? new JsonFace(terminal) : new TextFace(terminal, process.cwd());
+
+  const run = async (record: Operation, input: Readonly<Record<string, unknown>>, flags: GlobalFlags) => {
+    const projectRoot = resolve(flags.project ?? (await findProjectRoot(process.cwd())) ?? '.');
+    if (!flags.json) face = new TextFace(terminal, projectRoot);
+    const home = flags.home === undefined ? undefined : resolve(flags.home);
+    const ports = { askPassphrase: passphraseAsker(terminal, process.stdin), log: debugLog(terminal) };
+    let opened: Promise<Orchestrator> | undefined;
+    const orchestrator = async () => {
+      // ssh2 is loaded by the verbs that need a pod, not by `rpo monitor` or `rpo pods`.
+      const facade = await import('./orchestrator.ts');
+      return facade.Orchestrator.open({ projectRoot, pod: flags.pod, home, ...ports });
+    };
+    try {
+      const context = { projectRoot, home, ports, stdin: process.stdin, orchestrator: () => (opened ??= orchestrator()) };
+      const output = await record.handle(context, input, {
+        signal: interrupts.signal,
+        emit: (event) => face.event(event),
+        progress: (progress) => face.progress(progress),
+      });
+      await face.result(record, output);
+      exitCode = record.exitCode?.(output as Record<string, unknown>) ?? 0;
+    } finally {
+      await (await opened?.catch(() => undefined))?.close();
+    }
+  };
+
+  const demo = {
+    name: 'demo',
+    description: 'The whole loop against a practice pod on this machine: deploy, train, two real bugs, fixes, results. Needs no account.',
+    run: async (flags: GlobalFlags) => {
+      const { runDemo } = await import('./cli/demo.ts');
+      exitCode = await runDemo({ terminal, signal: interrupts.signal, json: flags.json === true });
+    },
+  };
+
+  try {
+    await buildProgram(operations, run, [demo], version).parseAsync([...args], { from: 'user' });
+  } catch (thrown) {
+    const error = usageError(thrown) ?? thrown;
+    if (usageError(thrown) === null) return 0;
+    await face.error(error);
+    exitCode = interrupts.signal.aborted ? 130 : isUserError(error, 'bad-argument') ? 2 : 1;
+  } finally {
+    interrupts.dispose();
+  }
+  return exitCode;
+}
+
+/** Flags after `--` are not ours, and neither are those of the command that `exec` runs, which never reach this far. */
+function endOfFlags(args: readonly string[]): number {
+  const dashes = args.indexOf('--');
+  return dashes < 0 ? args.length : dashes;
+}
+
+function debugLog(terminal: Terminal): ((line: string) => void) | undefined {
+  return process.env['RPO_DEBUG'] === '1' ? (line) => terminal.lines('err', line) : undefined;
+}
+
+void main(process.argv.slice(2)).then((exitCode) => {
+  // What was written must have left before the end; nothing else may keep us (a stdin that never ends, say).
+  process.exitCode = exitCode;
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));
+});

@@ -1,0 +1,144 @@
+import pc from 'picocolors';
+import { isUserError, messageOf } from '../core/errors.ts';
+import { ControlStripper, stripControl } from '../core/terminal.ts';
+import { findingLines, type FindingLine, findingRecord, locatedRecord, metricsRecord } from '../operations/findings.ts';
+import type { Operation, OperationEvent, Progress } from '../operations/operation.ts';
+import type { Terminal } from './terminal.ts';
+
+/** How one call shows itself: as text for people or as JSON lines for programs. */
+export interface Face {
+  event(event: OperationEvent): void;
+  progress(progress: Progress): void;
+  /** Ends the call with its answer. */
+  result(record: Operation, output: unknown): Promise<void>;
+  /** Ends the call with an error. */
+  error(error: unknown): Promise<void>;
+}
+
+/** One JSON object a line on stdout; progress stays on stderr. */
+export class JsonFace implements Face {
+  constructor(private readonly terminal: Terminal) {}
+
+  event(event: OperationEvent): void {
+    switch (event.kind) {
+      case 'finding': {
+        const { located, file, amends } = event;
+        const record = located.place || located.actions.length > 0 ? locatedRecord(located) : findingRecord(located.finding);
+        return this.line({ kind: 'finding', ...(file === undefined ? {} : { file }), ...record, ...(amends ? { amends } : {}) });
+      }
+      case 'metrics':
+        return this.line({ kind: 'metrics', ...(event.file === undefined ? {} : { file: event.file }), ...metricsRecord(event) });
+      case 'output':
+      case 'note':
+        return this.line(event);
+    }
+  }
+
+  progress(progress: Progress): void {
+    this.terminal.progress(progress);
+  }
+
+  async result(_record: Operation, output: unknown): Promise<void> {
+    this.line({ kind: 'result', ...(output as object) });
+  }
+
+  async error(error: unknown): Promise<void> {
+    this.line({ kind: 'error', reason: isUserError(error) ? error.reason : 'bug', message: messageOf(error) });
+    this.terminal.lines('err', errorText(error));
+  }
+
+  private line(value: object): void {
+    this.terminal.clear();
+    this.terminal.streams.out.write(JSON.stringify(value) + '\n');
+  }
+}
+
+/** Output as it arrives, findings in between where they were seen, the answer last. */
+export class TextFace implements Face {
+  private readonly strippers = { stdout: new ControlStripper(), stderr: new ControlStripper() };
+  private shown = false;
+  /** Findings ask the disk for source; order is kept by a queue, also with the output that follows. */
+  private queue: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly terminal: Terminal,
+    private readonly projectRoot: string,
+  ) {}
+
+  event(event: OperationEvent): void {
+    this.queue = this.queue.then(() => this.show(event));
+  }
+
+  private async show(event: OperationEvent): Promise<void> {
+    switch (event.kind) {
+      case 'output':
+        this.shown = true;
+        return this.terminal.raw(event.stream === 'stdout' ? 'out' : 'err', this.strippers[event.stream].write(event.text));
+      case 'note':
+        return this.terminal.lines('err', pc.dim(stripControl(event.text)));
+      case 'finding': {
+        this.shown = true;
+        const lines = await findingLines(event.located, this.projectRoot);
+        return this.terminal.lines('out', findingText(lines, { file: event.file, logLine: event.located.finding.line, amends: event.amends ?? false }));
+      }
+      case 'metrics':
+        // The output holds them already.
+        return;
+    }
+  }
+
+  progress(progress: Progress): void {
+    this.terminal.progress(progress);
+  }
+
+  async result(record: Operation, output: unknown): Promise<void> {
+    await this.end();
+    const text = record.render(output as Record<string, unknown>, { eventsShown: this.shown });
+    if (text !== '') this.terminal.lines('out', coloured(stripControl(text)));
+  }
+
+  async error(error: unknown): Promise<void> {
+    await this.end();
+    this.terminal.lines('err', errorText(error));
+  }
+
+  private async end(): Promise<void> {
+    await this.queue;
+    for (const [name, stripper] of Object.entries(this.strippers)) this.terminal.raw(name === 'stdout' ? 'out' : 'err', stripper.end());
+    this.terminal.clear();
+  }
+}
+
+export function errorText(error: unknown): string {
+  const detail = process.env['RPO_DEBUG'] === '1' && error instanceof Error ? `\n${error.stack ?? ''}${error.cause instanceof Error ? `\ncaused by ${error.cause.stack ?? ''}` : ''}` : '';
+  const bug = isUserError(error) ? '' : ' This is a fault of rpo; RPO_DEBUG=1 shows where.';
+  return pc.red('error:') + ' ' + stripControl(messageOf(error)) + bug + stripControl(detail);
+}
+
+/** A finding as a block beside a coloured bar. */
+export function findingText(lines: readonly FindingLine[], about: { readonly file?: string | undefined; readonly logLine: number; readonly amends: boolean }): string {
+  const where = `${about.file === undefined ? 'log line' : `${about.file}:`}${about.file === undefined ? ' ' : ''}${about.logLine}`;
+  const severity = /^\w+/.exec(lines[0]?.text ?? '')?.[0];
+  const colour = severity === 'error' ? pc.red : severity === 'warning' ? pc.yellow : pc.cyan;
+  return lines
+    .map(({ role, text }) => {
+      const clean = stripControl(text);
+      const body = {
+        title: () => `${colour(pc.bold(clean))}${pc.dim(`  (${where}${about.amends ? ', more is known now' : ''})`)}`,
+        place: () => pc.cyan(clean),
+        code: () => pc.dim(clean),
+        marked: () => clean,
+        suggestion: () => clean,
+        action: () => pc.green(clean),
+      }[role]();
+      return `${colour('┃')} ${body}`;
+    })
+    .join('\n');
+}
+
+function coloured(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => line.replace(/^✓/, pc.green('✓')).replace(/^✗/, pc.red('✗')).replace(/^!/, pc.yellow('!')))
+    .join('\n');
+}

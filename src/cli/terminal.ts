@@ -1,0 +1,101 @@
+import type { Progress } from '../operations/operation.ts';
+import { bytes } from '../operations/text.ts';
+
+/** Where the command line writes to; tests give their own. */
+export interface Streams {
+  readonly out: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
+  readonly err: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
+}
+
+const redrawMs = 80;
+const sparseMs = 5_000;
+
+/**
+ * stdout for what was asked for, stderr for what accompanies it. One line of live progress stands below everything on a
+ * terminal; elsewhere progress is a line now and then.
+ */
+export class Terminal {
+  /** Text of the live line that is on the screen; empty when there is none. */
+  private live = '';
+  private lastMs = 0;
+  private lastMessage = '';
+  /** Whether what was written last ended its line, on the terminal that both streams may share. */
+  private atLineStart = true;
+  private pending: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(readonly streams: Streams) {}
+
+  get isLive(): boolean {
+    return this.streams.err.isTTY === true;
+  }
+
+  get width(): number {
+    return this.streams.err.columns ?? 80;
+  }
+
+  /** Text as it comes; it may end within a line. */
+  raw(stream: 'out' | 'err', text: string): void {
+    if (text === '') return;
+    this.clear();
+    this.streams[stream].write(text);
+    this.atLineStart = text.endsWith('\n');
+  }
+
+  /** Whole lines, below whatever stands there. */
+  lines(stream: 'out' | 'err', text: string): void {
+    this.freshLine(stream);
+    this.raw(stream, text + '\n');
+  }
+
+  /** Output of a program may have stopped within a line. */
+  freshLine(stream: 'out' | 'err' = 'err'): void {
+    this.clear();
+    if (this.atLineStart) return;
+    this.streams[stream].write('\n');
+    this.atLineStart = true;
+  }
+
+  progress(progress: Progress): void {
+    const text = progressText(progress);
+    const now = Date.now();
+    if (this.isLive) {
+      clearTimeout(this.pending);
+      if (now - this.lastMs >= redrawMs) this.draw(text);
+      else {
+        // The last state of a quick series is shown too.
+        this.pending = setTimeout(() => this.draw(text), redrawMs);
+        this.pending.unref();
+      }
+      return;
+    }
+    if (progress.message === this.lastMessage && now - this.lastMs < sparseMs) return;
+    this.lastMessage = progress.message;
+    this.lastMs = now;
+    this.streams.err.write(text + '\n');
+  }
+
+  /** Takes the live line away. */
+  clear(): void {
+    clearTimeout(this.pending);
+    if (this.live === '') return;
+    this.streams.err.write('\r\u001b[K');
+    this.live = '';
+  }
+
+  private draw(text: string): void {
+    // Not below a half-written line of output: it would be overwritten.
+    if (!this.atLineStart) return;
+    const line = text.length >= this.width ? text.slice(0, this.width - 2) + '…' : text;
+    if (line === this.live) return;
+    this.streams.err.write(`\r\u001b[K${line}`);
+    this.live = line;
+    this.lastMs = Date.now();
+  }
+}
+
+export function progressText({ message, done, total, unit }: Progress): string {
+  if (done === undefined) return `${message} ...`;
+  const show = (number: number) => (unit === 'bytes' ? bytes(number) : String(number));
+  const percent = total !== undefined && total > 0 ? ` ${Math.min(100, Math.floor((100 * done) / total))}%` : '';
+  return `${message}${percent}  ${show(done)}${total === undefined ? '' : ` of ${show(total)}`}${unit === 'files' ? ' files' : ''}`;
+}

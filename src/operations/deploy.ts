@@ -1,0 +1,105 @@
+import { stat } from 'node:fs/promises';
+import { z } from 'zod';
+import { UserError } from '../core/errors.ts';
+import type { Orchestrator } from '../orchestrator.ts';
+import { type Call, operation } from './operation.ts';
+import { bounded, bytes, count, duration } from './text.ts';
+
+const fileSchema = z.object({
+  path: z.string().describe('Below the project.'),
+  remotePath: z.string(),
+  bytes: z.int(),
+  changed: z.boolean().describe('False when the pod had these very bytes already.'),
+});
+
+export const deployedSchema = z.object({
+  pod: z.string(),
+  files: z.array(fileSchema),
+  sent: z.int().describe('How many were not on the pod already.'),
+  milliseconds: z.number(),
+});
+
+type Deployed = z.output<typeof deployedSchema>;
+
+export const deploy = operation({
+  name: 'deploy',
+  title: 'Deploy files',
+  description: 'Puts chosen files of the project on the pod: all or none, each verified. A file that changed on the pod since it was last deployed is not replaced without `force`.',
+  effect: 'write',
+  input: z.object({
+    files: z.array(z.string().min(1)).default([]).describe('Files or folders of the project.'),
+    preset: z.string().min(1).optional().describe('A named list of files in runpod.json.'),
+    changed: z.boolean().default(false).describe('Every file of the project that the pod lacks or has otherwise.'),
+    force: z.boolean().default(false).describe('Replace copies that changed on the pod meanwhile.'),
+  }),
+  output: deployedSchema,
+  positional: ['files'],
+  localPaths: ['files'],
+  examples: [
+    ['rpo deploy src/model.py', 'just the file you fixed'],
+    ['rpo deploy --changed', 'whatever differs from the pod'],
+    ['rpo deploy --preset models', 'a list from runpod.json'],
+  ],
+  async handle(context, { files, preset, changed, force }, call) {
+    const ways = [files.length > 0, preset !== undefined, changed].filter(Boolean).length;
+    if (ways === 0) throw new UserError('bad-argument', 'Say what to deploy: files, --preset NAME, or --changed for whatever differs from the pod.');
+    if (ways > 1) throw new UserError('bad-argument', 'Give files, --preset or --changed, one of them.');
+    const orchestrator = await context.orchestrator();
+    const options = { force, ...transfer(call, 'deploying') };
+    call.progress({ message: changed ? 'comparing with the pod' : 'deploying' });
+    const report =
+      preset !== undefined
+        ? await orchestrator.deployPreset(preset, options)
+        : changed
+          ? await orchestrator.deployChanged(options)
+          : await orchestrator.deployFixes(await withoutFolders(orchestrator, files, call.signal), options);
+    return deployed(orchestrator, report);
+  },
+  render: renderDeployed,
+});
+
+/** A deploy report as an answer. */
+export function deployed(orchestrator: Orchestrator, report: { readonly files: readonly z.output<typeof fileSchema>[]; readonly milliseconds: number }): Deployed {
+  const files = report.files.map(({ path, remotePath, bytes, changed }) => ({ path, remotePath, bytes, changed }));
+  return { pod: orchestrator.pod.name, files, sent: files.filter((file) => file.changed).length, milliseconds: report.milliseconds };
+}
+
+export function renderDeployed({ pod, files, sent, milliseconds }: Deployed): string {
+  if (files.length === 0) return `${pod} has everything already: nothing was sent.`;
+  const total = files.filter((file) => file.changed).reduce((sum, file) => sum + file.bytes, 0);
+  const had = files.length - sent;
+  const head =
+    sent === 0
+      ? `${pod} had ${files.length === 1 ? 'this file' : `these ${files.length} files`} already: nothing was sent (${duration(milliseconds)}).`
+      : `${count(sent, 'file')}, ${bytes(total)}, deployed to ${pod} in ${duration(milliseconds)}${had > 0 ? `; it had ${had} more already` : ''}:`;
+  const lines = files.filter((file) => file.changed).map((file) => `  ${file.path}  ${bytes(file.bytes)}`);
+  return [head, ...bounded(lines, 20, 'file')].join('\n');
+}
+
+/** The transfer options of a call: cancellable, with progress in bytes. */
+export function transfer({ signal, progress }: Call, message: string) {
+  return {
+    signal,
+    onProgress: ({ bytesDone, bytesTotal }: { readonly bytesDone: number; readonly bytesTotal: number }) => progress({ message, done: bytesDone, total: bytesTotal, unit: 'bytes' }),
+  };
+}
+
+/** A folder stands for the files below it that the project deploys. */
+async function withoutFolders(orchestrator: Orchestrator, paths: readonly string[], signal: AbortSignal): Promise<string[]> {
+  const files: string[] = [];
+  let deployable: readonly string[] | undefined;
+  for (const path of paths) {
+    const relative = orchestrator.map.relativeOfLocal(path);
+    const local = relative === null ? null : orchestrator.map.join(relative);
+    const isFolder = local !== null && (await stat(local).catch(() => null))?.isDirectory();
+    if (relative === null || !isFolder) {
+      files.push(path);
+      continue;
+    }
+    deployable ??= await orchestrator.deployableFiles(signal);
+    const below = deployable.filter((file) => relative === '' || file.startsWith(relative + '/'));
+    if (below.length === 0) throw new UserError('local-missing', `${relative === '' ? 'The project' : relative} holds no files to deploy: the folder is empty, or .gitignore or "exclude" in runpod.json leaves all of it out.`);
+    files.push(...below);
+  }
+  return files;
+}

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { operation } from './operation.ts';
+import { count, duration, Tail } from './text.ts';
+
+const checkSchema = z.object({
+  id: z.string(),
+  title: z.string(),
+  status: z.enum(['passed', 'warning', 'failed']),
+  seen: z.string(),
+  advice: z.string().nullable(),
+});
+
+const marks = { passed: '✓', warning: '!', failed: '✗' } as const;
+
+export const verify = operation({
+  name: 'verify',
+  title: 'Verify environment',
+  description: 'Looks at everything that training on the pod needs: connection, disk, Python, packages, GPU, files. Changes nothing.',
+  effect: 'read',
+  input: z.object({}),
+  output: z.object({
+    pod: z.string(),
+    remoteRoot: z.string(),
+    ok: z.boolean().describe('True when nothing failed.'),
+    checks: z.array(checkSchema),
+    milliseconds: z.number(),
+  }),
+  examples: [['rpo verify', 'check the selected pod']],
+  async handle(context, _input, { signal, progress }) {
+    progress({ message: 'looking at the pod' });
+    const report = await (await context.orchestrator()).verifyEnvironment(signal);
+    return { ...report, checks: report.checks.map((check) => ({ ...check })) };
+  },
+  render({ pod, remoteRoot, ok, checks, milliseconds }) {
+    const lines = checks.map((check) => `${marks[check.status]} ${check.title}: ${check.seen}${check.advice === null ? '' : `\n    ${check.advice}`}`);
+    const failed = checks.filter((check) => check.status === 'failed').length;
+    const end = ok ? `${pod} is ready to train in ${remoteRoot} (${duration(milliseconds)}).` : `${pod} is not ready: ${count(failed, 'check')} failed. Do what stands below each ✗, then verify again.`;
+    return [...lines, end].join('\n');
+  },
+  exitCode: ({ ok }) => (ok ? 0 : 1),
+});
+
+/** What is kept of each stream for the answer; a face that streams has shown all of it. */
+const keptCharacters = 32_000;
+
+export const exec = operation({
+  name: 'exec',
+  title: 'Run a command',
+  description: "Runs one shell command in the project's folder and environment on the pod and gives its output and exit code. For training use `train`: it outlives the connection.",
+  effect: 'destroy',
+  input: z.object({
+    command: z.string().min(1).describe('The command: one quoted shell line, or words as typed.'),
+    timeout: z.number().positive().max(86_400).default(600).describe('Seconds after which it is ended on the pod.'),
+    cwd: z.string().min(1).optional().describe('Folder to run in, below the remote root or absolute.'),
+  }),
+  output: z.object({
+    command: z.string(),
+    exitCode: z.int(),
+    stdout: z.string().describe('The last part, when there was much.'),
+    stderr: z.string(),
+    leftOut: z.int().describe('Characters of both that came before what is given here.'),
+    milliseconds: z.number(),
+  }),
+  positional: ['command'],
+  words: { field: 'command', flags: 'theirs' },
+  examples: [
+    ['rpo exec nvidia-smi', 'one program with its flags'],
+    ["rpo exec 'ls *.log | wc -l'", 'one quoted line: the shell on the pod reads it'],
+  ],
+  async handle(context, { command, timeout, cwd }, { signal, emit }) {
+    const startedAt = Date.now();
+    const stdout = new Tail(keptCharacters);
+    const stderr = new Tail(keptCharacters);
+    const orchestrator = await context.orchestrator();
+    const { exitCode } = await orchestrator.executeCommand(command, {
+      timeoutMs: timeout * 1000,
+      cwd,
+      signal,
+      discardOutput: true,
+      onStdout: (text) => {
+        stdout.add(text);
+        emit({ kind: 'output', stream: 'stdout', text });
+      },
+      onStderr: (text) => {
+        stderr.add(text);
+        emit({ kind: 'output', stream: 'stderr', text });
+      },
+    });
+    return { command, exitCode, stdout: stdout.value, stderr: stderr.value, leftOut: stdout.leftOut + stderr.leftOut, milliseconds: Date.now() - startedAt };
+  },
+  render({ command, exitCode, stdout, stderr, milliseconds }, { eventsShown }) {
+    if (eventsShown) return '';
+    const part = (name: string, text: string) => (text.trim() === '' ? [] : [`--- ${name}${text.length > 3500 ? ' (its end)' : ''}`, text.slice(-3500).trimEnd()]);
+    return [`\`${command}\` ended with exit code ${exitCode} after ${duration(milliseconds)}.`, ...part('stdout', stdout), ...part('stderr', stderr)].join('\n');
+  },
+  exitCode: ({ exitCode }) => exitCode,
+});
