@@ -12,6 +12,8 @@ const shared = {
   platform: 'node',
   target: 'node20',
   format: 'cjs',
+  // jsonc-parser's CommonJS entry hides its requires from bundlers; its ES modules do not.
+  mainFields: ['module', 'main'],
   // ssh2's native addon is optional: without it the pure JavaScript path is used, on every platform alike.
   external: ['vscode', '*.node', 'cpu-features'],
   logLevel: 'warning',
