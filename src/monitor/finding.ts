@@ -1,4 +1,7 @@
-/** The kinds of failure the monitor knows; one record each in the rules table or the trends. */
+/**
+ * The kinds of failure the monitor knows; one record each in the rules tables or in the trends.
+ * The first eight are the seeds' own. A failure that is not of a more specific kind is `python-exception`.
+ */
 export type FindingType =
   | 'cuda-oom'
   | 'nan-loss'
@@ -7,13 +10,43 @@ export type FindingType =
   | 'shape-mismatch'
   | 'import-error'
   | 'encoder-not-found'
-  | 'python-exception';
+  | 'python-exception'
+  | 'host-oom'
+  | 'dtype-mismatch'
+  | 'device-mismatch'
+  | 'file-not-found'
+  | 'permission-denied'
+  | 'disk-full'
+  | 'checkpoint-mismatch'
+  | 'no-grad'
+  | 'autograd-misuse'
+  | 'cuda-assert'
+  | 'cuda-illegal-access'
+  | 'cuda-unavailable'
+  | 'cudnn-cublas-error'
+  | 'nccl-error'
+  | 'dataloader-shm'
+  | 'gpu-lost'
+  | 'auth-error'
+  | 'network-error'
+  | 'config-error'
+  | 'hang'
+  | 'preempted'
+  | 'segfault'
+  // Trends that are advice rather than failures: always severity 'info'.
+  | 'loss-spike'
+  | 'loss-divergence'
+  | 'plateau'
+  | 'overfitting'
+  | 'vanishing-gradient'
+  | 'zero-learning-rate'
+  | 'throughput-drop';
 
 export type Severity = 'error' | 'warning' | 'info';
 
 /** One place in a traceback, as it was printed on the pod. */
 export interface Frame {
-  /** The file as printed: usually an absolute path on the pod. */
+  /** The file as printed: usually an absolute path on the pod; in a notebook the cell, e.g. `Cell In[5]`. */
   readonly file: string;
   /** 1-based. */
   readonly line: number;
@@ -34,7 +67,11 @@ export type Fix =
   /** Send a local file that the pod lacks; `path` as printed by the program. */
   | { readonly kind: 'deploy-file'; readonly path: string; readonly title: string }
   /** Put the fixed source on the pod and train again. */
-  | { readonly kind: 'deploy-and-retrain'; readonly title: string };
+  | { readonly kind: 'deploy-and-retrain'; readonly title: string }
+  /** Source to add by hand or by agent: `after` names the call it belongs behind (e.g. `loss.backward()`), `code` is what to add. */
+  | { readonly kind: 'suggest-edit'; readonly after: string; readonly code: string; readonly title: string }
+  /** Run a stage or command the project has under one of these names (e.g. encoder pre-training). */
+  | { readonly kind: 'run-stage'; readonly names: readonly string[]; readonly title: string };
 
 /** Something the monitor saw, once for each root cause. */
 export interface Finding {
@@ -56,4 +93,6 @@ export interface Finding {
   readonly epoch: number | null;
   readonly step: number | null;
   readonly fixes: readonly Fix[];
+  /** The ranks or worker ids that failed the same way, first failing first; absent when the log names none. */
+  readonly ranks?: readonly string[];
 }

@@ -1,0 +1,219 @@
+import { importFixes } from './fixes.ts';
+import type { Finding, FindingType, Fix, Frame, Severity } from './finding.ts';
+import { innermostProjectFrame } from './frames.ts';
+import { KINDS } from './kinds.ts';
+import type { Match } from './rules.ts';
+import type { RaisedException } from './traceback.ts';
+
+/** Findings kept of one log; a program that fails in more ways than this is not helped by more. */
+const MAX_FINDINGS = 200;
+/** Units of a message shown. */
+const MAX_MESSAGE = 400;
+
+/** What a reader saw, before it is known whether it is news. */
+export interface Sighting {
+  readonly type: FindingType;
+  readonly severity?: Severity;
+  readonly message: string;
+  readonly suggestion?: string;
+  readonly fixes?: readonly Fix[];
+  readonly line: number;
+  readonly exception?: RaisedException;
+  readonly who: string;
+}
+
+/** Told when a finding is new, or replaces an earlier one about the same cause. */
+export type FindingSink = (finding: Finding, amends: Finding | undefined) => void;
+
+interface Entry {
+  finding: Finding;
+  /** Exception text without its numbers, or null for what no exception told. */
+  readonly key: string | null;
+  readonly ranks: string[];
+}
+
+/**
+ * The findings of a log, one for each root cause. A finding is told the moment it is seen; when the log later says more about the same cause (the traceback behind a
+ * nan line, the exception a chained one led to, another rank failing alike) it is *amended*: told again, naming the one it replaces. `all` holds only the newest.
+ */
+export class Findings {
+  private readonly entries: Entry[] = [];
+  /** The entry of the exception last raised by each printing process, for chains. */
+  private readonly lastOf = new Map<string, Entry>();
+
+  constructor(
+    private readonly isProjectFile: (file: string) => boolean,
+    private readonly place: () => { epoch: number | null; step: number | null },
+    private readonly sink: FindingSink,
+  ) {}
+
+  get all(): readonly Finding[] {
+    return this.entries.map((entry) => entry.finding);
+  }
+
+  has(type: FindingType): boolean {
+    return this.entries.some((entry) => entry.finding.type === type);
+  }
+
+  get anyError(): boolean {
+    return this.entries.some((entry) => entry.finding.severity === 'error');
+  }
+
+  /** Something other than an exception: a sentence, or a trend. The same kind is told once. */
+  seen(sighting: Sighting): void {
+    const known = this.entries.find((entry) => entry.finding.type === sighting.type);
+    if (known) {
+      this.addRank(known, sighting.who);
+      return;
+    }
+    this.add(sighting, null);
+  }
+
+  /** An exception, with what the rules make of it. */
+  raised(exception: RaisedException, match: Match | null): void {
+    const text = exceptionText(exception);
+    const previous = exception.link === 'none' ? undefined : this.lastOf.get(exception.who);
+    const type = match?.rule.type ?? 'python-exception';
+    const sighting: Sighting = {
+      type,
+      message: text,
+      line: exception.line,
+      exception,
+      who: exception.who,
+      ...(match?.rule.severity ? { severity: match.rule.severity } : {}),
+      ...(match?.rule.suggestion ? { suggestion: match.rule.suggestion } : {}),
+      ...(match?.rule.fixes ? { fixes: match.rule.fixes(match.match) } : {}),
+    };
+    if (previous) {
+      this.continueChain(previous, sighting, exception);
+      return;
+    }
+    const key = maskNumbers(text);
+    const frame = innermostProjectFrame(exception.frames, this.isProjectFile);
+    const same = this.entries.find(
+      (e) =>
+        e.key === key &&
+        e.finding.type === type &&
+        (sameFrame(e.finding.frame, frame) || (exception.who !== '' && !e.ranks.includes(exception.who))),
+    );
+    if (same) {
+      this.lastOf.set(exception.who, same);
+      this.addRank(same, exception.who);
+      return;
+    }
+    // The number or sentence that was seen first, and now the exception it led to.
+    const bare = this.entries.find((e) => e.key === null && e.finding.type === type && e.finding.frames.length === 0);
+    if (bare) {
+      const made = this.make(sighting);
+      this.lastOf.set(exception.who, bare);
+      this.amend(bare, {
+        ...made,
+        line: bare.finding.line,
+        epoch: bare.finding.epoch,
+        step: bare.finding.step,
+        message: bare.finding.message,
+      });
+      return;
+    }
+    const entry = this.add(sighting, key);
+    if (entry) this.lastOf.set(exception.who, entry);
+  }
+
+  /** The message of the last exception goes on, and says more than its first line did. */
+  continued(who: string, match: Match): void {
+    const entry = this.lastOf.get(who);
+    if (!entry || entry.finding.type !== 'python-exception') return;
+    const kind = KINDS[match.rule.type];
+    this.amend(entry, {
+      ...entry.finding,
+      type: match.rule.type,
+      severity: match.rule.severity ?? kind.severity,
+      suggestion: match.rule.suggestion ?? kind.suggestion,
+      fixes: match.rule.fixes?.(match.match) ?? kind.fixes,
+      message: cut(`${entry.finding.message} ${match.match.input.trim()}`),
+    });
+  }
+
+  /** The exception that stopped the program names the kind, unless the one before it is more telling; the frame is the newest there is. */
+  private continueChain(entry: Entry, sighting: Sighting, exception: RaisedException): void {
+    const next = this.make(sighting);
+    const old = entry.finding;
+    const keepOld = next.type === 'python-exception' && old.type !== 'python-exception';
+    const frame = next.frame ?? old.frame;
+    const frames = next.frames.length > 0 ? next.frames : old.frames;
+    this.lastOf.set(exception.who, entry);
+    this.amend(entry, keepOld ? { ...old, frame, frames } : { ...next, frame, frames, ...(old.ranks ? { ranks: old.ranks } : {}) });
+  }
+
+  private add(sighting: Sighting, key: string | null): Entry | null {
+    if (this.entries.length >= MAX_FINDINGS) return null;
+    const entry: Entry = { finding: this.make(sighting), key, ranks: sighting.who === '' ? [] : [sighting.who] };
+    if (entry.ranks.length > 0) entry.finding = { ...entry.finding, ranks: [...entry.ranks] };
+    this.entries.push(entry);
+    this.sink(entry.finding, undefined);
+    return entry;
+  }
+
+  private make(sighting: Sighting): Finding {
+    const kind = KINDS[sighting.type];
+    const frames = sighting.exception?.frames ?? [];
+    const { epoch, step } = this.place();
+    return {
+      type: sighting.type,
+      severity: sighting.severity ?? kind.severity,
+      message: cut(sighting.message),
+      suggestion: sighting.suggestion ?? kind.suggestion,
+      line: sighting.line,
+      frame: innermostProjectFrame(frames, this.isProjectFile),
+      frames,
+      exception: sighting.exception && sighting.exception.complete ? cut(exceptionText(sighting.exception)) : null,
+      epoch,
+      step,
+      fixes: sighting.fixes ?? this.fixesOf(sighting, frames),
+    };
+  }
+
+  private fixesOf(sighting: Sighting, frames: readonly Frame[]): readonly Fix[] {
+    if (sighting.type !== 'import-error') return KINDS[sighting.type].fixes;
+    const module = /No module named '?([\w.]+)/.exec(sighting.message)?.[1];
+    if (module !== undefined)
+      return importFixes(
+        module,
+        module.includes('.') && !/^google\.cloud\./.test(module),
+        frames.filter((f) => this.isProjectFile(f.file)),
+      );
+    const from = /cannot import name '[^']+' from (?:partially initialized module )?'([\w.]+)'/.exec(sighting.message)?.[1];
+    if (from !== undefined && frames.some((f) => this.isProjectFile(f.file)))
+      return importFixes(from, !/site-packages|dist-packages/.test(sighting.message), []).filter((fix) => fix.kind !== 'install-package');
+    return KINDS['import-error'].fixes;
+  }
+
+  private addRank(entry: Entry, who: string): void {
+    if (who === '' || entry.ranks.includes(who) || entry.ranks.length >= 1_024) return;
+    entry.ranks.push(who);
+    this.amend(entry, { ...entry.finding, ranks: [...entry.ranks] });
+  }
+
+  private amend(entry: Entry, finding: Finding): void {
+    const before = entry.finding;
+    entry.finding = finding;
+    this.sink(finding, before);
+  }
+}
+
+function sameFrame(a: Frame | null, b: Frame | null): boolean {
+  return a === b || (a !== null && b !== null && a.file === b.file && a.line === b.line);
+}
+
+export function exceptionText(exception: RaisedException): string {
+  if (!exception.complete) return 'The output ends inside a traceback';
+  return exception.message === '' ? exception.name : `${exception.name}: ${exception.message}`;
+}
+
+function maskNumbers(text: string): string {
+  return text.replace(/0x[0-9a-f]+|\d+/gi, '0');
+}
+
+function cut(text: string): string {
+  return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE - 1)}…` : text;
+}

@@ -1,0 +1,185 @@
+/** What a name in front of a number says about it. */
+export type NameClass =
+  /** How well it goes: loss, accuracy, reward. One of these makes a line a metrics line. */
+  | 'outcome'
+  /** Worth keeping in a metrics line, but configuration when it stands alone: learning rate, norms, throughput. */
+  | 'aux'
+  /** Where training is: epoch, step and their kin. */
+  | 'place'
+  /** Times, memory, sizes, counts, settings. */
+  | 'skip'
+  | 'unknown';
+
+/**
+ * Words of outcomes, as whole words of the name (split at `_`, `-`, `/`, spaces, digits).
+ * From the names that the frameworks of issue 4 give their metrics.
+ */
+const OUTCOME = new Set(
+  (
+    'loss losses acc accuracy accuracies precision recall f1 fscore auc auroc auprc roc ap ar map miou iou dice jaccard jacc giou bleu sacrebleu rouge rougel rougelsum meteor cider spice chrf wer cer ter ppl perplexity mse mae rmse ' +
+    'rmsle mape smape mase logloss nll nlll elbo kl kld error err errors cost bce ce xent crossentropy cross_entropy entropy reward rewards return returns score scores r2 mcc kappa ndcg mrr hr hit hits hitratio psnr ssim lpips fid top1 top5 bpb bpc bpd ' +
+    'specificity sensitivity fb1 auuc ndcg recon adv objective merror mlogloss gini pearson spearman spearmanr pearsonr corr correlation f1score f1_score acc1 acc5 eer der mos stoi pesq sdr snr sisnr similarity margin margins cosine exact em nmse brier ece bits ' +
+    'performance success winrate win fitness trl tel vl tl nds mate mauc val_acc epe bpp ' +
+    'bpw mel dur fm stft nme pck oks map50 map75 aic bic deviance likelihood lp lpp rms delta cider ppo vf pg'
+  ).split(' '),
+);
+const AUX = new Set(
+  'lr rate gnorm norm gradnorm grad grads temperature tps tflops flops mfu hfu throughput speed sparsity lrm clip clipfrac approxkl explained variance beta wd momentum fps ups wps value q td weight_decay'.split(
+    ' ',
+  ),
+);
+const SKIP = new Set(
+  (
+    'time times timing elapsed eta duration took runtime wall wallclock clock seconds sec secs second ms minutes min_left hours hour date data_time iter_time batch_time forward backward latency memory mem gpu_mem max_mem ram vram cuda cpu gpu gpus device devices ' +
+    'size sizes batch_size bs bsz wpb seed seeds params parameters param parameter num number count counts total_params version port pid rank ranks world nodes node workers worker dim dims hidden layers layer heads head width height channels kernel stride padding dropout ' +
+    'samples examples tokens_seen images consumed skipped length len max_len vocab classes nclass folds fold candidates version id index idx line lines file files shape shapes bytes mb gb kb mib gib remaining percentage percent progress left until done ' +
+    'patience warmup threshold thresholds alpha gamma lambda eps epsilon betas decay interval every freq frequency limit limits max_steps max_epochs total_steps num_epochs train_wall gb_free mom v_num loss_scale scale scaler weight_norm over frames timing year month day cores core threads thread level iou_thr conf_thr nms score_thr ' +
+    'n_updates cumulative_steps rlen support total_timesteps time_elapsed it s batches dataset split'
+  ).split(' '),
+);
+/** Whole names, lower case, that the words would judge wrongly. */
+const WHOLE: Readonly<Record<string, NameClass>> = {
+  'loss scale': 'skip',
+  loss_scale: 'skip',
+  'learning rate': 'aux',
+  learning_rate: 'aux',
+  'grad norm': 'aux',
+  grad_norm: 'aux',
+  'number of nan iterations': 'skip',
+  'number of skipped iterations': 'skip',
+  'global batch size': 'skip',
+  global_batch_size: 'skip',
+  'batch size': 'skip',
+  batch_size: 'skip',
+  iter_time: 'skip',
+  data_time: 'skip',
+  step_avg: 'skip',
+  loss_weight: 'skip',
+  'max mem': 'skip',
+  weight_decay: 'skip',
+  'samples per second': 'aux',
+  'samples/sec': 'aux',
+  max_grad_norm: 'skip',
+  'gradient norm': 'aux',
+  s: 'unknown',
+  'num zeros': 'skip',
+  'peak mem': 'skip',
+  best: 'outcome',
+  label_smoothing: 'skip',
+};
+
+export const EPOCH_NAMES = new Set([
+  'epoch',
+  'epochs',
+  'ep',
+  'pass',
+  'cur_epoch',
+  'current_epoch',
+  'epoch_num',
+  'epoch_idx',
+  'num_epoch',
+  'train_epoch',
+  'trainer/epoch',
+]);
+export const STEP_NAMES = new Set([
+  'step',
+  'steps',
+  'iter',
+  'iters',
+  'iteration',
+  'iterations',
+  'it',
+  'batch',
+  'minibatch',
+  'batch_id',
+  'batch_idx',
+  'global_step',
+  'global step',
+  'globalstep',
+  'num_updates',
+  'current_steps',
+  'train_step',
+  'training step',
+  'update',
+  'updates',
+  'i',
+  'itr',
+  'niter',
+  'batches',
+  'global_steps',
+  'mini-batch',
+  'mb',
+  'num_steps',
+  'training_step',
+  'trainer/global_step',
+  'train/global_step',
+  'optimizer_step',
+  'total_steps_done',
+  'tick',
+  'round',
+  'n_iter',
+  'cur_iter',
+  'current_step',
+  'current_iter',
+]);
+
+const known = new Map<string, NameClass>();
+
+/** What kind of thing this name names; remembers its answers, since names come again and again. */
+export function classOfName(name: string): NameClass {
+  let answer = known.get(name);
+  if (answer === undefined) {
+    answer = judge(name.toLowerCase());
+    if (known.size > 5_000) known.clear();
+    known.set(name, answer);
+  }
+  return answer;
+}
+
+function judge(name: string): NameClass {
+  const whole = WHOLE[name];
+  if (whole) return whole;
+  if (EPOCH_NAMES.has(name) || STEP_NAMES.has(name)) return 'place';
+  if (
+    /(?:per|\/) ?(?:sec|second|s|core|hour|gpu)\b|_per_sec(?:ond)?\b|it\/s$|tokens?\/s|toks?\/s/.test(name.replaceAll('_', ' ')) ||
+    /_per_sec/.test(name)
+  )
+    return 'aux';
+  if (/grad.*norm|norm.*grad|gnorm|learning.?rate|^lr\b|_lr$|\/lr$|^lr[-_/]/.test(name)) return 'aux';
+  const words = name.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+  let outcome = false;
+  let aux = false;
+  let skip = false;
+  for (const word of words) {
+    const bare = word.replace(/\d+$/, '');
+    if (OUTCOME.has(word) || (bare !== '' && OUTCOME.has(bare))) outcome = true;
+    else if (/(?:loss|acc|accuracy|error|reward|score)$/.test(word) && !/^(?:no|max)/.test(word)) outcome = true;
+    else if (AUX.has(word)) aux = true;
+    else if (SKIP.has(word)) skip = true;
+  }
+  const last = words[words.length - 1] ?? '';
+  if (
+    outcome &&
+    !(
+      SKIP.has(last) &&
+      !OUTCOME.has(last) &&
+      /^(?:time|weight|scale|size|memory|thr|threshold|steps|interval|freq|count|num|s|ms|sec)$/.test(last)
+    )
+  )
+    return 'outcome';
+  if (skip) return 'skip';
+  if (aux) return 'aux';
+  return 'unknown';
+}
+
+/** Is this series a loss, whose nan or inf means that training broke? Best-so-far values start at inf by design. */
+export function isLoss(name: string): boolean {
+  return (
+    /loss|\bnll|\bcost\b|perplexity|\bppl\b|\bbp[bcd]\b|elbo|objective|\btrl\b|\btel\b/i.test(name) &&
+    !/\bbest|\bmin(?:imum)?[ _]|scale|weight|lowest|improve|prev/i.test(name)
+  );
+}
+
+export function isGradientNorm(name: string): boolean {
+  return /^(?:.*[/_ .])?(?:grad(?:ient)?s?[_ -]?norm|gnorm|gradnorm|total_norm|grad_norm\w*)$/i.test(name);
+}

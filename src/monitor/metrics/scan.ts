@@ -1,0 +1,222 @@
+/** Numbers looked at in one line; what comes after is a table of data, not progress. */
+const MAX_NUMBERS = 192;
+/** Longer lines carry no metrics (argument dumps, data); the longest real progress lines are below 2,500 units. */
+export const MAX_METRIC_LINE = 4_096;
+
+export const INT = 1;
+export const FLOAT = 2;
+/** `nan`, `inf`, `-Infinity`: a number in every respect but its letters. */
+export const SPECIAL = 3;
+/** Times, dates, versions, addresses: `0:14:15`, `2.1.0`, `10.0.0.1`. */
+export const COMPOUND = 4;
+
+const enum Class {
+  Other = 0,
+  Digit = 1,
+  Letter = 2,
+  Space = 3,
+}
+
+const CLASS = new Uint8Array(128);
+for (let c = 48; c <= 57; c++) CLASS[c] = Class.Digit;
+for (let c = 65; c <= 90; c++) CLASS[c] = CLASS[c + 32] = Class.Letter;
+CLASS[95] = Class.Letter;
+CLASS[32] = CLASS[9] = Class.Space;
+
+/**
+ * The numbers of a line and the line's shape, found in one pass. The shape is a hash of everything but the numbers' digits: lines of the same
+ * shape mean the same, so what a line means is found out once for each shape (see `MetricReader`).
+ */
+export class Scan {
+  count = 0;
+  readonly start = new Int32Array(MAX_NUMBERS);
+  readonly end = new Int32Array(MAX_NUMBERS);
+  readonly kind = new Uint8Array(MAX_NUMBERS);
+  /** 53 bits of it, as a safe integer: two lines of different shape practically never share one. */
+  shape = 0;
+
+  scan(text: string): void {
+    const length = text.length < MAX_METRIC_LINE ? text.length : MAX_METRIC_LINE;
+    let count = 0;
+    let high = 0x811c9dc5;
+    let low = 0x01234567;
+    let previous = 0;
+    let run = 0;
+    let i = 0;
+    while (i < length) {
+      const code = text.charCodeAt(i);
+      const kind = code < 128 ? CLASS[code]! : isBar(code) ? Class.Other : Class.Letter;
+      if (kind === Class.Letter) {
+        // A word, with the digits and joints inside it: `top1_acc`, `mAP50-95`, `ndcg@10`, `acc/top1`, `valid_0's`.
+        const from = i;
+        i++;
+        while (i < length) {
+          const c = text.charCodeAt(i);
+          const k = c < 128 ? CLASS[c]! : isBar(c) ? Class.Other : Class.Letter;
+          if (k === Class.Letter || k === Class.Digit) i++;
+          else if ((c === 45 || c === 46 || c === 64 || c === 47 || c === 39) && i + 1 < length) {
+            const n = text.charCodeAt(i + 1);
+            if (
+              n < 128
+                ? CLASS[n] === Class.Letter || (CLASS[n] === Class.Digit && c !== 46 && !(c === 45 && hasPoint(text, i + 1, length)))
+                : !isBar(n)
+            )
+              i += 2;
+            else break;
+          } else break;
+        }
+        const size = i - from;
+        if ((size === 3 || size === 8) && isSpecial(text, from, size) && count < MAX_NUMBERS) {
+          let at = from;
+          const sign = from > 0 ? text.charCodeAt(from - 1) : 0;
+          if ((sign === 45 || sign === 43) && !endsWord(text, from - 2)) at--;
+          this.start[count] = at;
+          this.end[count] = i;
+          this.kind[count++] = SPECIAL;
+          high = Math.imul(high ^ FLOAT, 0x01000193);
+          low = Math.imul(low ^ FLOAT, 0x85ebca6b) + 0x27d4eb2f;
+          previous = -1;
+          continue;
+        }
+        for (let j = from; j < i; j++) {
+          const c = text.charCodeAt(j);
+          high = Math.imul(high ^ c, 0x01000193);
+          low = (Math.imul(low ^ c, 0x85ebca6b) + 0x27d4eb2f) | 0;
+        }
+        previous = -1;
+        continue;
+      }
+      if (kind === Class.Digit) {
+        if (count === MAX_NUMBERS) break;
+        let at = i;
+        const sign = i > 0 ? text.charCodeAt(i - 1) : 0;
+        if (sign === 46 && !endsWord(text, i - 2)) at = i - 1;
+        const before = at > 0 ? text.charCodeAt(at - 1) : 0;
+        if ((before === 45 || before === 43) && !endsWord(text, at - 2)) at--;
+        i = this.number(text, i, length, at, count++);
+        const k = this.kind[count - 1]!;
+        const mark = k === INT ? 1 : k === COMPOUND ? 4 : 2;
+        high = Math.imul(high ^ mark, 0x01000193);
+        low = (Math.imul(low ^ mark, 0x85ebca6b) + 0x27d4eb2f) | 0;
+        previous = -1;
+        continue;
+      }
+      // Spaces and bars repeat by layout, not by meaning: at most two of a kind count.
+      const mark = kind === Class.Space ? (code === 9 ? 9 : 32) : code < 128 ? code : 0x2588;
+      if (mark === previous) run++;
+      else {
+        previous = mark;
+        run = 1;
+      }
+      if (run <= 2 && !((code === 45 || code === 43) && i + 1 < length && startsNumber(text, i + 1) && !endsWord(text, i - 1))) {
+        high = Math.imul(high ^ mark, 0x01000193);
+        low = (Math.imul(low ^ mark, 0x85ebca6b) + 0x27d4eb2f) | 0;
+      }
+      i++;
+    }
+    this.count = count;
+    this.shape = (high >>> 0) * 0x200000 + ((low >>> 0) & 0x1fffff);
+  }
+
+  /** Reads the number at `i`; what it is called by starts at `at` (sign, leading point). Returns where it ends. */
+  private number(text: string, i: number, length: number, at: number, index: number): number {
+    let kind = at < i && text.charCodeAt(i - 1) === 46 ? FLOAT : INT;
+    i = digits(text, i, length);
+    // 12,345 - groups of three, when the first has at most three
+    if (kind === INT && i - at <= 4) {
+      while (i + 3 < length && text.charCodeAt(i) === 44 && digits(text, i + 1, length) === i + 4) i += 4;
+      if (i + 4 === length && text.charCodeAt(i) === 44 && digits(text, i + 1, length) === length) i = length;
+    }
+    if (i < length && text.charCodeAt(i) === 46) {
+      const after = digits(text, i + 1, length);
+      const next = after < length ? text.charCodeAt(after) : 32;
+      if (after > i + 1) {
+        kind = FLOAT;
+        i = after;
+        if (next === 46 && after + 1 < length && CLASS[text.charCodeAt(after + 1) & 127] === Class.Digit) kind = COMPOUND;
+      } else if (next === 32 || next === 44 || next === 41 || next === 93 || next === 10) {
+        // `1. ` as TensorFlow prints it; a sentence's end does not hurt, it is a whole number either way
+        if (next !== 32 || after < length) i = after;
+      }
+    }
+    if (i < length && kind !== COMPOUND) {
+      const e = text.charCodeAt(i);
+      if (e === 101 || e === 69) {
+        let j = i + 1;
+        if (j < length && (text.charCodeAt(j) === 45 || text.charCodeAt(j) === 43)) j++;
+        const after = digits(text, j, length);
+        if (after > j) {
+          kind = FLOAT;
+          i = after;
+        }
+      }
+    }
+    // 0:14:15, 2021-07-03, 1.2.3, 10:20
+    while (i + 1 < length) {
+      const c = text.charCodeAt(i);
+      if (
+        (c === 58 || c === 46 || (c === 45 && kind !== FLOAT)) &&
+        CLASS[text.charCodeAt(i + 1) & 127] === Class.Digit &&
+        text.charCodeAt(i + 1) < 128
+      ) {
+        kind = COMPOUND;
+        i = digits(text, i + 1, length);
+      } else break;
+    }
+    this.start[index] = at;
+    this.end[index] = i;
+    this.kind[index] = kind;
+    return i;
+  }
+}
+
+function digits(text: string, i: number, length: number): number {
+  while (i < length) {
+    const c = text.charCodeAt(i);
+    if (c < 48 || c > 57) break;
+    i++;
+  }
+  return i;
+}
+
+function startsNumber(text: string, i: number): boolean {
+  const c = text.charCodeAt(i);
+  return (c >= 48 && c <= 57) || c === 46 || c === 105 || c === 110 || c === 73;
+}
+
+/** After a joint `-`: does the number go on with a point (`loss-0.5` is not a word)? */
+function hasPoint(text: string, i: number, length: number): boolean {
+  const after = digits(text, i, length);
+  return after < length && text.charCodeAt(after) === 46 && after + 1 < length && CLASS[text.charCodeAt(after + 1) & 127] === Class.Digit;
+}
+
+function endsWord(text: string, i: number): boolean {
+  if (i < 0) return false;
+  const c = text.charCodeAt(i);
+  return c < 128 ? CLASS[c] === Class.Letter || CLASS[c] === Class.Digit || c === 41 || c === 93 || c === 37 : !isBar(c);
+}
+
+/** Box drawing, blocks, arrows, dingbats: what progress bars are made of. */
+function isBar(code: number): boolean {
+  return (code >= 0x2000 && code <= 0x2bff) || (code >= 0xd800 && code <= 0xdfff) || code === 0xfffd;
+}
+
+function isSpecial(text: string, from: number, size: number): boolean {
+  const c = text.charCodeAt(from) | 32;
+  if (c !== 110 && c !== 105) return false;
+  const word = text.slice(from, from + size).toLowerCase();
+  return word === 'nan' || word === 'inf' || word === 'infinity';
+}
+
+/** The value of a number as printed. */
+export function valueOf(text: string, start: number, end: number, kind: number): number {
+  const printed = text.slice(start, end);
+  if (kind === SPECIAL) {
+    const first = printed.charCodeAt(0);
+    const word = printed.toLowerCase();
+    if (word.endsWith('nan')) return Number.NaN;
+    return first === 45 ? -Infinity : Infinity;
+  }
+  const value = Number(printed);
+  return Number.isNaN(value) ? Number(printed.replaceAll(',', '')) : value;
+}

@@ -1,0 +1,42 @@
+import type { Rule } from './rule.ts';
+import { ENVIRONMENT_RULES } from './rules/environment.ts';
+import { GPU_RULES } from './rules/gpu.ts';
+import { MEMORY_RULES } from './rules/memory.ts';
+import { TENSOR_RULES } from './rules/tensors.ts';
+import { TRAINING_RULES } from './rules/training.ts';
+
+/** Every rule, in order of precedence: the first that matches names the kind. */
+export const RULES: readonly Rule[] = [...MEMORY_RULES, ...TRAINING_RULES, ...TENSOR_RULES, ...GPU_RULES, ...ENVIRONMENT_RULES];
+
+const EXCEPTION_RULES = RULES.filter((rule) => rule.on === 'exception');
+const LINE_RULES = RULES.filter((rule) => rule.on === 'line');
+
+export interface Match {
+  readonly rule: Rule;
+  readonly match: RegExpExecArray;
+}
+
+function first(rules: readonly Rule[], text: string): Match | null {
+  for (const rule of rules) {
+    const match = rule.pattern.exec(text);
+    if (match) return { rule, match };
+  }
+  return null;
+}
+
+/** The most specific kind of an exception, from its `Name: message` (the first 1,000 units are looked at). */
+export function classifyException(text: string): Match | null {
+  return first(EXCEPTION_RULES, text.length > 1_000 ? text.slice(0, 1_000) : text);
+}
+
+/** What a line by itself says. Both ends of a long line are looked at: `Killed` stands behind the progress bar. */
+export function classifyLine(text: string): Match | null {
+  return first(LINE_RULES, text.length > 1_000 ? `${text.slice(0, 600)} ${text.slice(-400)}` : text);
+}
+
+/**
+ * Words of which every line rule's sample has one: lines without any are not looked at. Kept true by a test over all samples.
+ * Case-sensitive alternatives keep it fast.
+ */
+export const LINE_GATE =
+  /rror|ERROR|Killed|kill|OOM|out of mem|memory|No space|quota|nan|NaN|[Ll]oss (?:is|became|was)|Invalid loss|non-finite|ollapse|redict|xplo|radient norm|CUDA|NVML|NVRM|GPU (?:has|is)|Assertion|NCCL|DistBackend|CUDNN|CUBLAS|cuDNN|CuDNN|egmentation fault|SIG|signal|Abort|Fatal|core dumped|corrupt|free\(\)|malloc|munmap|realloc|stack smashing|No module|module spec|Permission|uthentication|ncoder|retrained|re-trained|No such|can't open|CANCELLED|TIME LIMIT|PBS|pot |reempted|PREEMPT|TERM|Terminated|walltime|time limit|Hangup|Could not|Cannot find|FATAL|Primary config|segfault|Bus error|Illegal|Floating point/;

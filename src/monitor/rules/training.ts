@@ -1,0 +1,78 @@
+import type { Rule } from '../rule.ts';
+
+/** What a training loop itself says about its numbers. The numbers are watched by the trends; these are the sentences. */
+export const TRAINING_RULES: readonly Rule[] = [
+  {
+    type: 'gradient-explosion',
+    on: 'exception',
+    pattern:
+      /\bgradients? (?:is |are |has |have )?explod|exploding gradient|gradient explosion|total norm .{0,40}for gradients .{0,60}non-finite|gradient norm .{0,30}(?:inf|nan|infinite|too large)/i,
+    samples: [
+      'RuntimeError: The total norm of order 2.0 for gradients from `parameters` is non-finite, so it cannot be clipped.',
+      'FloatingPointError: gradient explosion: norm 1e12',
+    ],
+  },
+  {
+    type: 'nan-loss',
+    on: 'exception',
+    pattern:
+      /\bloss\b.{0,60}\b(?:is|became|was|turned|got|to be|=)\b.{0,20}\b(?:nan|NaN|NAN|inf|Inf|infinite|infinity|not finite|non-?finite)\b|\b(?:nan|NaN|NAN|inf|non-?finite|invalid)\b(?: or (?:nan|NaN|inf|Inf))? (?:\w+ )?(?:loss|losses)\b(?! func)|[Ll]oss (?:is|became|=) ?(?:\[?nan|\[?inf)|returned nan values in its \d+th output|FloatingPointError|\bloss .{0,20}(?:diverged|not finite|is infinite)|Minimum loss scale reached|[Cc]urrent loss scale already at minimum|Model diverged with loss = NaN|NanLossDuringTrainingError|NaN or Inf found in (?:loss|input)|[Ll]oss exploded|(?:outputs?|logits|predictions|activations?|weights) .{0,30}contains? (?:NaN|nan|inf)|probability tensor contains either `?inf`?|found (?:nan|inf|NaN)\b.{0,40}\b(?:loss|gradient)|Expected parameter \w+ .{0,120}to satisfy the constraint .{0,60}but found invalid values|nan encountered/,
+    samples: [
+      'FloatingPointError: loss became nan in epoch 3',
+      'ValueError: Loss is nan, stopping training',
+      "RuntimeError: Function 'LogSoftmaxBackward0' returned nan values in its 0th output.",
+      'FloatingPointError: Minimum loss scale reached (0.0001). Your loss is probably exploding.',
+      'tensorflow.python.training.basic_session_run_hooks.NanLossDuringTrainingError: NaN loss during training.',
+      'Exception: Current loss scale already at minimum - cannot decrease scale anymore. Exiting run.',
+      'RuntimeError: probability tensor contains either `inf`, `nan` or element < 0',
+    ],
+    lookalikes: [
+      "ValueError: could not convert string to float: 'nan loss function'",
+      "KeyError: 'loss'",
+      "AttributeError: module 'numpy' has no attribute 'NaN'",
+    ],
+  },
+  {
+    type: 'nan-loss',
+    on: 'line',
+    pattern:
+      /^(?!.*\b(?:if|when|unless|skip)\b)(?:\W*\w+\W{1,3}){0,4}?[Ll]oss (?:is|became|was) (?:nan|NaN|inf|infinite|not finite|non-finite)\b|\bLoss is (?:nan|inf), stopping training|^(?:ERROR|WARNING|CRITICAL|Error|Warning|!+)\W.{0,60}\b(?:NaN|nan|non-finite|Inf) (?:or (?:inf|Inf) )?(?:loss|training loss)\b|\b(?:NaN|nan|non-finite) loss (?:detected|encountered|at (?:step|epoch|iteration))|\bInvalid loss, terminating training|\bterminate?on_?nan\b.{0,40}batch|Model diverged with loss = NaN/i,
+    samples: [
+      'Loss is nan, stopping training',
+      'Batch 14: Invalid loss, terminating training',
+      'WARNING: NaN loss detected at step 120',
+      'ERROR:tensorflow:Model diverged with loss = NaN.',
+    ],
+    lookalikes: [
+      'val_loss improved from inf to 0.53',
+      'number of nan iterations: 0',
+      'if loss is nan the step is skipped',
+      'nan_loss_check=True',
+    ],
+  },
+  {
+    type: 'class-collapse',
+    on: 'line',
+    // all 300 predictions are class 'x' ; model predicts only class 3 ; all predictions are the same class
+    pattern:
+      /(?<!\bno )\bclass(?:es)? collapse\b(?!_)|\ball (?:\d+ )?predictions (?:are|belong to|fall in) (?:the )?(?:same )?(?:class|one class|label)|\bpredict(?:s|ed|ing)? only (?:one|a single|1) class\b|\bmodel (?:is )?predict(?:s|ing) (?:only|always) (?:the )?(?:same )?class\b|\bmode collapse detected\b/i,
+    samples: [
+      "WARNING: class collapse: all 300 predictions are class 'expansion'",
+      'All predictions are the same class (3)',
+      'Warning: model predicts only one class',
+    ],
+    lookalikes: ['class_collapse_penalty: 0.1', 'collapse_classes=True', 'no class collapse detected'],
+  },
+  {
+    type: 'gradient-explosion',
+    on: 'line',
+    pattern:
+      /(?<!(?:prevent|avoid|against|for|no|of) )\b(?:exploding gradients?|gradients? (?:is |are |has |have )?explod(?:ed|ing)|gradient explosion)\b(?!.{0,30}(?:prevent|avoid|clip))|\bgradient norm .{0,40}(?:is (?:nan|inf|too large)|exceeds)/i,
+    samples: ['WARNING: gradient explosion: grad norm 1.2e+09 at step 40', 'WARNING: exploding gradients detected (norm = 5000)'],
+    lookalikes: [
+      'Clipping gradients at 1.0 to prevent exploding gradients',
+      'gradient_explosion_threshold: 100',
+      'Gradient overflow.  Skipping step, loss scaler 0 reducing loss scale to 32768.0',
+    ],
+  },
+];

@@ -1,0 +1,315 @@
+import type { Frame } from './finding.ts';
+import { stripPrefix } from './prefix.ts';
+
+/** How an exception hangs together with the one printed before it. */
+export type Link =
+  /** Nothing to do with it. */
+  | 'none'
+  /** `During handling…`, `direct cause`: the new one is what stopped the program, the old one is where it began. */
+  | 'chained'
+  /** The new one is the original that the old one only re-raised (data loader workers, spawn, exception groups). */
+  | 'original';
+
+/** One exception as a traceback printed it. */
+export interface RaisedException {
+  /** As printed, with its modules: `torch.cuda.OutOfMemoryError`. */
+  readonly name: string;
+  /** First line of the message; may be empty. */
+  readonly message: string;
+  /** 1-based line of `name: message`. */
+  readonly line: number;
+  /** Outermost first. */
+  readonly frames: readonly Frame[];
+  /** The rank, pid or worker that printed it, or ''. */
+  readonly who: string;
+  readonly link: Link;
+  /** False when the output broke off before the exception was named. */
+  readonly complete: boolean;
+}
+
+/** More lines than this between two parts of a traceback, and it is taken for over. */
+const PATIENCE = 40;
+/** Frames kept of one traceback: the outermost and the innermost ones count, endless recursion does not. */
+const MAX_FRAMES = 200;
+/** Tracebacks followed at the same time (ranks print interleaved). */
+const MAX_OPEN = 64;
+
+const HEADER = 'Traceback (most recent call last)';
+// File "/work/train.py", line 12, in main      (without `in`: a syntax error)
+const FRAME = /^\s*File "([^"]{1,1000})", line (\d+)(?:, in (.{1,300}))?\s*$/;
+// IPython >= 8:  Cell In[24], line 75, in f(x)      File ~/x.py:12, in f(x)
+const CELL = /^\s*(Cell In ?\[\d+\]), line (\d+)(?:, in (.{1,300}))?/;
+const CELL_FILE = /^File (\S.{0,600}?):(\d+)(?:, in (.{1,300}))?\s*$/;
+// IPython 7 and 8.0: <ipython-input-3-ab> in f(x)      ~/x.py in f(x)      Input In [3], in <cell line: 1>()      the line stands at the arrow
+const CELL_ARROW = /^(<ipython-input-[^>]{1,80}>|Input In \[\d+\]|[~/.]?[\w.:\\/~ -]{1,600}\.\w{1,4})(?: in |, in )(\S.{0,300})$/;
+// VS Code: /work/a.ipynb Cell 5 line 3
+const CELL_VSCODE = /^(\S.{0,600}?\.ipynb Cell \d+) (?:in .{0,200}|line )(\d+)?/;
+const ARROW = /^-{1,6}> ?(\d+)/;
+const NOTEBOOK_HEADER = /^([A-Za-z_][\w.]*)\s{2,}Traceback \(most recent call last\)\s*$/;
+const NAMED = /^((?:[A-Za-z_]\w*\.|<locals>\.)*[A-Za-z_]\w*)(?::(?: (.*)|$)|\s*$)/;
+const CHAIN =
+  /^(?:During handling of the above exception, another exception occurred|The above exception was the direct cause of the following exception):/;
+/** What follows is printed and forgotten by Python itself: a destructor that failed, a log call with wrong arguments. */
+const IGNORED = /^(?:Exception ignored in|--- Logging error ---|Exception ignored on)/;
+/** The second traceback belongs to the first: the worker's own, passed on. */
+const ORIGINAL = /^(?:Original Traceback|\s*\+ Exception Group Traceback|-- Process \d+ terminated with the following error)/;
+const GROUP_BAR = /^\s*(?:\+-\+?-{2,} (?:\d+|\.\.\.) -{2,}|\+-{4,}|[|+]) ?/;
+/** Exceptions whose class does not look like one. */
+const PLAIN_NAMES =
+  /(?:^|\.)(?:error|timeout|gaierror|herror|Empty|Full|Abort|Exit|SystemExit|KeyboardInterrupt|StopIteration|StopAsyncIteration|GeneratorExit|[a-z_]+_error)$/;
+const ERROR_NAME =
+  /(?:Error|Exception|Warning|Interrupt|Exit|Failure|Iteration|Timeout|Fault|Group|NotFound|Denied|Invalid|Unavailable)\w{0,8}$/;
+
+export function isErrorName(name: string): boolean {
+  return ERROR_NAME.test(name) || PLAIN_NAMES.test(name);
+}
+
+/** `Name: message` at the start of a line, or null. The name is a class, possibly with modules before it. */
+export function readNamed(text: string): { name: string; message: string } | null {
+  const match = NAMED.exec(text);
+  return match ? { name: match[1]!, message: (match[2] ?? '').trim() } : null;
+}
+
+interface Open {
+  mode: 'frames' | 'notebook' | 'after' | 'chain';
+  frames: Frame[];
+  /** Lines since the last one that belonged to it. */
+  idle: number;
+  /** The prefix before the header, when it was none we know; and its length. */
+  prefix: string;
+  /** A notebook names the exception first. */
+  expected: string | null;
+  link: Link;
+  /** The last line was a frame, so this one is its source. */
+  wantsCode: boolean;
+  /** The last line belonged to the traceback. */
+  close: boolean;
+  ignored: boolean;
+  group: boolean;
+  headed: boolean;
+}
+
+/** Reads tracebacks out of lines: one state machine a printing process, since ranks print interleaved. */
+export class TracebackReader {
+  private readonly open = new Map<string, Open>();
+  private previous = '';
+
+  constructor(
+    private readonly raised: (exception: RaisedException) => void,
+    /** A further line of the message of the exception raised last by `who`. */
+    private readonly continued: (text: string, who: string) => void,
+  ) {}
+
+  /** Whether any traceback is under way, so that every line must be read. */
+  get active(): boolean {
+    return this.open.size > 0;
+  }
+
+  /** A cheap look: can this line begin a traceback? */
+  static mayBegin(text: string): boolean {
+    return (
+      text.includes(HEADER) ||
+      text.includes('File "') ||
+      ARROW.test(text) ||
+      /^\s*(?:Cell In|Input In|File \S.*:\d+)/.test(text) ||
+      IGNORED.test(text)
+    );
+  }
+
+  /** True when the line is part of a traceback (a header, frame, source line, marker or the exception itself). */
+  read(line: string, number: number): boolean {
+    const taken = this.step(line, number);
+    if (line !== '') this.previous = line;
+    return taken;
+  }
+
+  /** The output is over: what is still open was cut off. */
+  end(number: number): void {
+    for (const [who, state] of this.open) {
+      if (state.mode === 'frames' && state.headed && state.frames.length > 0 && !state.ignored)
+        this.raised({ name: '', message: '', line: number, frames: state.frames, who, link: state.link, complete: false });
+    }
+    this.open.clear();
+  }
+
+  private step(line: string, number: number): boolean {
+    const header = line.indexOf(HEADER);
+    if (header >= 0) return this.begin(line, header);
+    const { text: stripped, who } = stripPrefix(line);
+    let state = this.open.get(who);
+    let text = stripped;
+    if (state && state.prefix !== '' && text.length === line.length) {
+      const prefix = maskDigits(line.slice(0, state.prefix.length));
+      if (prefix === state.prefix) text = line.slice(state.prefix.length);
+    }
+    if (!state) {
+      if (line.trimStart().startsWith('frame #')) return false;
+      const frame = readFrame(text) ?? readCell(text);
+      if (frame || ARROW.test(text)) {
+        // The head was cut off, or it is a syntax error, which has no header.
+        state = this.start(who, frame && FRAME.test(text) ? 'frames' : 'notebook', 'none');
+        state.headed = false;
+        if (frame) push(state, frame);
+        return frame !== null;
+      }
+      return false;
+    }
+    if (state.group) text = text.replace(GROUP_BAR, '');
+    state.idle++;
+    if (state.idle > PATIENCE) {
+      this.open.delete(who);
+      return false;
+    }
+    switch (state.mode) {
+      case 'frames':
+        return this.inFrames(state, text, number, who);
+      case 'notebook':
+        return this.inNotebook(state, text, number, who);
+      default:
+        return this.inAftermath(state, text, who);
+    }
+  }
+
+  private begin(line: string, at: number): boolean {
+    const notebook = NOTEBOOK_HEADER.exec(line);
+    if (notebook) {
+      const before = this.open.get('');
+      const state = this.start('', 'notebook', before?.mode === 'chain' ? before.link : 'none');
+      state.expected = notebook[1]!;
+      return true;
+    }
+    const { text, who, cut } = stripPrefix(line);
+    const before = this.open.get(who);
+    const original = ORIGINAL.test(text) || ORIGINAL.test(this.previous);
+    const group = /Exception Group Traceback/.test(text) || (before?.group === true && /^\s*[|+]/.test(text));
+    let link: Link = before?.mode === 'chain' ? before.link : 'none';
+    if ((original && !/\+ Exception Group/.test(text)) || (group && before?.group && before.mode !== 'frames')) link = 'original';
+    const state = this.start(who, 'frames', link);
+    state.group = group;
+    state.ignored = IGNORED.test(stripPrefix(this.previous).text);
+    if (cut < at && !group) state.prefix = maskDigits(line.slice(0, at).replace(/Original $/, ''));
+    return true;
+  }
+
+  private start(who: string, mode: Open['mode'], link: Link): Open {
+    if (this.open.size >= MAX_OPEN) this.open.clear();
+    const state: Open = {
+      mode,
+      frames: [],
+      idle: 0,
+      prefix: '',
+      expected: null,
+      link,
+      wantsCode: false,
+      close: true,
+      ignored: false,
+      group: false,
+      headed: true,
+    };
+    this.open.set(who, state);
+    return state;
+  }
+
+  private inFrames(state: Open, text: string, number: number, who: string): boolean {
+    const frame = readFrame(text) ?? readCell(text);
+    if (frame) {
+      push(state, frame);
+      return true;
+    }
+    if (text === '' || text[0] === ' ' || text[0] === '\t') {
+      if (state.wantsCode && text.trim() !== '') attachCode(state, text.trim());
+      state.wantsCode = false;
+      if (text !== '') state.idle = 0;
+      return true;
+    }
+    const named = readNamed(text);
+    if (named && (isErrorName(named.name) || (state.close && state.frames.length > 0 && /^[A-Z]|\.[A-Z]/.test(named.name)))) {
+      this.finish(state, named, number, who);
+      return true;
+    }
+    state.close = false;
+    return false;
+  }
+
+  private inNotebook(state: Open, text: string, number: number, who: string): boolean {
+    const arrow = ARROW.exec(text);
+    const frame = readCell(text) ?? readFrame(text);
+    if (frame) {
+      push(state, frame);
+      return true;
+    }
+    if (arrow) {
+      state.idle = 0;
+      const last = state.frames.length - 1;
+      if (last >= 0 && state.frames[last]!.line === 0) state.frames[last] = { ...state.frames[last]!, line: Number(arrow[1]) };
+      return true;
+    }
+    const named = readNamed(text);
+    if (
+      named &&
+      (state.expected === null ? isErrorName(named.name) : named.name === state.expected || named.name.endsWith(`.${state.expected}`))
+    ) {
+      state.frames = state.frames.filter((f) => f.line > 0);
+      this.finish(state, named, number, who);
+      return true;
+    }
+    if (/^\s+\d+ |^\s*$|^\s+\(\.\.\.\)/.test(text)) state.idle = 0;
+    return state.expected !== null;
+  }
+
+  private inAftermath(state: Open, text: string, who: string): boolean {
+    if (CHAIN.test(text)) {
+      state.mode = 'chain';
+      state.link = 'chained';
+      state.idle = 0;
+      return true;
+    }
+    if (text === '') return false;
+    if (state.idle > 12 && state.mode === 'after') {
+      this.open.delete(who);
+      return false;
+    }
+    this.continued(text, who);
+    return false;
+  }
+
+  private finish(state: Open, named: { name: string; message: string }, line: number, who: string): void {
+    state.mode = 'after';
+    state.idle = 0;
+    if (state.ignored) return;
+    this.raised({ ...named, line, frames: state.frames, who, link: state.link, complete: true });
+  }
+}
+
+function readFrame(text: string): Frame | null {
+  if (!text.includes('File "')) return null;
+  const match = FRAME.exec(text);
+  return match ? { file: match[1]!, line: Number(match[2]), ...(match[3] ? { function: match[3] } : {}) } : null;
+}
+
+/** A frame as IPython prints it; `line` is 0 where an arrow below will tell. */
+function readCell(text: string): Frame | null {
+  let match = CELL.exec(text) ?? CELL_FILE.exec(text);
+  if (match) return { file: match[1]!, line: Number(match[2]), ...(match[3] ? { function: match[3] } : {}) };
+  match = CELL_VSCODE.exec(text);
+  if (match) return { file: match[1]!, line: Number(match[2] ?? 0) };
+  match = CELL_ARROW.exec(text);
+  return match ? { file: match[1]!, line: 0, function: match[2]! } : null;
+}
+
+function push(state: Open, frame: Frame): void {
+  state.idle = 0;
+  state.close = true;
+  state.wantsCode = true;
+  if (state.frames.length >= MAX_FRAMES) state.frames.splice(MAX_FRAMES / 2, 1);
+  state.frames.push(frame);
+}
+
+function attachCode(state: Open, code: string): void {
+  const last = state.frames.length - 1;
+  if (last >= 0 && !/^[~^ ]+$/.test(code)) state.frames[last] = { ...state.frames[last]!, code: code.slice(0, 300) };
+}
+
+function maskDigits(text: string): string {
+  return text.replace(/\d/g, '0');
+}
