@@ -36,10 +36,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { basename, join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { copyOfExample, root } from './workspace.ts';
 
-export const root = resolve(__dirname, '../../..');
 const hostModules = join(root, 'test/host/node_modules');
 
 /** The Node 24 that came with code-server; the node that runs the tests may be older. */
@@ -65,6 +65,8 @@ export interface EditorOptions {
 }
 
 const quietSettings = {
+  // Screenshots show things in place, not sliding in.
+  'workbench.reduceMotion': 'on',
   'extensions.autoCheckUpdates': false,
   'extensions.autoUpdate': false,
   'extensions.ignoreRecommendations': true,
@@ -149,7 +151,7 @@ export async function startEditor(options: EditorOptions = {}): Promise<Editor> 
     }
     const query = new URLSearchParams({ folder: workspace });
     if (payload.length > 0) query.set('payload', JSON.stringify(payload));
-    await page.goto(`http://${address}/?${query}`, { waitUntil: 'domcontentloaded' });
+    await page.goto(`http://${address}/?${query.toString()}`, { waitUntil: 'domcontentloaded' });
     await page.waitForSelector('.monaco-workbench .statusbar', { timeout: 60_000 });
 
     return new Editor(page, workspace, at('rpo'), {
@@ -257,13 +259,6 @@ function emptyExtension(folder: string): string {
     JSON.stringify({ name: 'empty', publisher: 'test', version: '0.0.1', engines: { vscode: '*' } }),
   );
   return folder;
-}
-
-function copyOfExample(folder: string): string {
-  const workspace = join(folder, 'moola');
-  const skipped = new Set(['.venv', '__pycache__', 'artifacts', 'logs', '.runpod']);
-  cpSync(join(root, 'examples/moola'), workspace, { recursive: true, filter: (path) => !skipped.has(basename(path)) });
-  return workspace;
 }
 
 /** What the person who runs the tests has set for their own editor must not reach this one. */

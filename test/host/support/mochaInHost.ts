@@ -51,10 +51,8 @@ class Streaming extends Mocha.reporters.Base {
     });
     runner.on('pending', (test) => tell({ kind: 'skip', title: test.title, depth }));
     runner.on('fail', (test, error: Error & { actual?: unknown; expected?: unknown }) => {
-      const difference =
-        Mocha.reporters.Base.showDiff(error) && error.actual !== undefined
-          ? `\n${Mocha.reporters.Base.generateDiff(printed(error.actual), printed(error.expected))}`
-          : '';
+      const compared = error.actual !== undefined && error.expected !== undefined;
+      const difference = compared ? `\n${Mocha.reporters.Base.generateDiff(printed(error.actual), printed(error.expected))}` : '';
       tell({ kind: 'fail', title: test.title, depth, path: test.titlePath(), message: `${error.stack ?? String(error)}${difference}` });
     });
   }
