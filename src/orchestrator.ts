@@ -105,7 +105,9 @@ export interface WatchedRun {
   readonly run: Run;
   /** Null when it vanished. */
   readonly exitCode: number | null;
-  readonly errors: readonly LocatedFinding[];
+  readonly errors: readonly Finding[];
+  /** The same, each with its local place and what can be done. */
+  readonly located: readonly LocatedFinding[];
   readonly metrics: readonly MetricLine[];
   /** Bytes of the log. */
   readonly bytes: number;
@@ -331,7 +333,8 @@ export class Orchestrator implements Disposable {
     return {
       run: followed.run,
       exitCode: followed.run.status.kind === 'exited' ? followed.run.status.exitCode : null,
-      errors: [...located.values()],
+      errors: [...located.keys()],
+      located: [...located.values()],
       metrics: monitor.getMetrics(),
       bytes: followed.offset,
     };

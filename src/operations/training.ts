@@ -179,7 +179,7 @@ export async function watch(orchestrator: Orchestrator, run: Run, from: number, 
         }
       },
     });
-    return answer(orchestrator, watched.run, { watching: 'to-the-end', findings: watched.errors, metrics, bytes: watched.bytes, startedAt });
+    return answer(orchestrator, watched.run, { watching: 'to-the-end', findings: watched.located, metrics, bytes: watched.bytes, startedAt });
   } catch (error) {
     if (!call.signal.aborted || !isUserError(error, 'cancelled')) throw error;
     return answer(orchestrator, run, { watching: 'interrupted', findings: [...findings.values()], metrics, bytes: from, startedAt });
