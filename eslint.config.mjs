@@ -15,7 +15,9 @@ export default defineConfig(
       'no-console': 'error',
       'object-shorthand': 'error',
       'prefer-const': 'error',
-      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports', disallowTypeAnnotations: false }],
+      // `import { type T } from 'x'` would still load x.
+      '@typescript-eslint/no-import-type-side-effects': 'error',
       '@typescript-eslint/consistent-type-exports': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/prefer-readonly': 'error',
@@ -31,6 +33,8 @@ export default defineConfig(
       '@typescript-eslint/prefer-string-starts-ends-with': 'off',
       // Token and character kinds are compared as the numbers they are.
       '@typescript-eslint/no-unsafe-enum-comparison': 'off',
+      // UserError is recognised by its shape: bundles have a class each.
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
       // An interface may promise more than an implementation needs.
       '@typescript-eslint/require-await': 'off',
       // `x!` is for what the line above has just made sure of; noUncheckedIndexedAccess would otherwise breed dead branches.

@@ -19,12 +19,20 @@ export class DisposableStore implements Disposable {
     return this.disposed;
   }
 
-  /** Disposes in reverse order of registration. Safe to call twice. */
+  /** Disposes in reverse order of registration, all of them even if one throws. Safe to call twice. */
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    for (const item of [...this.items].reverse()) item.dispose();
+    let failed: { readonly error: unknown } | undefined;
+    for (const item of [...this.items].reverse()) {
+      try {
+        item.dispose();
+      } catch (error) {
+        failed ??= { error };
+      }
+    }
     this.items.clear();
+    if (failed) throw failed.error;
   }
 }
 

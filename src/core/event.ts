@@ -16,6 +16,8 @@ export class Emitter<T> implements Disposable {
   fire(value: T): void {
     let failed: { readonly error: unknown } | undefined;
     for (const entry of [...this.listeners]) {
+      // An earlier listener may have unsubscribed this one.
+      if (!this.listeners.has(entry)) continue;
       try {
         entry.call(value);
       } catch (error) {
