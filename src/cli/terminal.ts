@@ -8,7 +8,9 @@ export interface Streams {
 }
 
 const redrawMs = 80;
-const sparseMs = 5_000;
+/** Elsewhere than on a terminal progress is told when something takes long, and then now and again. */
+const firstSparseMs = 2_000;
+const sparseMs = 10_000;
 
 /**
  * stdout for what was asked for, stderr for what accompanies it. One line of live progress stands below everything on a
@@ -18,7 +20,8 @@ export class Terminal {
   /** Text of the live line that is on the screen; empty when there is none. */
   private live = '';
   private lastMs = 0;
-  private lastMessage = '';
+  private sparse: ReturnType<typeof setTimeout> | undefined;
+  private sparseText = '';
   /** Whether what was written last ended its line, on the terminal that both streams may share. */
   private atLineStart = true;
   private pending: ReturnType<typeof setTimeout> | undefined;
@@ -68,15 +71,24 @@ export class Terminal {
       }
       return;
     }
-    if (progress.message === this.lastMessage && now - this.lastMs < sparseMs) return;
-    this.lastMessage = progress.message;
-    this.lastMs = now;
-    this.streams.err.write(text + '\n');
+    this.sparseText = text;
+    this.sparse ??= this.later(firstSparseMs);
+  }
+
+  private later(delayMs: number): ReturnType<typeof setTimeout> {
+    const timer = setTimeout(() => {
+      this.streams.err.write(this.sparseText + '\n');
+      this.sparse = this.later(sparseMs);
+    }, delayMs);
+    timer.unref();
+    return timer;
   }
 
   /** Takes the live line away. */
   clear(): void {
     clearTimeout(this.pending);
+    clearTimeout(this.sparse);
+    this.sparse = undefined;
     if (this.live === '') return;
     this.streams.err.write('\r\u001b[K');
     this.live = '';
