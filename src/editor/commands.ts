@@ -1,0 +1,41 @@
+import * as vscode from 'vscode';
+import { type Disposable, DisposableStore } from '../core/disposable.ts';
+import { UserError } from '../core/errors.ts';
+import type { FileEdit, FixAction } from '../fixes/located.ts';
+import { type CommandArguments, type CommandId, commands, internalCommands } from '../manifest.ts';
+import type { Failures } from './failures.ts';
+import type { RunRef } from './runRef.ts';
+
+/** What stands behind every command; one that is missing does not compile. */
+export type Handlers = { readonly [Id in CommandId]: (...args: CommandArguments[Id]) => unknown };
+
+export interface InternalHandlers {
+  applyFix(run: RunRef, action: FixAction): unknown;
+  offerRetrain(run: RunRef, edit: FileEdit): unknown;
+}
+
+/** These only look or lead somewhere; everything else runs what the workspace says, and so needs a trusted one. */
+const harmless: ReadonlySet<CommandId> = new Set<CommandId>([commands.showOutput, commands.showMenu, commands.openExample, commands.addPod, commands.selectPod, commands.removePod]);
+
+/** Registers all commands. A command answers with what it did, or shows its failure and answers undefined. */
+export function registerCommands(handlers: Handlers, internal: InternalHandlers, failures: Failures): Disposable {
+  const store = new DisposableStore();
+  const register = (id: string, needsTrust: boolean, run: (...args: never[]) => unknown) => {
+    const call = async (...args: never[]): Promise<unknown> => {
+      try {
+        if (needsTrust && !vscode.workspace.isTrusted) {
+          throw new UserError('not-configured', 'This workspace is not trusted, so nothing of it is deployed or run. Trust it first.', { details: { missing: 'trust' } });
+        }
+        return await run(...args);
+      } catch (error) {
+        failures.show(error, () => call(...args));
+        return undefined;
+      }
+    };
+    store.add(vscode.commands.registerCommand(id, call));
+  };
+  for (const id of Object.values(commands)) register(id, !harmless.has(id), handlers[id]);
+  register(internalCommands.applyFix, true, internal.applyFix.bind(internal));
+  register(internalCommands.offerRetrain, true, internal.offerRetrain.bind(internal));
+  return store;
+}

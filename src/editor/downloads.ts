@@ -1,0 +1,98 @@
+import { isAbsolute, join, relative } from 'node:path';
+import * as vscode from 'vscode';
+import { UserError } from '../core/errors.ts';
+import type { Orchestrator } from '../orchestrator.ts';
+import type { TransferOptions, TransferProgress } from '../pod/pod.ts';
+import type { FetchReport } from '../results/fetch.ts';
+import type { Log } from './log.ts';
+import { type Projects, shortPath } from './projects.ts';
+import type { RunWatches } from './runWatches.ts';
+import type { Sessions } from './sessions.ts';
+import { readSetting } from './typed.ts';
+import { type Work, withProgress } from './work.ts';
+
+/** Fetching what runs left on the pod, and a verdict on it. */
+export class Downloads {
+  constructor(
+    private readonly projects: Projects,
+    private readonly sessions: Sessions,
+    private readonly watches: RunWatches,
+    private readonly log: Log,
+  ) {}
+
+  async results(options: { readonly model?: string; readonly folder?: string } = {}): Promise<FetchReport> {
+    const root = await this.projects.choose();
+    const orchestrator = await this.sessions.get(root);
+    const model = options.model ?? (await this.chooseModel(orchestrator));
+    const folder = options.folder ?? defaultFolder(root);
+    const report = await withProgress(`Downloading the results of ${model}`, (work) => orchestrator.downloadResults(model, folder, transfer(work)));
+    const verdict = await this.judge(orchestrator, report);
+    void announce(orchestrator, report, `results of ${model}`, verdict);
+    return report;
+  }
+
+  async logs(options: { readonly folder?: string } = {}): Promise<FetchReport> {
+    const root = await this.projects.choose();
+    const orchestrator = await this.sessions.get(root);
+    const report = await withProgress('Downloading logs', (work) => orchestrator.downloadLogs(options.folder ?? defaultFolder(root), transfer(work)));
+    void announce(orchestrator, report, 'logs', '');
+    return report;
+  }
+
+  private async chooseModel({ project }: Orchestrator): Promise<string> {
+    const last = this.watches.last?.root === project.root ? this.watches.last.model : null;
+    const models = Object.keys(project.config.train.models);
+    if (models.length === 1 && models[0] !== undefined) return models[0];
+    if (models.length === 0) {
+      const typed = last ?? (await vscode.window.showInputBox({ title: 'RunPod: Download Results', prompt: 'Of which model?' }));
+      if (!typed) throw new vscode.CancellationError();
+      return typed;
+    }
+    const items = models.map((label) => ({ label, description: label === last ? 'trained last' : '' })).sort((a, b) => Number(b.label === last) - Number(a.label === last));
+    const chosen = await vscode.window.showQuickPick(items, { title: 'RunPod: Download Results', placeHolder: 'Of which model?' });
+    if (!chosen) throw new vscode.CancellationError();
+    return chosen.label;
+  }
+
+  /** A sentence about the predictions among the files; empty when there are none that can be judged. */
+  private async judge(orchestrator: Orchestrator, report: FetchReport): Promise<string> {
+    const { labels } = orchestrator.project.config;
+    const arrays = report.files.map(({ path }) => path).filter((path) => path.endsWith('.npy'));
+    const truth = arrays.find((path) => path === labels);
+    const sentences: string[] = [];
+    for (const path of arrays.filter((each) => each !== labels)) {
+      try {
+        const verdict = await orchestrator.validate(join(report.folder, ...path.split('/')), truth === undefined ? undefined : join(report.folder, ...truth.split('/')));
+        sentences.push(`${path.split('/').at(-1)}: ${verdict.summary}`);
+      } catch (error) {
+        this.log.info(`${path} could not be judged: ${String(error)}`);
+      }
+    }
+    return sentences.join(' ');
+  }
+}
+
+async function announce({ project }: Orchestrator, report: FetchReport, what: string, verdict: string): Promise<void> {
+  const { files, folder } = report;
+  if (files.length === 0) throw new UserError('remote-missing', `The pod has no ${what} yet.`);
+  const [first] = files;
+  const target = vscode.Uri.file(join(folder, ...(first?.path ?? '').split('/')));
+  const inWorkspace = vscode.workspace.getWorkspaceFolder(target) !== undefined;
+  const button = inWorkspace ? 'Reveal in Explorer' : 'Open Folder';
+  const text = `${files.length} ${files.length === 1 ? 'file' : 'files'} in ${isBelow(project.root, folder) ? shortPath(project.root, folder) : folder}: ${what}. ${verdict}`;
+  const chosen = await vscode.window.showInformationMessage(text.trim(), button);
+  if (chosen === button) await vscode.commands.executeCommand(inWorkspace ? 'revealInExplorer' : 'revealFileInOS', target);
+}
+
+function defaultFolder(root: string): string {
+  const folder = readSetting('runpod.downloads.folder', vscode.Uri.file(root));
+  return isAbsolute(folder) ? folder : join(root, folder);
+}
+
+function isBelow(root: string, path: string): boolean {
+  return !relative(root, path).startsWith('..');
+}
+
+function transfer(work: Work): TransferOptions {
+  return { signal: work.signal, onProgress: ({ bytesDone, bytesTotal }: TransferProgress) => work.report(`${(bytesDone / 1e6).toFixed(1)} of ${(bytesTotal / 1e6).toFixed(1)} MB`, bytesTotal === 0 ? 1 : bytesDone / bytesTotal) };
+}

@@ -1,0 +1,95 @@
+import * as vscode from 'vscode';
+import { UserError } from '../core/errors.ts';
+import { stripControl } from '../core/terminal.ts';
+import type { FileEdit, FixAction } from '../fixes/located.ts';
+import type { Deployment } from './deployment.ts';
+import { shortPath } from './projects.ts';
+import type { RunOutputs } from './runOutput.ts';
+import type { RunRef } from './runRef.ts';
+import type { Sessions } from './sessions.ts';
+import type { Training } from './training.ts';
+import { withProgress } from './work.ts';
+
+/** Does what a finding's action says, from a quick fix or from a notification alike. */
+export class Fixes {
+  constructor(
+    private readonly sessions: Sessions,
+    private readonly deployment: Deployment,
+    private readonly training: Training,
+    private readonly outputs: RunOutputs,
+  ) {}
+
+  async applyFix(run: RunRef, action: FixAction): Promise<void> {
+    switch (action.kind) {
+      case 'edit': {
+        const edit = await workspaceEdit(action.edit);
+        if (!edit) throw changedMeanwhile(run, action.edit);
+        if (!(await vscode.workspace.applyEdit(edit))) throw changedMeanwhile(run, action.edit);
+        await this.offerRetrain(run, action.edit);
+        return;
+      }
+      case 'install':
+        await this.install(run, action.command);
+        await this.training.retrain(run);
+        return;
+      case 'deploy':
+      case 'deploy-and-retrain':
+        await this.deployment.files(run.root, action.files, run.pod);
+        await this.training.retrain(run);
+        return;
+      case 'run-stage':
+        await this.training.on(run.root, run.pod, { command: action.command });
+        return;
+    }
+  }
+
+  /** An edit is for the person to look at first; one click then sends it and trains again. Comes back at once. */
+  async offerRetrain(run: RunRef, edit: FileEdit): Promise<void> {
+    const file = shortPath(run.root, edit.file);
+    const button = 'Deploy and Train Again';
+    void vscode.window.showInformationMessage(`${file}:${edit.line}: ${edit.oldText} became ${edit.newText}.`, button).then((chosen) => {
+      if (chosen !== button) return undefined;
+      return vscode.commands.executeCommand('_runpod.applyFix', run, { kind: 'deploy-and-retrain', title: button, fix: { kind: 'deploy-and-retrain', title: button }, files: [file] } satisfies FixAction);
+    });
+  }
+
+  private async install(run: RunRef, command: string): Promise<void> {
+    const orchestrator = await this.sessions.get(run.root, run.pod);
+    const channel = this.outputs.plain();
+    channel.appendLine(`> ${run.pod}: ${command}`);
+    await withProgress(`${command} on ${run.pod}`, async (work) => {
+      const result = await orchestrator.executeCommand(command, {
+        timeoutMs: 600_000,
+        signal: work.signal,
+        onStdout: (text) => channel.append(stripControl(text)),
+        onStderr: (text) => channel.append(stripControl(text)),
+      });
+      if (result.exitCode === 0) return;
+      channel.show(true);
+      const said = result.stderr.trim().split('\n').at(-1) ?? '';
+      throw new UserError('remote-failed', `\`${command}\` ended with exit code ${result.exitCode} on ${run.pod}${said === '' ? '' : `: ${stripControl(said)}`}. Install it there by hand, or add it to the project's requirements.`);
+    });
+  }
+}
+
+/** The edit against the file as it is now; undefined when what should be replaced is not there any more. */
+export async function workspaceEdit({ file, line, start, end, oldText, newText }: FileEdit): Promise<vscode.WorkspaceEdit | undefined> {
+  const uri = vscode.Uri.file(file);
+  const document = await vscode.workspace.openTextDocument(uri);
+  let range = new vscode.Range(document.positionAt(start), document.positionAt(end));
+  if (document.getText(range) !== oldText) {
+    // The text moved within its line, or offsets count a byte order mark or another kind of line end: then the line decides, if it is clear.
+    if (line > document.lineCount) return undefined;
+    const text = document.lineAt(line - 1).text;
+    const at = text.indexOf(oldText);
+    if (at < 0 || text.indexOf(oldText, at + 1) >= 0) return undefined;
+    range = new vscode.Range(line - 1, at, line - 1, at + oldText.length);
+  }
+  const edit = new vscode.WorkspaceEdit();
+  edit.replace(uri, range, newText);
+  return edit;
+}
+
+function changedMeanwhile(run: RunRef, { file, line, oldText }: FileEdit): UserError {
+  return new UserError('local-failed', `${shortPath(run.root, file)} was changed meanwhile: ${oldText} does not stand in line ${line} any more. Change it by hand.`);
+}

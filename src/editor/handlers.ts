@@ -1,0 +1,60 @@
+import { commands } from '../manifest.ts';
+import type { Handlers } from './commands.ts';
+import type { Deployment } from './deployment.ts';
+import type { Downloads } from './downloads.ts';
+import type { Environment } from './environment.ts';
+import type { Log } from './log.ts';
+import { showMenu } from './menu.ts';
+import { openConfig } from './newConfig.ts';
+import type { Pods } from './pods.ts';
+import type { Practice } from './practice.ts';
+import type { Projects } from './projects.ts';
+import type { RunWatches } from './runWatches.ts';
+import type { Training } from './training.ts';
+
+export interface Parts {
+  readonly projects: Projects;
+  readonly deployment: Deployment;
+  readonly training: Training;
+  readonly watches: RunWatches;
+  readonly environment: Environment;
+  readonly downloads: Downloads;
+  readonly pods: Pods;
+  readonly practice: Practice;
+  readonly log: Log;
+}
+
+/** The index of what a person can ask for, and where it is done. */
+export function handlers({ projects, deployment, training, watches, environment, downloads, pods, practice, log }: Parts): Handlers {
+  return {
+    [commands.addPod]: (options) => pods.add(options),
+    [commands.selectPod]: (options) => pods.select(options?.pod),
+    [commands.removePod]: (options) => pods.remove(options?.pod),
+    [commands.trustHostKey]: (options) => pods.trustHostKey(options?.pod, options?.confirmed),
+    [commands.verifyEnvironment]: () => environment.verify(),
+    [commands.deployCurrentFile]: (resource) => deployment.currentFile(resource),
+    [commands.deployResources]: (resource, selected) => deployment.resources(resource, selected),
+    [commands.deployChanged]: () => deployment.changed(),
+    [commands.deployPreset]: (options) => deployment.preset(options?.preset),
+    [commands.train]: (request) => training.train(request),
+    [commands.retrain]: (options) => training.retrain(options?.run === undefined ? undefined : watches.view(options.run)?.ref),
+    [commands.stopTraining]: (options) => training.stop(options?.run),
+    [commands.followRun]: async (options) => ({ run: (await training.follow(options?.run)).run }),
+    [commands.runCommand]: (options) => environment.runCommand(options?.command),
+    [commands.downloadResults]: (options) => downloads.results(options),
+    [commands.downloadLogs]: (options) => downloads.logs(options),
+    [commands.showOutput]: (options) => showOutput(watches, log, options?.run),
+    [commands.showMenu]: () => showMenu(watches),
+    [commands.createConfig]: () => openConfig(projects),
+    [commands.startPracticePod]: () => practice.start(),
+    [commands.stopPracticePod]: () => practice.stop(),
+    [commands.openExample]: (options) => practice.openExample(options?.folder),
+  };
+}
+
+/** Of that run, or of the newest; our own log when nothing ran yet. */
+function showOutput(watches: RunWatches, log: Log, run: string | undefined): void {
+  const view = run === undefined ? (watches.following.at(-1) ?? watches.all.at(-1)) : watches.view(run);
+  if (view) view.output.show();
+  else log.show();
+}

@@ -1,0 +1,34 @@
+import * as vscode from 'vscode';
+import { commands } from '../manifest.ts';
+import type { RunWatches } from './runWatches.ts';
+
+interface Item extends vscode.QuickPickItem {
+  readonly command?: string;
+}
+
+/** What a click on the status bar item offers. */
+export async function showMenu(watches: RunWatches): Promise<void> {
+  const isTraining = watches.following.length > 0;
+  const item = (icon: string, label: string, command: string): Item => ({ label: `$(${icon}) ${label}`, command });
+  const separator = (label: string): Item => ({ label, kind: vscode.QuickPickItemKind.Separator });
+  const items: readonly Item[] = [
+    ...(isTraining ? [item('debug-stop', 'Stop Training', commands.stopTraining)] : []),
+    item('output', 'Show Output', commands.showOutput),
+    separator('deploy'),
+    item('cloud-upload', 'Deploy Current File to Pod', commands.deployCurrentFile),
+    item('cloud-upload', 'Deploy Changed Files', commands.deployChanged),
+    item('files', 'Deploy Preset', commands.deployPreset),
+    separator('train'),
+    item('play', 'Train Model', commands.train),
+    ...(watches.last ? [item('debug-restart', 'Train Again', commands.retrain)] : []),
+    item('eye', 'Follow Run', commands.followRun),
+    item('cloud-download', 'Download Results', commands.downloadResults),
+    item('cloud-download', 'Download Logs', commands.downloadLogs),
+    separator('pod'),
+    item('vm', 'Select Pod', commands.selectPod),
+    item('checklist', 'Verify Environment', commands.verifyEnvironment),
+    item('terminal', 'Run Command on Pod', commands.runCommand),
+  ];
+  const chosen = await vscode.window.showQuickPick(items, { title: 'RunPod', placeHolder: 'What next?' });
+  if (chosen?.command !== undefined) await vscode.commands.executeCommand(chosen.command);
+}

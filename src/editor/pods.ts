@@ -1,0 +1,124 @@
+import * as vscode from 'vscode';
+import { messageOf, UserError } from '../core/errors.ts';
+import type { Home } from '../project/home.ts';
+import type { PodEntry } from '../project/schema.ts';
+import { commands } from '../manifest.ts';
+import type { Sessions } from './sessions.ts';
+import type { StatusBar } from './statusBar.ts';
+import { mention, withProgress } from './work.ts';
+
+/** The person's pods: adding, selecting, removing, and accepting a changed host key. */
+export class Pods {
+  constructor(
+    private readonly sessions: Sessions,
+    private readonly status: StatusBar,
+  ) {}
+
+  /** Takes the SSH line that RunPod's console shows, pasted whole. */
+  async add(options: { readonly line?: string; readonly name?: string } = {}): Promise<string> {
+    const [home, { parseSshLine }] = await Promise.all([openHome(), import('../project/sshLine.ts')]);
+    const complaint = (line: string): string | undefined => {
+      try {
+        parseSshLine(line);
+        return undefined;
+      } catch (error) {
+        return messageOf(error);
+      }
+    };
+    const line =
+      options.line ??
+      (await vscode.window.showInputBox({
+        title: 'RunPod: Add Pod (1/2)',
+        prompt: 'Paste the SSH line of the pod: in RunPod\'s console, Connect, "SSH over exposed TCP"',
+        placeHolder: 'ssh root@213.173.98.12 -p 12345 -i ~/.ssh/id_ed25519',
+        ignoreFocusOut: true,
+        validateInput: (typed) => (typed.trim() === '' ? undefined : complaint(typed)),
+      }));
+    if (line === undefined) throw new vscode.CancellationError();
+    const { entry, name: suggested } = parseSshLine(line);
+    const taken = Object.keys((await home.readPods()).pods);
+    const name =
+      options.name ??
+      (await vscode.window.showInputBox({
+        title: 'RunPod: Add Pod (2/2)',
+        prompt: `What to call ${addressOf(entry)}`,
+        value: freeName(suggested, taken),
+        ignoreFocusOut: true,
+        validateInput: (typed) => (taken.includes(typed.trim()) ? `There is a pod "${typed.trim()}" already` : typed.trim() === '' ? 'A pod needs a name' : undefined),
+      }));
+    if (name === undefined) throw new vscode.CancellationError();
+    await home.addPod(name.trim(), entry, { select: true });
+    this.status.setPod(name.trim());
+    const verify = 'Verify Environment';
+    void vscode.window.showInformationMessage(`${name.trim()} is added and selected.`, verify).then((chosen) => chosen && vscode.commands.executeCommand(commands.verifyEnvironment));
+    return name.trim();
+  }
+
+  async select(wanted?: string): Promise<string> {
+    const home = await openHome();
+    const name = wanted ?? (await this.choose(home, 'RunPod: Select Pod', true));
+    await home.selectPod(name);
+    this.status.setPod(name);
+    mention(`$(check) ${name} is selected`);
+    return name;
+  }
+
+  async remove(wanted?: string): Promise<string> {
+    const home = await openHome();
+    const name = wanted ?? (await this.choose(home, 'RunPod: Remove Pod'));
+    if (wanted === undefined) {
+      const sure = await vscode.window.showWarningMessage(`Remove ${name} from your pods?`, { modal: true, detail: 'Only the entry here goes; the pod itself is not touched, and what runs there goes on.' }, 'Remove');
+      if (sure === undefined) throw new vscode.CancellationError();
+    }
+    await home.removePod(name);
+    this.sessions.drop(name);
+    this.status.setPod((await home.readPods()).selected);
+    return name;
+  }
+
+  /** Shows both fingerprints, and remembers the new key when the person says so. */
+  async trustHostKey(wanted?: string, confirmed = false): Promise<string> {
+    const home = await openHome();
+    const { name } = await home.pod(wanted);
+    const { shownHostKey } = await import('../pod/trust.ts');
+    const shown = await withProgress(`Asking ${name} for its host key`, (work) => shownHostKey(home, name, work.signal));
+    if (!confirmed) {
+      const before = shown.remembered.length === 0 ? 'No key was remembered so far.' : `Remembered: ${shown.remembered.join(', ')}`;
+      const detail = `${before}\nShown now: ${shown.fingerprint}\n\nIt is in order when the pod was recreated or the address now belongs to another of your pods. The pod's boot log shows its fingerprint, too.`;
+      const sure = await vscode.window.showWarningMessage(`Trust the host key that ${name} (${shown.address}) shows now?`, { modal: true, detail }, 'Trust');
+      if (sure === undefined) throw new vscode.CancellationError();
+    }
+    await shown.trust();
+    this.sessions.drop(name);
+    mention(`$(check) ${name}: ${shown.fingerprint} is trusted`);
+    return shown.fingerprint;
+  }
+
+  private async choose(home: Home, title: string, withAdd = false): Promise<string> {
+    const { pods, selected } = await home.readPods();
+    const names = Object.keys(pods);
+    if (names.length === 0) throw new UserError('not-configured', 'No pod is set up yet. Add yours with the SSH line that RunPod shows under Connect, or start a practice pod on this machine.', { details: { missing: 'pod' } });
+    const items = Object.entries(pods).map(([name, entry]) => ({ label: name, description: `${addressOf(entry)}${name === selected ? '  (selected)' : ''}`, add: false }));
+    const chosen = await vscode.window.showQuickPick([...items, ...(withAdd ? [{ label: '$(add) Add Pod', description: 'by its SSH line', add: true }] : [])], { title, placeHolder: 'Which pod?' });
+    if (!chosen) throw new vscode.CancellationError();
+    return chosen.add ? this.add() : chosen.label;
+  }
+}
+
+function addressOf(entry: PodEntry): string {
+  if ('sshConfigHost' in entry) return `${entry.sshConfigHost} in ~/.ssh/config`;
+  if ('podId' in entry) return `pod ${entry.podId}`;
+  return `${entry.user ?? 'root'}@${entry.host}:${entry.port ?? 22}`;
+}
+
+function freeName(suggested: string, taken: readonly string[]): string {
+  let name = suggested;
+  for (let number = 2; taken.includes(name); number++) name = `${suggested}-${number}`;
+  return name;
+}
+
+async function openHome(): Promise<Home> {
+  const { Home: Constructor } = await import('../project/home.ts');
+  return new Constructor();
+}
+

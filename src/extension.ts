@@ -1,0 +1,64 @@
+import * as vscode from 'vscode';
+import { DisposableStore } from './core/disposable.ts';
+import { messageOf } from './core/errors.ts';
+import { registerCommands } from './editor/commands.ts';
+import { ConfigProblems } from './editor/configProblems.ts';
+import { Conflicts } from './editor/conflicts.ts';
+import { Deployment } from './editor/deployment.ts';
+import { Downloads } from './editor/downloads.ts';
+import { Environment } from './editor/environment.ts';
+import { Failures } from './editor/failures.ts';
+import { FindingNotices } from './editor/findingNotices.ts';
+import { Fixes } from './editor/fixes.ts';
+import { handlers } from './editor/handlers.ts';
+import { Log } from './editor/log.ts';
+import { Passphrases } from './editor/passphrases.ts';
+import { Pods } from './editor/pods.ts';
+import { Practice } from './editor/practice.ts';
+import { Problems } from './editor/problems.ts';
+import { Projects } from './editor/projects.ts';
+import { QuickFixes } from './editor/quickFixes.ts';
+import { Resumption } from './editor/resumption.ts';
+import { RunOutputs } from './editor/runOutput.ts';
+import { RunWatches } from './editor/runWatches.ts';
+import { SaveDeployment } from './editor/saveDeployment.ts';
+import { Sessions } from './editor/sessions.ts';
+import { StatusBar } from './editor/statusBar.ts';
+import { Training } from './editor/training.ts';
+
+/** Builds the parts and joins them. Nothing is read, connected or loaded here; that waits for the first command. */
+export function activate(context: vscode.ExtensionContext): void {
+  const store = new DisposableStore();
+  context.subscriptions.push(store);
+  const memory = context.workspaceState;
+  try {
+    const log = store.add(new Log());
+    const configProblems = store.add(new ConfigProblems());
+    const failures = new Failures(log, configProblems);
+    const projects = store.add(new Projects());
+    const sessions = store.add(new Sessions(log, new Passphrases(context.secrets), configProblems));
+
+    const outputs = store.add(new RunOutputs());
+    const problems = store.add(new Problems());
+    const watches = store.add(new RunWatches(sessions, outputs, problems, store.add(new FindingNotices()), memory, log));
+    const status = store.add(new StatusBar(memory, sessions, watches));
+
+    const deployment = new Deployment(projects, sessions, store.add(new Conflicts(sessions)));
+    const training = new Training(projects, sessions, watches);
+    const fixes = new Fixes(sessions, deployment, training, outputs);
+    store.add(new QuickFixes());
+
+    const environment = new Environment(projects, sessions, outputs);
+    const downloads = new Downloads(projects, sessions, watches, log);
+    const pods = new Pods(sessions, status);
+    const practice = new Practice(context.extensionUri, projects, sessions, status, log);
+
+    store.add(registerCommands(handlers({ projects, deployment, training, watches, environment, downloads, pods, practice, log }), fixes, failures));
+    store.add(new SaveDeployment(projects, deployment, failures));
+    store.add(new Resumption(projects, training, watches, log));
+  } catch (error) {
+    // VS Code would only write it into a log nobody opens.
+    void vscode.window.showErrorMessage(`RunPod Orchestrator could not start: ${messageOf(error)}`);
+    throw error;
+  }
+}

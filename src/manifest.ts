@@ -1,0 +1,97 @@
+/**
+ * Every id that package.json and the code must agree on, once, with its type. A unit test holds package.json against
+ * this file in both directions. Pure: imports nothing of vscode at run time.
+ */
+import type { Uri } from 'vscode';
+
+/** Commands, as package.json contributes them. */
+export const commands = {
+  addPod: 'runpod.addPod',
+  selectPod: 'runpod.selectPod',
+  removePod: 'runpod.removePod',
+  trustHostKey: 'runpod.trustHostKey',
+  verifyEnvironment: 'runpod.verifyEnvironment',
+  deployCurrentFile: 'runpod.deployCurrentFile',
+  deployResources: 'runpod.deployResources',
+  deployChanged: 'runpod.deployChanged',
+  deployPreset: 'runpod.deployPreset',
+  train: 'runpod.train',
+  retrain: 'runpod.retrain',
+  stopTraining: 'runpod.stopTraining',
+  followRun: 'runpod.followRun',
+  runCommand: 'runpod.runCommand',
+  downloadResults: 'runpod.downloadResults',
+  downloadLogs: 'runpod.downloadLogs',
+  showOutput: 'runpod.showOutput',
+  showMenu: 'runpod.showMenu',
+  createConfig: 'runpod.createConfig',
+  startPracticePod: 'runpod.startPracticePod',
+  stopPracticePod: 'runpod.stopPracticePod',
+  openExample: 'runpod.openExample',
+} as const;
+
+/** Commands that only our own buttons, links and quick fixes call; never contributed, so never in the palette. */
+export const internalCommands = {
+  applyFix: '_runpod.applyFix',
+  offerRetrain: '_runpod.offerRetrain',
+} as const;
+
+export type CommandId = (typeof commands)[keyof typeof commands];
+
+/** What a command may be given, by a key binding, a menu or a test; all of it is asked for when left out. */
+export interface CommandArguments {
+  'runpod.addPod': [options?: { readonly line?: string; readonly name?: string }];
+  'runpod.selectPod': [options?: { readonly pod?: string }];
+  'runpod.removePod': [options?: { readonly pod?: string }];
+  'runpod.trustHostKey': [options?: { readonly pod?: string; readonly confirmed?: boolean }];
+  'runpod.verifyEnvironment': [];
+  'runpod.deployCurrentFile': [resource?: Uri];
+  'runpod.deployResources': [resource?: Uri, selected?: readonly Uri[]];
+  'runpod.deployChanged': [];
+  'runpod.deployPreset': [options?: { readonly preset?: string }];
+  'runpod.train': [options?: { readonly model?: string; readonly device?: string; readonly seed?: number; readonly encoder?: string; readonly command?: string }];
+  'runpod.retrain': [options?: { readonly run?: string }];
+  'runpod.stopTraining': [options?: { readonly run?: string }];
+  'runpod.followRun': [options?: { readonly run?: string }];
+  'runpod.runCommand': [options?: { readonly command?: string }];
+  'runpod.downloadResults': [options?: { readonly model?: string; readonly folder?: string }];
+  'runpod.downloadLogs': [options?: { readonly folder?: string }];
+  'runpod.showOutput': [options?: { readonly run?: string }];
+  'runpod.showMenu': [];
+  'runpod.createConfig': [];
+  'runpod.startPracticePod': [];
+  'runpod.stopPracticePod': [];
+  'runpod.openExample': [options?: { readonly folder?: string }];
+}
+
+/** Settings and their defaults. Read where they are used, so that a change counts at once. */
+export const settings = {
+  'runpod.notifications': 'all' as 'all' | 'errors' | 'off',
+  'runpod.deploy.saveFirst': true as boolean,
+  'runpod.deploy.onSave': false as boolean,
+  'runpod.downloads.folder': 'results' as string,
+};
+
+export type SettingId = keyof typeof settings;
+export type SettingValue<Id extends SettingId> = (typeof settings)[Id];
+
+/** Context keys for `when` clauses. */
+export const contextKeys = {
+  /** A workspace folder has a runpod.json, or a project was used in this window. */
+  hasProject: 'runpod.hasProject',
+  /** A run is being followed in this window. */
+  isTraining: 'runpod.isTraining',
+  /** The practice pod was started from this window. */
+  hasPracticePod: 'runpod.hasPracticePod',
+} as const;
+
+export interface ContextValues {
+  'runpod.hasProject': boolean;
+  'runpod.isTraining': boolean;
+  'runpod.hasPracticePod': boolean;
+}
+
+/** `source` of our diagnostics, and the scheme of the pod's copies in a diff. */
+export const diagnosticSource = 'RunPod';
+export const remoteScheme = 'runpod-remote';
+export const walkthrough = 'runpod.start';
