@@ -14,10 +14,12 @@ export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
  * `node --import tsx .ci/schema.ts` writes them; a test fails when they are stale.
  */
 export function schemaFiles(): Readonly<Record<'runpod.schema.json' | 'pods.schema.json', string>> {
-  return {
-    'runpod.schema.json': JSON.stringify(jsonSchemaOf(projectSchema), null, 2) + '\n',
-    'pods.schema.json': JSON.stringify(jsonSchemaOf(podsSchema), null, 2) + '\n',
-  };
+  return { 'runpod.schema.json': printed(projectSchema), 'pods.schema.json': printed(podsSchema) };
+}
+
+function printed(schema: z.ZodType): string {
+  // VS Code's own words: both files are read with comments and trailing commas, so the editor must not mark them.
+  return JSON.stringify({ allowComments: true, allowTrailingCommas: true, ...jsonSchemaOf(schema) }, null, 2) + '\n';
 }
 
 /** Leaves out what zod adds and nobody wrote: the largest safe integer as a limit on every whole number. */

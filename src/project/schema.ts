@@ -87,42 +87,60 @@ export const projectSchema = z
 /** runpod.json with every default filled in. */
 export type ProjectConfig = z.output<typeof projectSchema>;
 
-const port = z.int().min(1).max(65535);
-const hostKeys = z.enum(['accept-new', 'strict', 'off']);
+const identityFile = z
+  .string()
+  .min(1)
+  .optional()
+  .describe('Private key; ~ is expanded. Default: the agent, then the usual names in ~/.ssh.');
 
 const common = {
-  /** The folder that is /workspace on RunPod, where this pod has it elsewhere. */
   workspace: z
     .string()
     .regex(/^\/[^\0]*$/, 'an absolute path on the pod')
-    .optional(),
-  hostKeys: hostKeys.optional(),
+    .optional()
+    .describe('The folder that is /workspace on RunPod, where this pod has it elsewhere.'),
+  hostKeys: z
+    .enum(['accept-new', 'strict', 'off'])
+    .optional()
+    .describe(
+      'How its host key is checked: remember a new one and refuse a changed one, refuse new ones too, or check nothing. Default: accept-new.',
+    ),
 };
 
 export const podEntrySchema = z.union([
-  z.strictObject({
-    host: z.string().min(1),
-    port: port.optional(),
-    user: z.string().min(1).optional(),
-    identityFile: z.string().min(1).optional(),
-    ...common,
-  }),
-  z.strictObject({ sshConfigHost: z.string().min(1), ...common }),
-  z.strictObject({
-    podId: z.string().regex(/^[a-z0-9]+$/, "a RunPod pod id, like 'x1y2z3abcdef'"),
-    identityFile: z.string().min(1).optional(),
-    ...common,
-  }),
+  z
+    .strictObject({
+      host: z.string().min(1).describe('Address of the pod: "SSH over exposed TCP" in RunPod\'s console.'),
+      port: z.int().min(1).max(65535).optional().describe('Default: 22.'),
+      user: z.string().min(1).optional().describe('Default: root.'),
+      identityFile,
+      ...common,
+    })
+    .describe('A machine with SSH.'),
+  z
+    .strictObject({ sshConfigHost: z.string().min(1).describe('A Host of ~/.ssh/config.'), ...common })
+    .describe('A machine that ~/.ssh/config knows.'),
+  z
+    .strictObject({
+      podId: z
+        .string()
+        .regex(/^[a-z0-9]+$/, "a RunPod pod id, like 'x1y2z3abcdef'")
+        .describe('Id of a RunPod pod; its address is asked for each time, since it changes.'),
+      identityFile,
+      ...common,
+    })
+    .describe('A RunPod pod, wherever it is now.'),
 ]);
 
 /** One machine of the person's. */
 export type PodEntry = z.output<typeof podEntrySchema>;
 
-export const podsSchema = z.strictObject({
-  $schema: z.string().optional(),
-  /** The pod that is used when none is named. */
-  selected: z.string().min(1).optional(),
-  pods: z.record(z.string().min(1), podEntrySchema).default({}),
-});
+export const podsSchema = z
+  .strictObject({
+    $schema: z.string().optional(),
+    selected: z.string().min(1).optional().describe('The pod that is used when none is named.'),
+    pods: z.record(z.string().min(1), podEntrySchema).default({}).describe('Your pods, by the names you give them.'),
+  })
+  .describe('RunPod Orchestrator pods');
 
 export type PodsFile = z.output<typeof podsSchema>;

@@ -223,12 +223,10 @@ describe('a scaled setting', () => {
     const yaml = fc
       .tuple(key, value, fc.constantFrom('', ' # lr: 3'))
       .map(([name, text, rest]) => ({ path: 'a.yaml', text: `é: 1\na:\n  - b\nc:\n  ${name}: ${text}${rest}\nd: 2\n` }));
-    const command = fc
-      .tuple(key, value, fc.constantFrom(' ', '='))
-      .map(([name, text, between]) => ({
-        path: 'runpod.json',
-        text: `// é\n{"train": {"command": "a \\"é\\" --${name}${between}${text.replace('_', '')} {model}"}}`,
-      }));
+    const command = fc.tuple(key, value, fc.constantFrom(' ', '=')).map(([name, text, between]) => ({
+      path: 'runpod.json',
+      text: `// é\n{"train": {"command": "a \\"é\\" --${name}${between}${text.replace('_', '')} {model}"}}`,
+    }));
     fc.assert(
       fc.property(fc.oneof(python, yaml, command), fc.constantFrom(0.5, 0.1, 2), (file, factor) => {
         const names = ['lr', 'batch_size', 'learning_rate'];
