@@ -42,7 +42,12 @@ export interface Pod extends Disposable {
    * each verified and renamed as by `getFile`, without a round trip for each.
    * Never writes outside `localFolder`, whatever the pod calls its files.
    */
-  getFiles(remoteFolder: string, relativePaths: readonly string[], localFolder: string, options?: TransferOptions): Promise<readonly GotFile[]>;
+  getFiles(
+    remoteFolder: string,
+    relativePaths: readonly string[],
+    localFolder: string,
+    options?: TransferOptions,
+  ): Promise<readonly GotFile[]>;
 
   /** Regular files below a folder, relative POSIX paths; [] if the folder is not there. Symbolic links are not followed. */
   listFiles(remoteFolder: string, options?: { readonly signal?: AbortSignal }): Promise<readonly RemoteFile[]>;
@@ -149,6 +154,12 @@ export interface PodOptions {
   readonly keepAliveMs?: number;
   /** Where the machine is now, asked again before each reconnect (a RunPod port changes when the pod restarts). */
   readonly locate?: () => Promise<{ readonly host: string; readonly port: number }>;
+  /** The name this machine is remembered under in known_hosts instead of its address, like OpenSSH's HostKeyAlias: a pod id survives a new port. */
+  readonly hostKeyAlias?: string;
+  /** Reach the machine through this one (OpenSSH's ProxyJump). */
+  readonly jump?: PodOptions;
+  /** How long a lost connection is tried again before giving up; 0: not at all. Default 60,000. */
+  readonly reconnectForMs?: number;
   /** Diagnostics for the log channel; never secrets. */
   readonly log?: (line: string) => void;
 }

@@ -1,0 +1,95 @@
+import type { Event } from '../core/event.ts';
+import { UserError } from '../core/errors.ts';
+import { ChannelPool } from './channelPool.ts';
+import { exec } from './exec.ts';
+import { getFile, getFiles } from './getFiles.ts';
+import { Link } from './link.ts';
+import { hashFiles, listFiles } from './lookFiles.ts';
+import type {
+  ExecOptions,
+  ExecResult,
+  FileToPut,
+  GotFile,
+  Pod,
+  PodOptions,
+  PodState,
+  PutFile,
+  RemoteFile,
+  TransferOptions,
+} from './pod.ts';
+import { putFiles } from './putFiles.ts';
+
+/**
+ * The pod at an address. Nothing is connected yet: the first call does that.
+ *
+ * @throws UserError 'interactive-only' for RunPod's proxy.
+ */
+export function connectPod(options: PodOptions): SshPod {
+  if (/(^|\.)ssh\.runpod\.io$/i.test(options.host)) {
+    throw new UserError(
+      'interactive-only',
+      `${options.host} is RunPod's proxy: it gives a terminal only, no commands and no files. Use the pod's direct address: open its Connect menu and copy the line under "SSH over exposed TCP" ` +
+        '(`ssh root@IP -p PORT -i KEY`). If there is none, expose TCP port 22 of the pod ("Edit Pod", Expose TCP Ports: 22).',
+    );
+  }
+  return new SshPod(options);
+}
+
+/** A Pod over one SSH connection, and more when the server asks for it. */
+export class SshPod implements Pod {
+  readonly name: string;
+  readonly onState: Event<PodState>;
+  private readonly link: Link;
+  private readonly pool: ChannelPool;
+
+  constructor(options: PodOptions) {
+    this.name = options.name ?? `${options.user ?? 'root'}@${options.host}:${options.port ?? 22}`;
+    this.link = new Link(options, this.name);
+    this.onState = this.link.onState;
+    this.pool = new ChannelPool(this.link, options.log ?? (() => {}));
+  }
+
+  get state(): PodState {
+    return this.link.state;
+  }
+
+  /** Connects now rather than at the first call, and opens warm channels. Throws what connecting throws. */
+  async connect(signal?: AbortSignal): Promise<void> {
+    await this.link.get(signal);
+    this.pool.park();
+  }
+
+  exec(command: string, options?: ExecOptions): Promise<ExecResult> {
+    return exec(this.pool, command, options);
+  }
+
+  putFiles(files: readonly FileToPut[], options?: TransferOptions): Promise<readonly PutFile[]> {
+    return putFiles(this.pool, files, options);
+  }
+
+  getFile(remotePath: string, localPath: string, options?: TransferOptions): Promise<GotFile> {
+    return getFile(this.pool, remotePath, localPath, options);
+  }
+
+  getFiles(
+    remoteFolder: string,
+    relativePaths: readonly string[],
+    localFolder: string,
+    options?: TransferOptions,
+  ): Promise<readonly GotFile[]> {
+    return getFiles(this.pool, remoteFolder, relativePaths, localFolder, options);
+  }
+
+  listFiles(remoteFolder: string, options?: { readonly signal?: AbortSignal }): Promise<readonly RemoteFile[]> {
+    return listFiles(this.pool, remoteFolder, options);
+  }
+
+  hashFiles(remotePaths: readonly string[], options?: { readonly signal?: AbortSignal }): Promise<ReadonlyMap<string, string | null>> {
+    return hashFiles(this.pool, remotePaths, options);
+  }
+
+  dispose(): void {
+    this.pool.dispose();
+    this.link.dispose();
+  }
+}

@@ -1,0 +1,303 @@
+import { connect as connectSocket, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Client, type AnyAuthMethod, type ClientChannel } from 'ssh2';
+import { messageOf, UserError } from '../core/errors.ts';
+import { connectError, connectionLost } from './connectError.ts';
+import { hostKeyOf, judgeHostKey, knownHostName, lookUpHost, refusal, rememberHostKey, fingerprintOf } from './hostKeys.ts';
+import { credentialsFor, type Credential } from './identity.ts';
+import type { PodOptions } from './pod.ts';
+
+/** sshd's default for MaxSessions (sshd_config(5)); what a server really grants is learnt when it refuses. */
+const assumedSessions = 10;
+
+/** The server would not open one more session on this connection. */
+export class SessionRefused extends Error {}
+
+/** One authenticated SSH connection, and how many sessions are open on it. */
+export class Connection {
+  private openCount = 0;
+  private granted = assumedSessions;
+  private ended: { readonly error: UserError } | undefined;
+  /** Settles when the connection is gone, for whatever reason. */
+  readonly closed: Promise<UserError>;
+
+  constructor(
+    readonly client: Client,
+    readonly name: string,
+    private readonly alsoEnd: () => void,
+  ) {
+    let failure: unknown;
+    this.closed = new Promise((resolve) => {
+      const finish = () => {
+        this.ended ??= { error: connectionLost(name, failure) };
+        this.alsoEnd();
+        resolve(this.ended.error);
+      };
+      client.on('error', (error) => (failure ??= error)).on('close', finish);
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.ended === undefined;
+  }
+
+  get sessionsOpen(): number {
+    return this.openCount;
+  }
+
+  /** Whether one more session can be hoped for. */
+  get hasRoom(): boolean {
+    return this.isOpen && this.openCount < this.granted;
+  }
+
+  /** Learnt or assumed: the most sessions at a time. */
+  get sessionsGranted(): number {
+    return this.granted;
+  }
+
+  /**
+   * Starts a command in a session of its own.
+   *
+   * @throws SessionRefused when the server grants no more; UserError 'connection-lost'.
+   */
+  openSession(command: string): Promise<ClientChannel> {
+    return this.open((done) => this.client.exec(command, done));
+  }
+
+  private open(start: (done: (error: Error | undefined, channel: ClientChannel) => void) => void): Promise<ClientChannel> {
+    if (this.ended) return Promise.reject(this.ended.error);
+    this.openCount++;
+    return new Promise<ClientChannel>((resolve, reject) => {
+      const fail = (error: Error) => {
+        this.openCount--;
+        // A refusal carries the server's reason code (RFC 4254, 5.1); anything else is the connection going down.
+        if (this.ended || !('reason' in error)) return reject(this.ended?.error ?? connectionLost(this.name, error));
+        // sshd counts a session until it has seen our close; at least one is granted by every server worth talking to.
+        this.granted = Math.max(1, this.openCount);
+        reject(new SessionRefused(error.message));
+      };
+      try {
+        start((error, channel) => {
+          if (error) return fail(error);
+          channel.once('close', () => this.openCount--);
+          resolve(channel);
+        });
+      } catch (error) {
+        // ssh2 throws 'Not connected' when the socket is already gone.
+        this.openCount--;
+        reject(connectionLost(this.name, error));
+      }
+    });
+  }
+
+  end(): void {
+    this.client.end();
+    // A peer that no longer answers would keep the socket half open for minutes.
+    setTimeout(() => this.client.destroy(), 1000).unref();
+  }
+}
+
+/**
+ * Makes an authenticated connection: TCP (or through a jump host), host key, keys.
+ *
+ * @throws UserError 'unreachable', 'auth-failed', 'host-key-changed', 'host-key-unknown', 'key-*', 'cancelled', ...
+ */
+export async function openConnection(options: PodOptions, signal?: AbortSignal): Promise<Connection> {
+  const port = options.port ?? 22;
+  const user = options.user ?? 'root';
+  const timeoutMs = options.connectTimeoutMs ?? 15_000;
+  const offered: string[] = [];
+  const attempt = { host: options.host, port, user, timeoutMs, offered };
+  const address = `${options.host}:${port}`;
+  const name = options.name ?? `${user}@${address}`;
+  const hostName = options.hostKeyAlias ?? knownHostName(options.host, port);
+  const policy = options.hostKeys ?? 'accept-new';
+
+  const credentials = await credentialsFor(options);
+  const known = policy === 'off' ? { keys: [], revoked: [] } : await lookUpHost(options.knownHostsFile, hostName);
+  const { stream, close } = await openStream(options, attempt, signal);
+
+  const client = new Client();
+  let stop: Error | undefined; // our own reason, which counts more than what ssh2 makes of it
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const fail = (error: Error) => reject(stop ?? error);
+      const deadline = new Deadline(timeoutMs, () => fail(Object.assign(new Error('Timed out'), { level: 'client-timeout' })));
+      const settle =
+        <A extends unknown[]>(then: (...args: A) => void) =>
+        (...args: A) => {
+          deadline.clear();
+          signal?.removeEventListener('abort', onAbort);
+          then(...args);
+        };
+      const onAbort = settle(() => reject(new UserError('cancelled', `Connecting to ${name} was cancelled.`)));
+      signal?.addEventListener('abort', onAbort, { once: true });
+      client
+        .on('ready', settle(resolve))
+        .on('error', (error: Error & { level?: string }) => {
+          // An agent that does not answer only means: go on with the next key.
+          if (error.level !== 'agent') settle(fail)(error);
+        })
+        .on(
+          'close',
+          settle(() => fail(Object.assign(new Error('Closed during the handshake'), { code: 'ECONNRESET' }))),
+        )
+        .connect({
+          sock: stream,
+          username: user,
+          readyTimeout: 0, // ours instead, which stands still while a person types a passphrase
+          keepaliveInterval: options.keepAliveMs ?? 15_000,
+          keepaliveCountMax: 3,
+          algorithms: {
+            serverHostKey: { remove: [], append: [], prepend: preferredTypes(known.keys.map((key) => key.type)) },
+            // The fastest that both ssh2 and OpenSSH have.
+            cipher: { remove: [], append: [], prepend: ['aes128-gcm@openssh.com', 'aes128-gcm'] },
+          },
+          hostVerifier: (blob: Buffer, verify: (ok: boolean) => void) => {
+            if (policy === 'off') return verify(true);
+            const shown = hostKeyOf(blob);
+            const verdict = judgeHostKey(shown, known);
+            stop = refusal(verdict, policy, shown, { name: options.name ?? options.host, address });
+            if (stop) return verify(false);
+            if (verdict.kind !== 'new') return verify(true);
+            options.log?.(`${address}: new host key ${shown.type} ${fingerprintOf(shown)} remembered`);
+            rememberHostKey(options.knownHostsFile, hostName, shown).then(
+              () => verify(true),
+              (error: unknown) => {
+                stop = new UserError(
+                  'local-failed',
+                  `The host key of ${address} cannot be written to ${options.knownHostsFile}: ${messageOf(error)}.`,
+                  { cause: error },
+                );
+                verify(false);
+              },
+            );
+          },
+          authHandler: offerInTurn(user, credentials, offered, deadline, (error) => (stop = error)),
+        });
+    });
+  } catch (error) {
+    client.on('error', () => {}); // late ones say nothing new
+    client.destroy();
+    close();
+    throw connectError(error, attempt);
+  }
+  client.removeAllListeners();
+  options.log?.(`${name}: connected`);
+  return new Connection(client, name, close);
+}
+
+type NextAuth = (method: AnyAuthMethod | false) => void;
+
+function offerInTurn(
+  user: string,
+  credentials: readonly Credential[],
+  offered: string[],
+  deadline: Deadline,
+  onStop: (error: Error) => void,
+) {
+  // 'none' first, as every client does: it asks the server which methods it takes.
+  let index = -1;
+  return (_left: unknown, _partial: unknown, nextMethod: unknown) => {
+    const next = nextMethod as NextAuth; // the types leave out `false`, the documented way to give up
+    if (index++ === -1) return next({ type: 'none', username: user });
+    const credential = credentials[index - 1];
+    if (!credential) return next(false);
+    offered.push(credential.label);
+    deadline.pause();
+    credential.prepare().then(
+      (method) => {
+        deadline.resume();
+        next(method);
+      },
+      (error: unknown) => {
+        onStop(error instanceof Error ? error : new Error(String(error)));
+        next(false);
+      },
+    );
+  };
+}
+
+/** ssh2 lists algorithms, known_hosts lists key types; they differ for RSA only (RFC 8332). */
+function preferredTypes(types: readonly string[]): ('ssh-ed25519' | 'ecdsa-sha2-nistp256' | 'rsa-sha2-512')[] {
+  const supported = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'rsa-sha2-512', 'rsa-sha2-256'];
+  const wanted = new Set(types.flatMap((type) => (type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256'] : [type])));
+  return supported.filter((type) => wanted.has(type)) as ('ssh-ed25519' | 'ecdsa-sha2-nistp256' | 'rsa-sha2-512')[];
+}
+
+async function openStream(
+  options: PodOptions,
+  attempt: { readonly host: string; readonly port: number; readonly timeoutMs: number },
+  signal?: AbortSignal,
+) {
+  if (!options.jump) {
+    const socket = await openSocket(attempt.host, attempt.port, attempt.timeoutMs, signal).catch((error: unknown) => {
+      throw connectError(error, { ...attempt, user: '', offered: [] });
+    });
+    return { stream: socket as Duplex, close: () => void socket.destroy() };
+  }
+  const jump = await openConnection({ ...options.jump, log: options.log }, signal);
+  const stream = await new Promise<Duplex>((resolve, reject) => {
+    jump.client.forwardOut('127.0.0.1', 0, attempt.host, attempt.port, (error, channel) => (error ? reject(error) : resolve(channel)));
+  }).catch((error: unknown) => {
+    jump.end();
+    throw new UserError(
+      'unreachable',
+      `The jump host ${jump.name} cannot reach ${attempt.host}:${attempt.port}. Check the address, and that the jump host allows TCP forwarding.`,
+      { cause: error },
+    );
+  });
+  return { stream, close: () => jump.end() };
+}
+
+function openSocket(host: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    // No Nagle: a request is small and its answer is waited for.
+    const socket = connectSocket({ host, port, noDelay: true });
+    const finish = (then: () => void) => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      socket.removeAllListeners();
+      then();
+    };
+    const fail = (error: Error) =>
+      finish(() => {
+        socket.on('error', () => {}).destroy();
+        reject(error);
+      });
+    const onAbort = () => fail(new UserError('cancelled', `Connecting to ${host}:${port} was cancelled.`));
+    const timer = setTimeout(() => fail(Object.assign(new Error('Timed out'), { code: 'ETIMEDOUT' })), timeoutMs);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    // With several addresses node reports all failures as one AggregateError.
+    socket.on('error', (error) => fail(error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error));
+    socket.on('connect', () => finish(() => resolve(socket)));
+    if (signal?.aborted) onAbort();
+  });
+}
+
+/** A time-out that can stand still. */
+class Deadline {
+  private timer: NodeJS.Timeout | undefined;
+  private over = false;
+
+  constructor(
+    private readonly ms: number,
+    private readonly onPassed: () => void,
+  ) {
+    this.resume();
+  }
+
+  resume(): void {
+    this.pause();
+    if (!this.over) this.timer = setTimeout(this.onPassed, this.ms);
+  }
+
+  pause(): void {
+    clearTimeout(this.timer);
+  }
+
+  clear(): void {
+    this.over = true;
+    this.pause();
+  }
+}

@@ -1,0 +1,66 @@
+import { UserError } from '../core/errors.ts';
+import { quote } from '../core/shell.ts';
+import type { ChannelPool } from './channelPool.ts';
+import { exec } from './exec.ts';
+import type { RemoteFile } from './pod.ts';
+import { remoteFailure } from './remoteFailure.ts';
+import { defineSums, prologue } from './remoteShell.ts';
+
+interface Options {
+  readonly signal?: AbortSignal;
+}
+
+/** `Pod.listFiles`. Our own staging folders are no files of the user. NUL between entries, since a name may hold a newline. */
+export async function listFiles(pool: ChannelPool, remoteFolder: string, options: Options = {}): Promise<readonly RemoteFile[]> {
+  const script = `${prologue}
+[ -d ${quote(remoteFolder)} ] || exit 0
+cd -- ${quote(remoteFolder)} || exit 1
+if find . -maxdepth 0 -printf '' 2>/dev/null; then find . -name '.rpo-*' -prune -o -type f -printf '%s %T@ %p\\0'
+else find . -name '.rpo-*' -prune -o -type f -exec sh -c 'for f do s=$(stat -c "%s %Y" -- "$f") && printf "%s %s\\0" "$s" "$f"; done' sh {} +; fi
+`;
+  const { exitCode, stdout, stderr } = await exec(pool, script, options);
+  const files = stdout.split('\0').flatMap((entry) => {
+    const fields = /^(\d+) ([\d.]+) \.\/([\s\S]+)$/.exec(entry);
+    return fields ? [{ path: fields[3] ?? '', bytes: Number(fields[1]), mtimeMs: Number(fields[2]) * 1000 }] : [];
+  });
+  // A folder that vanished or may not be read is only told about when nothing was found: the rest is still true.
+  if (exitCode !== 0 && files.length === 0) throw remoteFailure(`Listing ${remoteFolder}`, stderr, { path: remoteFolder });
+  return files;
+}
+
+/** `Pod.hashFiles`. */
+export async function hashFiles(
+  pool: ChannelPool,
+  remotePaths: readonly string[],
+  options: Options = {},
+): Promise<ReadonlyMap<string, string | null>> {
+  const paths = [...new Set(remotePaths)];
+  if (paths.length === 0) return new Map();
+  const groups = Array.from({ length: Math.ceil(paths.length / 200) }, (_, index) => paths.slice(index * 200, (index + 1) * 200));
+  const script = `${prologue}${defineSums}
+have_sums || { echo lacks; exit 0; }
+i=-1
+# Prints "INDEX HASH" for each regular file; all of a group by one call, one by one only if one of them cannot be read.
+hashes() {
+  is=
+  for f do shift; i=$((i+1)); if [ -f "$f" ]; then is="$is $i"; set -- "$@" "$f"; fi; done
+  [ $# = 0 ] && return
+  all=$(sums "$@" 2>/dev/null)
+  n=0; for h in $all; do n=$((n+1)); done
+  if [ $n != $# ]; then all=; for f do h=$(sums "$f") || h=; all="$all \${h:-unreadable}"; done; fi
+  set -- $is
+  for h in $all; do echo "$1 $h"; shift; done
+}
+${groups.map((group) => `hashes ${group.map(quote).join(' ')}`).join('\n')}
+`;
+  const { stdout, stderr } = await exec(pool, script, options);
+  if (/^lacks$/m.test(stdout))
+    throw new UserError('unsupported', 'The pod has none of sha256sum, shasum, openssl and python3. Install coreutils there.');
+  const found = new Map<string, string | null>(paths.map((path) => [path, null]));
+  for (const [, index, hash] of stdout.matchAll(/^(\d+) (\w+)$/gm)) {
+    const path = paths[Number(index)] ?? '';
+    if (hash === 'unreadable') throw remoteFailure(`Reading ${path}`, stderr || 'Permission denied', { path });
+    found.set(path, hash ?? null);
+  }
+  return found;
+}

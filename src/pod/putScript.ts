@@ -1,0 +1,199 @@
+import { posix } from 'node:path';
+import { quote, quoteAll } from '../core/shell.ts';
+import { defineSums, prologue } from './remoteShell.ts';
+
+/** One file as the script sees it. */
+export interface PlannedFile {
+  readonly remotePath: string;
+  readonly sha256: string;
+  /** Octal, for chmod. */
+  readonly mode: string;
+  /** Set the mode of an identical copy too: it was asked for. */
+  readonly modeAsked: boolean;
+  /** What the pod's copy may be now: SHA-256s and '-' for "not there"; empty: anything. */
+  readonly expected: readonly string[];
+}
+
+/** How the new bytes come: after the script on stdin, as a tar or as the one file itself, or they lie in the staging folders already. */
+export type Payload = 'tar' | 'raw' | 'staged';
+
+/** Files of one folder that are handled by one call of each tool; small enough for any argument limit. */
+const groupSize = 200;
+
+/**
+ * Where a file lies until its set is complete: in a folder beside its target, so that the rename is one within a file
+ * system and a whole group can be renamed by one `mv`.
+ */
+export function stagingFolder(folder: string, token: string): string {
+  return posix.join(folder, `.rpo-${token}`);
+}
+
+export function stagedPath(remotePath: string, token: string): string {
+  return posix.join(stagingFolder(posix.dirname(remotePath), token), posix.basename(remotePath));
+}
+
+/**
+ * The script that puts a set of files in place, all or none, in one request:
+ *
+ * 1. look: hash what is there, stop when a copy is not what was expected, or when nothing differs
+ * 2. stage: make folders, take the payload
+ * 3. verify: hash what arrived, set modes, and look again: an upload takes time
+ * 4. commit: keep the old files as hard links, rename group by group, put the old ones back if one rename fails
+ *
+ * Whatever ends it before the commit (an error, a signal, the end of the connection) removes all it made.
+ * The files are walked once a step by `all`, with the functions b(egin group), u(se this file?) and g(roup) of that step.
+ * A symbolic link in a target's place is itself replaced, as git and rsync do; what it points to is left alone.
+ *
+ * It says one line: `rpo ok [index of each identical file]…`, `rpo refused INDEX…`, `rpo failed STEP`, `rpo lacks sums|tar`.
+ */
+export function putScript(files: readonly PlannedFile[], token: string, payload: Payload): string {
+  const groups = groupFiles(files);
+  const folders = [...new Set(groups.map((group) => group.folder))];
+  const all = groups.map(({ folder, mode, members }) =>
+    [
+      `b ${quote(folder)} && { set --`,
+      ...members.map(({ file, index }) => {
+        const name = quote(`./${posix.basename(file.remotePath)}`);
+        const expected = file.expected.length > 0 ? quote(` ${file.expected.join(' ')} `) : '';
+        return `n=${name}; w=${file.sha256}; x=${expected}; p=${file.modeAsked ? '1' : ''}; u ${index} && set -- "$@" "$n"`;
+      }),
+      `g ${mode} "$@"; }`,
+    ].join('\n'),
+  );
+  const staging = chunks(folders, groupSize).map(
+    (some) => `"$@" ${quoteAll(some.flatMap((folder) => [stagingFolder(folder, token), `${stagingFolder(folder, token)}.old`]))} || return`,
+  );
+  // Deepest first, so that what was made can be taken away again in this order.
+  const ancestors = [...new Set(folders.flatMap(ancestorsOf))].sort((a, b) => b.length - a.length);
+  const single = files[0];
+  const take: Record<Payload, string> = {
+    tar: 'tar -xomf - -C /',
+    raw: `cat >${quote(stagedPath(single?.remotePath ?? '/', token))}`,
+    staged: ':',
+  };
+
+  return `${prologue}${defineSums}
+R=.rpo-${token}; saved=
+result() { printf 'rpo %s\\n' "$*"; }
+fail() { result failed "$1"; exit 1; }
+all() {
+${all.join('\n')}
+}
+staging() {
+${staging.join('\n')}
+}
+dirs() {
+${ancestors.map((folder, index) => `d ${index} ${quote(folder)}`).join('\n')}
+}
+have_sums || { result lacks sums; exit 0; }
+${payload === 'tar' ? 'command -v tar >/dev/null 2>&1 || { result lacks tar; exit 0; }' : ''}
+
+look() {
+  c=0; k=0
+  b() { cd -- "$1" 2>/dev/null; }
+  u() { eval "e$1="; [ -d "$n" ] && fail directory; [ -f "$n" ] || return 1; c=$((c+1)); eval "e$1=$c"; }
+  g() { shift; [ $# = 0 ] && return; for v in $(sums "$@"); do k=$((k+1)); eval "h$k=$v"; done; [ $k = $c ] || fail look; }
+  all
+  b() { :; }
+  g() { :; }
+  bad=
+}
+now() { eval "j=\\\${e$1-}"; h=-; if [ -n "$j" ]; then eval "h=\\$h$j"; fi; }
+changed() { eval "[ -z \\"\\\${s$1-}\\" ]"; }
+existed() { eval "[ -n \\"\\\${e$1-}\\" ]"; }
+
+putBack() {
+  [ -n "$saved" ] || return 0
+  b() { cd -- "$1"; }
+  u() { changed "$1" || return 1; existed "$1" && return 0; [ -e "$R/$n" ] || rm -f -- "$n"; return 1; }
+  g() { shift; [ $# = 0 ] || (cd -- "$R.old" && mv -f -- "$@" ../) 2>/dev/null; }
+  all
+}
+
+look
+same=; differ=0
+u() {
+  now "$1"; eval "o$1=$h"
+  if [ "$h" = "$w" ]; then eval "s$1=1"; same="$same $1"; return 1; fi
+  differ=$((differ+1))
+  case $x in ''|*" $h "*) ;; *) bad="$bad $1";; esac
+  return 1
+}
+all
+[ -z "$bad" ] || { result refused$bad; exit 0; }
+b() { cd -- "$1" 2>/dev/null; }
+u() { [ -n "$p" ] && ! changed "$1"; }
+g() { m=$1; shift; [ $# = 0 ] || chmod "$m" -- "$@" 2>/dev/null; }
+all
+cd /
+[ $differ != 0 ] || { result ok$same; exit 0; }
+
+umask 022
+undo() {
+  cd /; staging rm -rf --
+  d() { eval "[ -n \\"\\\${m$1-}\\" ]" && rmdir -- "$2" 2>/dev/null; }
+  dirs
+}
+trap undo EXIT
+trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
+d() { [ -d "$2" ] || eval "m$1=1"; }
+dirs
+# What a killed upload left behind, long ago.
+b() { for v in "$1"/.rpo-*; do if [ -d "$v" ]; then find "$1" -maxdepth 1 -name '.rpo-*' -mtime +1 -exec rm -rf {} + ; break; fi; done 2>/dev/null; return 1; }
+all
+staging mkdir -p -- || fail folder
+${take[payload]} || fail stage
+
+b() { cd -- "$1/$R" || fail stage; want=; }
+u() { changed "$1" && want="$want$w$nl"; }
+g() { m=$1; shift; [ $# = 0 ] && return; [ "$(sums "$@")$nl" = "$want" ] || fail verify; chmod "$m" -- "$@" || fail mode; }
+all
+${files.some((file) => file.expected.length > 0) ? recheck : ''}
+trap '' HUP INT TERM PIPE
+${files.length > 1 ? keepOld : ''}
+b() { cd -- "$1/$R"; }
+u() { changed "$1"; }
+g() { shift; [ $# = 0 ] || mv -f -- "$@" ../ || { putBack; fail rename; }; }
+all
+trap - EXIT
+cd /; staging rm -rf --
+result ok$same
+`;
+}
+
+const recheck = `
+look
+u() { [ -n "$x" ] || return 1; now "$1"; eval "[ \\"\\$o$1\\" = \\"$h\\" ]" || bad="$bad $1"; return 1; }
+all
+cd /
+[ -z "$bad" ] || { result refused$bad; exit 0; }
+`;
+
+/** A set is renamed file by file, so the old ones are kept until the last is done. A hard link costs nothing; some network file systems have none. */
+const keepOld = `
+b() { cd -- "$1"; }
+u() { changed "$1" && existed "$1"; }
+g() { shift; [ $# = 0 ] || ln -- "$@" "$R.old/" 2>/dev/null || cp -pPf -- "$@" "$R.old/" || fail keep; }
+all
+saved=1
+`;
+
+function groupFiles(files: readonly PlannedFile[]) {
+  const byKey = new Map<string, { folder: string; mode: string; members: { file: PlannedFile; index: number }[] }>();
+  files.forEach((file, index) => {
+    const folder = posix.dirname(file.remotePath);
+    const key = `${file.mode}\0${folder}`;
+    const group = byKey.get(key) ?? { folder, mode: file.mode, members: [] };
+    byKey.set(key, group);
+    group.members.push({ file, index });
+  });
+  return [...byKey.values()].flatMap((group) => chunks(group.members, groupSize).map((members) => ({ ...group, members })));
+}
+
+function ancestorsOf(folder: string): string[] {
+  return folder === '/' ? [] : [folder, ...ancestorsOf(posix.dirname(folder))];
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
+}

@@ -1,0 +1,26 @@
+/** Pieces of POSIX sh that several requests share. They run in dash, bash and busybox, so nothing beyond XCU 2. */
+
+/** Error messages in English (they are read by `remoteFailure`), and a newline in `$nl`. */
+export const prologue = `LC_ALL=C; export LC_ALL; CDPATH=; nl='
+'
+`;
+
+/**
+ * Defines `sums FILE…`: SHA-256 of each, one a line, in order. Not defined when the pod has no tool for it.
+ * sha256sum marks names with a newline or backslash by a leading backslash, which is cut off with the name.
+ */
+export const defineSums = `
+if command -v sha256sum >/dev/null 2>&1; then sums() { sha256sum -- "$@" | sed 's/^\\\\//;s/ .*//'; }
+elif command -v shasum >/dev/null 2>&1; then sums() { shasum -a 256 -- "$@" | sed 's/^\\\\//;s/ .*//'; }
+elif command -v openssl >/dev/null 2>&1; then sums() { for v do openssl dgst -sha256 -r <"$v" | sed 's/ .*//'; done; }
+elif command -v python3 >/dev/null 2>&1; then sums() { python3 -c 'import sys,hashlib
+for name in sys.argv[1:]:
+    h = hashlib.sha256()
+    with open(name, "rb") as f:
+        for part in iter(lambda: f.read(1 << 20), b""): h.update(part)
+    print(h.hexdigest())' "$@"; }
+fi
+sumin() { if command -v sha256sum >/dev/null 2>&1; then sha256sum | sed 's/ .*//'; else sums /dev/stdin; fi; }
+size_of() { stat -L -c %s -- "$1" 2>/dev/null || wc -c <"$1"; }
+have_sums() { command -v sums >/dev/null 2>&1; }
+`;

@@ -1,0 +1,135 @@
+import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ClientChannel } from 'ssh2';
+import { UserError } from '../core/errors.ts';
+import type { ChannelPool } from './channelPool.ts';
+import type { WarmChannel } from './warmChannel.ts';
+
+/** How long a command that was told to end may take over it before it is killed. */
+const graceMs = 2000;
+
+/** Longer scripts than this are sent as data: `read` costs the pod one system call a byte. */
+const longestLine = 8192;
+
+export type Stdin = Uint8Array | string | AsyncIterable<Uint8Array>;
+
+/** One command under way on the pod. Both streams must be read to their end, or the end is never seen. */
+export interface Request {
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** The exit code, after both streams have ended; 128 + signal number when a signal ended it. */
+  readonly exit: Promise<number>;
+  /** Settles when stdin was sent, or will not be needed any more; rejects when the source of stdin failed. */
+  readonly sent: Promise<void>;
+  /** Ends its whole process group on the pod; settles when it has ended, or when no more can be done. */
+  terminate(): Promise<void>;
+}
+
+/** Starts a script on a channel of the pool. Streams are paused until somebody reads. */
+export async function startRequest(pool: ChannelPool, script: string, stdin?: Stdin, signal?: AbortSignal): Promise<Request> {
+  const warm = await pool.take(signal);
+  const { channel, connection } = warm;
+  let over = false;
+  const exit = new Promise<number>((resolve, reject) => {
+    let code: number | undefined;
+    channel.on('exit', (status: number | null, signalName?: string) => (code = status ?? 128 + signalNumber(signalName)));
+    channel.on('close', () => {
+      over = true;
+      // Streams cut off by the end of the connection have no end worth the name, whatever status came before.
+      if (!connection.isOpen) return;
+      if (code !== undefined) resolve(code);
+      else reject(new UserError('connection-lost', `${connection.name} closed a session without saying how its command ended. Try again.`));
+    });
+    void connection.closed.then((error) => {
+      over = true;
+      reject(error);
+    });
+  });
+  exit.catch(() => {}); // whoever cares awaits it as well
+
+  const long = Buffer.byteLength(script) > longestLine;
+  warm.send(long ? readScript(Buffer.byteLength(script)) : script);
+  if (long) channel.write(script);
+  const sent = send(channel, stdin, () => over);
+  sent.catch(() => {});
+  let ending: Promise<void> | undefined;
+  return {
+    stdout: channel,
+    stderr: channel.stderr,
+    exit,
+    sent,
+    terminate: () => (ending ??= over ? Promise.resolve() : terminate(pool, warm)),
+  };
+}
+
+/**
+ * Reads exactly that many bytes of script from stdin and runs them. `iflag=fullblock` is in GNU, busybox and FreeBSD's dd;
+ * without it one byte at a time is slow and right.
+ */
+function readScript(bytes: number): string {
+  return (
+    `if dd iflag=fullblock count=0 </dev/null 2>/dev/null; then rpo_line=$(dd bs=${bytes} count=1 iflag=fullblock 2>/dev/null; echo .); ` +
+    `else rpo_line=$(dd bs=1 count=${bytes} 2>/dev/null; echo .); fi; eval "\${rpo_line%.}"`
+  );
+}
+
+async function send(channel: ClientChannel, stdin: Stdin | undefined, isOver: () => boolean): Promise<void> {
+  try {
+    if (typeof stdin === 'string' || stdin instanceof Uint8Array) channel.write(stdin);
+    else if (stdin) {
+      for await (const chunk of stdin) {
+        if (isOver()) return;
+        if (!channel.write(chunk)) await drained(channel);
+      }
+    }
+  } finally {
+    channel.end();
+  }
+}
+
+/** Waits for room in the window; a command that ends without reading all of its stdin never makes any. */
+function drained(channel: ClientChannel): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      channel.off('drain', done).off('close', done);
+      resolve();
+    };
+    channel.on('drain', done).on('close', done);
+  });
+}
+
+/**
+ * TERM to the process group, then KILL. sshd passes the SSH "signal" request on only where it separates privileges, which
+ * it does not for root, RunPod's user; so a command of its own does it, through a parked channel or one more connection.
+ */
+async function terminate(pool: ChannelPool, warm: WarmChannel): Promise<void> {
+  const { channel, connection } = warm;
+  const closed = new Promise<void>((resolve) => {
+    channel.once('close', resolve);
+    void connection.closed.then(() => resolve());
+  });
+  // Nobody reads any more, and a channel ends only when it was read to its end.
+  channel.resume();
+  channel.stderr.resume();
+  await signalGroup(pool, warm, 'TERM');
+  await Promise.race([closed, delay(graceMs, undefined, { ref: false })]);
+  // Also after a close: what has no hand on the streams may have ignored the TERM.
+  await signalGroup(pool, warm, 'KILL');
+  await Promise.race([closed, delay(graceMs, undefined, { ref: false })]);
+  channel.destroy();
+}
+
+async function signalGroup(pool: ChannelPool, warm: WarmChannel, name: 'TERM' | 'KILL'): Promise<void> {
+  warm.signal(name);
+  if (warm.processGroup === 0 || !warm.connection.isOpen) return;
+  // The group may be gone already, and so may the connection: neither is a failure.
+  const killer = await startRequest(pool, `kill -s ${name} -- -${warm.processGroup} 2>/dev/null`).catch(() => undefined);
+  killer?.stdout.resume();
+  killer?.stderr.resume();
+  await killer?.exit.catch(() => {});
+}
+
+function signalNumber(name: string | undefined): number {
+  return constants.signals[name as NodeJS.Signals] ?? 0;
+}
