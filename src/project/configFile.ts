@@ -56,12 +56,13 @@ export function readConfig<S extends z.ZodType>(
   if (source.trim() === '') fail([{ offset: 0, path: '', message: 'the file is empty; write {} to use the defaults' }]);
   const errors: ParseError[] = [];
   const root = parse(source, errors);
-  if (errors.length > 0 || root === undefined) {
+  if (root === null) fail([{ offset: 0, path: '', message: 'the file is nested too deep' }]);
+  if (errors.length > 0 || !root) {
     fail(
       errors.map(({ error, offset, length }) => ({
         offset,
         path: '',
-        message: syntaxMessage(printParseErrorCode(error), source.substr(offset, length)),
+        message: syntaxMessage(printParseErrorCode(error), source.slice(offset, offset + length)),
       })),
     );
     throw new Error('unreachable');
@@ -115,13 +116,12 @@ function badConfig(file: string, problems: readonly ConfigProblem[]): UserError 
   return new UserError('bad-config', `${name} has ${what}; correct it and try again:\n${list.join('\n')}`, { details: { file, problems } });
 }
 
-function parse(text: string, errors: ParseError[]): Node | undefined {
+function parse(text: string, errors: ParseError[]): Node | null | undefined {
   try {
     return parseTree(text, errors, { allowTrailingComma: true, disallowComments: false });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    errors.push({ error: 1, offset: 0, length: 0 }); // nested so deep that the parser ran out of stack
-    return undefined;
+    return null; // nested so deep that the parser ran out of stack
   }
 }
 
@@ -225,16 +225,14 @@ function schemaAt(schema: JsonSchema, path: readonly (string | number)[]): JsonS
   for (const step of path) {
     options = options.flatMap((option) => {
       const below = typeof step === 'number' ? option.items : (option.properties?.[step] ?? option.additionalProperties);
-      return typeof below === 'object' && !Array.isArray(below) ? flatten(below as JsonSchema) : [];
+      return typeof below === 'object' && !Array.isArray(below) ? flatten(below) : [];
     });
   }
   return options;
 }
 
 function flatten(schema: JsonSchema): JsonSchema[] {
-  return schema.anyOf === undefined
-    ? [schema]
-    : schema.anyOf.flatMap((option) => (typeof option === 'object' ? flatten(option as JsonSchema) : []));
+  return schema.anyOf === undefined ? [schema] : schema.anyOf.flatMap((option) => (typeof option === 'object' ? flatten(option) : []));
 }
 
 /** What a schema wants, in words. */

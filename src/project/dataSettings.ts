@@ -8,12 +8,12 @@ export function yamlNumbers(text: string): FoundNumber[] {
   const documents = yamlDocuments(text);
   const found: FoundNumber[] = [];
   const walk = (node: ParsedNode | null, path: readonly string[]): void => {
-    if (isSeq(node)) for (const item of node.items) walk(item as ParsedNode, path);
+    if (isSeq(node)) for (const item of node.items) walk(item, path);
     if (!isMap(node)) return;
     for (const pair of node.items) {
       if (!isPair(pair) || !isScalar(pair.key)) continue;
       const name = String(pair.key.value);
-      const value = pair.value as ParsedNode | null;
+      const value = pair.value;
       if (isScalar(value) && value.type === 'PLAIN' && typeof value.source === 'string' && value.range) {
         // Without a tag or an anchor, range[0] is where the text itself starts.
         const start = text.indexOf(value.source, value.range[0]);
@@ -22,7 +22,7 @@ export function yamlNumbers(text: string): FoundNumber[] {
       } else walk(value, [...path, name]);
     }
   };
-  for (const document of documents) if (document.errors.length === 0) walk(document.contents as ParsedNode | null, []);
+  for (const document of documents) if (document.errors.length === 0) walk(document.contents, []);
   return found;
 }
 

@@ -34,7 +34,7 @@ export interface SettingContext {
 export function findSettings(files: readonly SourceText[], names: readonly string[], context: SettingContext = {}): SettingPlace[] {
   const wanted = names.map((name) => wordsOf(name).join(''));
   const mention = new RegExp(
-    wanted.map((name) => [...name].map((char) => char.replace(/\W/, '\\$&')).join('[-_. ]?')).join('|') || '$^',
+    wanted.map((name) => Array.from(name, (char) => char.replace(/\W/, '\\$&')).join('[-_. ]?')).join('|') || '$^',
     'i',
   );
   const others = (context.models ?? []).filter((model) => model !== context.model);

@@ -13,7 +13,7 @@ const expected =
   'expected a line like "ssh root@213.173.98.12 -p 12345 -i ~/.ssh/id_ed25519" (RunPod console: Connect, "SSH over exposed TCP")';
 
 /** ssh(1): the options that take a value. */
-const withValue = new Set([...'BbcDEeFIiJLlmOopQRSWw']);
+const withValue = new Set('BbcDEeFIiJLlmOopQRSWw');
 
 /**
  * Reads the SSH line that RunPod's console shows, pasted whole: with a prompt before it, spaces and line breaks

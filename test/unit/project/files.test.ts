@@ -191,7 +191,7 @@ describe('globs', () => {
     ['!x', ['!x'], ['y']],
   ];
   for (const [pattern, yes, no] of table) {
-    it(`${pattern}`, () => {
+    it(pattern, () => {
       const matches = matcher(pattern);
       for (const path of yes) assert.ok(matches(path), `${pattern} should match ${path}`);
       for (const path of no) assert.ok(!matches(path), `${pattern} should not match ${path}`);

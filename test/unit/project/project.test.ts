@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { isUserError, UserError } from '../../../src/core/errors.ts';
+import { isUserError, type Reason } from '../../../src/core/errors.ts';
 import {
   expandTemplates,
   findProjectRoot,
@@ -24,7 +24,7 @@ function project(config: unknown = {}, root = '/home/me/moola'): Project {
   return { root, config: projectSchema.parse(config), configFile: `${root}/runpod.json` };
 }
 
-function refused(run: () => unknown, reason: UserError['reason'], pattern: RegExp): void {
+function refused(run: () => unknown, reason: Reason, pattern: RegExp): void {
   assert.throws(run, (error) => {
     assert.ok(isUserError(error, reason), String(error));
     assert.match(error.message, pattern);
@@ -102,7 +102,7 @@ describe('a project on disk', () => {
       '{ "train": { "models": { "__proto__": {} } } }',
       /runpod\.json:1:26: train\.models\.__proto__: cannot be used as a name/,
     ],
-    ['hopeless nesting', '['.repeat(200_000), /problem/],
+    ['hopeless nesting', '['.repeat(200_000), /1:1: the file is nested too deep/],
     ['a file that is no settings file', ' '.repeat(1_000_001), /expected at most 1000000/],
     [
       'an unknown placeholder',
@@ -303,7 +303,7 @@ describe('a training command', () => {
     assert.equal(trainingCommand(project({ train: { command: 't {model}' } }), { model: 'x y' }).command, "t 'x y'");
   });
 
-  const bad: readonly (readonly [string, unknown, Parameters<typeof trainingCommand>[1], UserError['reason'], RegExp])[] = [
+  const bad: readonly (readonly [string, unknown, Parameters<typeof trainingCommand>[1], Reason, RegExp])[] = [
     ['no command', {}, { model: 'rf' }, 'not-configured', /does not say how to train "rf"\. .*"train": \{ "command"/],
     [
       'an unknown model',

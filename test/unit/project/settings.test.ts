@@ -35,7 +35,7 @@ describe('settings in Python', () => {
     ['if True:\n\tlr = 0.1\n  broken (\nlr = 0.2', '2:7 lr=0.1'],
     ['DEFAULT_LR = 0.1', '1:14 DEFAULT_LR=0.1'],
   ];
-  for (const [text, expected] of found) it(`${JSON.stringify(text)}`, () => assert.equal(places('a.py', text)[0], expected));
+  for (const [text, expected] of found) it(JSON.stringify(text), () => assert.equal(places('a.py', text)[0], expected));
 
   for (const text of [
     '# lr = 0.1',
