@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { SourceMap, type SourceMapPayload } from 'node:module';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { dirname, relative, resolve } from 'node:path';
-import { type Reply, type Request } from './channel.ts';
+import type { Reply, Request } from './channel.ts';
 import { root } from './workspace.ts';
 
 export interface Counts {
