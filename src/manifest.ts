@@ -38,6 +38,16 @@ export const internalCommands = {
 
 export type CommandId = (typeof commands)[keyof typeof commands];
 
+/** These only look or lead somewhere; everything else runs what the workspace says, and so needs a trusted one. */
+export const untrustedCommands: ReadonlySet<CommandId> = new Set<CommandId>([
+  commands.showOutput,
+  commands.showMenu,
+  commands.openExample,
+  commands.addPod,
+  commands.selectPod,
+  commands.removePod,
+]);
+
 /** What a command may be given, by a key binding, a menu or a test; all of it is asked for when left out. */
 export interface CommandArguments {
   'runpod.addPod': [options?: { readonly line?: string; readonly name?: string }];
@@ -81,14 +91,11 @@ export const contextKeys = {
   hasProject: 'runpod.hasProject',
   /** A run is being followed in this window. */
   isTraining: 'runpod.isTraining',
-  /** The practice pod was started from this window. */
-  hasPracticePod: 'runpod.hasPracticePod',
 } as const;
 
 export interface ContextValues {
   'runpod.hasProject': boolean;
   'runpod.isTraining': boolean;
-  'runpod.hasPracticePod': boolean;
 }
 
 /** `source` of our diagnostics, and the scheme of the pod's copies in a diff. */

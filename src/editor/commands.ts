@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { type Disposable, DisposableStore } from '../core/disposable.ts';
 import { UserError } from '../core/errors.ts';
 import type { FileEdit, FixAction } from '../fixes/located.ts';
-import { type CommandArguments, type CommandId, commands, internalCommands } from '../manifest.ts';
+import { type CommandArguments, type CommandId, commands, internalCommands, untrustedCommands } from '../manifest.ts';
 import type { Failures } from './failures.ts';
 import type { RunRef } from './runRef.ts';
 
@@ -13,9 +13,6 @@ export interface InternalHandlers {
   applyFix(run: RunRef, action: FixAction): unknown;
   offerRetrain(run: RunRef, edit: FileEdit): unknown;
 }
-
-/** These only look or lead somewhere; everything else runs what the workspace says, and so needs a trusted one. */
-const harmless: ReadonlySet<CommandId> = new Set<CommandId>([commands.showOutput, commands.showMenu, commands.openExample, commands.addPod, commands.selectPod, commands.removePod]);
 
 /** Registers all commands. A command answers with what it did, or shows its failure and answers undefined. */
 export function registerCommands(handlers: Handlers, internal: InternalHandlers, failures: Failures): Disposable {
@@ -34,7 +31,7 @@ export function registerCommands(handlers: Handlers, internal: InternalHandlers,
     };
     store.add(vscode.commands.registerCommand(id, call));
   };
-  for (const id of Object.values(commands)) register(id, !harmless.has(id), handlers[id]);
+  for (const id of Object.values(commands)) register(id, !untrustedCommands.has(id), handlers[id]);
   register(internalCommands.applyFix, true, internal.applyFix.bind(internal));
   register(internalCommands.offerRetrain, true, internal.offerRetrain.bind(internal));
   return store;

@@ -8,7 +8,6 @@ import type { Log } from './log.ts';
 import type { Projects } from './projects.ts';
 import type { Sessions } from './sessions.ts';
 import type { StatusBar } from './statusBar.ts';
-import { setContext } from './typed.ts';
 import { mention, withProgress } from './work.ts';
 
 const podName = 'practice';
@@ -34,7 +33,6 @@ export class Practice {
       const { host, port, user, identityFile, workspace } = pod;
       await home.addPod(podName, { host, port, user, identityFile, workspace }, { select: true, replace: true });
     });
-    setContext('runpod.hasPracticePod', true);
     this.status.setPod(podName);
     void this.offerExample();
     return podName;
@@ -47,7 +45,6 @@ export class Practice {
     await pod?.stop({ keepFolder: true });
     const { pods } = await home.readPods();
     if (pods[podName]) await home.removePod(podName);
-    setContext('runpod.hasPracticePod', false);
     this.status.setPod((await home.readPods()).selected);
     mention(pod ? '$(check) The practice pod is stopped' : '$(check) The practice pod was not running');
   }

@@ -10,6 +10,7 @@ import type { Log } from './log.ts';
 import type { Problems } from './problems.ts';
 import type { RunOutput, RunOutputs } from './runOutput.ts';
 import { type RunRef, titleOf } from './runRef.ts';
+import { lossOf } from './runText.ts';
 import type { Sessions } from './sessions.ts';
 
 /** How a run stands, as far as this window has seen. */
@@ -185,11 +186,4 @@ export class RunWatches implements Disposable {
   private async remember(): Promise<void> {
     await this.memory.update(followingKey, this.following.map(({ ref }) => ref));
   }
-}
-
-/** The loss among a line's metrics: the training loss if there are several. */
-export function lossOf({ metrics }: Pick<MetricLine, 'metrics'>): number | null {
-  const names = Object.keys(metrics).filter((name) => /loss/i.test(name));
-  const name = names.find((each) => /^(train(ing)?[\s_/-]*)?loss$/i.test(each)) ?? names[0];
-  return name === undefined ? null : (metrics[name] ?? null);
 }

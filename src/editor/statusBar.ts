@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { type Disposable, DisposableStore } from '../core/disposable.ts';
 import { commands } from '../manifest.ts';
 import type { PodState } from '../pod/pod.ts';
-import { titleOf } from './runRef.ts';
+import { rounded, runText } from './runText.ts';
 import type { RunView, RunWatches } from './runWatches.ts';
 import type { Sessions } from './sessions.ts';
 import { setContext } from './typed.ts';
@@ -57,18 +57,6 @@ export class StatusBar implements Disposable {
   }
 }
 
-/** `$(sync~spin) logreg 12/40 loss 0.534` */
-export function runText({ ref, state, metrics, loss }: Pick<RunView, 'ref' | 'state' | 'metrics' | 'loss'>): string {
-  const words = [titleOf(ref)];
-  if (state.kind === 'ended') {
-    return state.exitCode === 0 ? `$(check) ${words[0]} done${loss === null ? '' : ` loss ${rounded(loss)}`}` : `$(${state.stopped ? 'debug-stop' : 'error'}) ${words[0]} ${state.stopped ? 'stopped' : 'failed'}`;
-  }
-  if (metrics?.epoch != null) words.push(`epoch ${metrics.epoch}${metrics.epochs === null ? '' : `/${metrics.epochs}`}`);
-  if (loss !== null) words.push(`loss ${rounded(loss)}`);
-  const icon = state.kind === 'following' ? 'sync~spin' : state.kind === 'interrupted' ? 'debug-disconnect' : 'question';
-  return `$(${icon}) ${words.join(' ')}`;
-}
-
 function podIcon(state: PodState | undefined): string {
   switch (state?.kind) {
     case 'connected':
@@ -104,9 +92,4 @@ function stateWords(state: PodState): string {
     default:
       return state.kind;
   }
-}
-
-/** Four digits are enough to see it move. */
-function rounded(value: number): string {
-  return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : String(value);
 }
