@@ -7,7 +7,8 @@ import { looksLikeProjectFile } from '../monitor/frames.ts';
 import { placeInConfig } from '../project/configPlace.ts';
 import { listDeployable } from '../project/files.ts';
 import type { Project } from '../project/project.ts';
-import { findSettings, readSettingSources, scaleSetting } from '../project/settings.ts';
+import { scaleSetting } from '../project/scaleSetting.ts';
+import { findProjectSettings } from '../project/settings.ts';
 import type { FixAction, LocalPlace, LocatedFinding } from './located.ts';
 
 /** What of a run decides where its findings belong. */
@@ -106,10 +107,10 @@ export class Locator {
   }
 
   private async scale(fix: Extract<Fix, { kind: 'scale-setting' }>, origin: RunOrigin): Promise<FixAction | null> {
-    const [place] = findSettings(await readSettingSources(this.project), fix.names, { model: origin.model ?? undefined });
+    const [place] = await findProjectSettings(this.project, fix.names, { model: origin.model ?? undefined });
     if (!place) return null;
-    const newText = scaleSetting(place, fix.factor);
-    if (newText === null) return null;
+    const { newValueText: newText, changed } = scaleSetting(place, fix.factor);
+    if (!changed) return null;
     return {
       kind: 'edit',
       title: `Change ${place.name} from ${place.text} to ${newText} in ${place.path}`,
