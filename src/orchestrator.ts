@@ -17,6 +17,7 @@ import type { Finding } from './monitor/finding.ts';
 import type { MetricLine } from './monitor/metric.ts';
 import { type MonitorEvent, TrainingMonitor } from './monitor/monitor.ts';
 import { connectPod } from './pod/connect.ts';
+import { type ShownHostKey, shownHostKey } from './pod/shownHostKey.ts';
 import { optionsOfSshConfig } from './pod/sshConfig.ts';
 import type { HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
 import { expandPreset, listDeployable } from './project/files.ts';
@@ -441,6 +442,17 @@ export class Orchestrator implements Disposable {
   private remotePath(path: string): string {
     return posix.resolve(this.remoteRoot, path);
   }
+}
+
+/**
+ * The host key that one of the person's pods shows now, to be trusted or not.
+ *
+ * @throws UserError 'not-configured', 'bad-argument', 'unreachable', ...
+ */
+export async function hostKeyOfPod(options: { readonly pod?: string; readonly home?: string; readonly signal?: AbortSignal } = {}): Promise<ShownHostKey & { readonly pod: string }> {
+  const home = new Home(options.home);
+  const { name, entry } = await choosePod(home, options.pod);
+  return { pod: name, ...(await shownHostKey({ ...(await podOptions(entry)), name, knownHostsFile: home.knownHostsFile }, options.signal)) };
 }
 
 /** @throws UserError 'not-configured', 'bad-argument' */

@@ -78,10 +78,9 @@ export class Pods {
 
   /** Shows both fingerprints, and remembers the new key when the person says so. */
   async trustHostKey(wanted?: string, confirmed = false): Promise<string> {
-    const home = await openHome();
-    const { name } = await home.pod(wanted);
-    const { shownHostKey } = await import('../pod/trust.ts');
-    const shown = await withProgress(`Asking ${name} for its host key`, (work) => shownHostKey(home, name, work.signal));
+    const { hostKeyOfPod } = await import('../orchestrator.ts');
+    const shown = await withProgress('Asking for the host key', (work) => hostKeyOfPod({ pod: wanted, signal: work.signal }));
+    const name = shown.pod;
     if (!confirmed) {
       const before = shown.remembered.length === 0 ? 'No key was remembered so far.' : `Remembered: ${shown.remembered.join(', ')}`;
       const detail = `${before}\nShown now: ${shown.fingerprint}\n\nIt is in order when the pod was recreated or the address now belongs to another of your pods. The pod's boot log shows its fingerprint, too.`;
