@@ -7,7 +7,7 @@ import { root, setup } from './setup.mjs';
 
 const tool = (path) => join(root, 'node_modules', path);
 const steps = {
-  typecheck: { run: () => counted(() => node([tool('typescript/bin/tsc'), '--pretty'])) },
+  typecheck: { run: () => counted(() => node([tool('typescript/bin/tsc')])) },
   lint: { run: () => counted(() => node([tool('eslint/bin/eslint.js'), '.', '--max-warnings=0'])) },
   build: { run: () => counted(() => node([join(root, '.ci/build.mjs'), '--production'])) },
   unit: { tests: 'test/unit', run: (args) => mocha('test/unit', ['--timeout', '20000'], args) },
