@@ -18,7 +18,7 @@ import type { MetricLine } from './monitor/metric.ts';
 import { type MonitorEvent, TrainingMonitor } from './monitor/monitor.ts';
 import { connectPod } from './pod/connect.ts';
 import { fingerprintOf, knownHostName, lookUpHost, trustHostKey } from './pod/hostKeys.ts';
-import { optionsOfSshConfig } from './pod/sshConfig.ts';
+import { resolveSshHost } from './pod/sshConfig.ts';
 import type { HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
 import { fetchHostKey } from './pod/trust.ts';
 import { expandPreset, listDeployable } from './project/files.ts';
@@ -165,7 +165,9 @@ export class Orchestrator implements Disposable {
     const home = new Home(options.home);
     const project = await loadProject(resolve(options.projectRoot));
     const { name, entry } = await choosePod(home, options.pod);
-    const pod = connectPod({ ...(await podOptions(entry)), name, hostKeys: entry.hostKeys, knownHostsFile: home.knownHostsFile, askPassphrase: options.askPassphrase, log: options.log });
+    const pod = connectPod(
+      await podOptions(entry, { name, hostKeys: entry.hostKeys, knownHostsFile: home.knownHostsFile, askPassphrase: options.askPassphrase, log: options.log }),
+    );
     return new Orchestrator(project, pod, entry, home);
   }
 
@@ -488,10 +490,12 @@ async function choosePod(home: Home, wanted: string | undefined): Promise<{ read
   return { name, entry };
 }
 
-async function podOptions(entry: PodEntry): Promise<Pick<PodOptions, 'host' | 'port' | 'user' | 'identityFile'>> {
-  if ('sshConfigHost' in entry) return optionsOfSshConfig(entry.sshConfigHost);
+/** An entry of pods.json as what is needed to reach it. */
+async function podOptions(entry: PodEntry, base: Omit<PodOptions, 'host'>): Promise<PodOptions> {
+  if ('sshConfigHost' in entry) return resolveSshHost(entry.sshConfigHost, base);
   if ('podId' in entry) {
     throw new UserError('unsupported', `A pod given by its id (${entry.podId}) cannot be looked up yet. Add it with the SSH line that RunPod shows under Connect, "SSH over exposed TCP".`);
   }
-  return entry;
+  const { host, port, user, identityFile } = entry;
+  return { ...base, host, port, user, identityFile };
 }
