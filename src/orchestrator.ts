@@ -17,10 +17,9 @@ import type { Finding } from './monitor/finding.ts';
 import type { MetricLine } from './monitor/metric.ts';
 import { type MonitorEvent, TrainingMonitor } from './monitor/monitor.ts';
 import { connectPod } from './pod/connect.ts';
-import { fingerprintOf, knownHostName, lookUpHost, trustHostKey } from './pod/hostKeys.ts';
 import { resolveSshHost } from './pod/sshConfig.ts';
 import type { HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
-import { fetchHostKey } from './pod/trust.ts';
+import { type ShownHostKey, shownHostKey } from './pod/shownHostKey.ts';
 import { expandPreset, listDeployable } from './project/files.ts';
 import { Home } from './project/home.ts';
 import { checkModel, loadProject, type PodPlaces, type Project, remoteRootOf, resultPatterns, setUpLines, trainingCommand } from './project/project.ts';
@@ -447,33 +446,15 @@ export class Orchestrator implements Disposable {
   }
 }
 
-/** The host key that a pod shows now, for a person to judge. */
-export interface ShownHostKey {
-  readonly pod: string;
-  /** `host:port` */
-  readonly address: string;
-  /** `SHA256:…` */
-  readonly fingerprint: string;
-  /** Fingerprints of what was remembered so far. */
-  readonly remembered: readonly string[];
-  /** Makes exactly this key the one that is remembered. */
-  trust(): Promise<void>;
-}
-
 /**
  * Asks one of the person's pods for its host key, without logging in.
  *
  * @throws UserError 'not-configured', 'bad-argument', 'unreachable', ...
  */
-export async function hostKeyOfPod(options: { readonly pod?: string; readonly home?: string; readonly signal?: AbortSignal } = {}): Promise<ShownHostKey> {
+export async function hostKeyOfPod(options: { readonly pod?: string; readonly home?: string; readonly signal?: AbortSignal } = {}): Promise<ShownHostKey & { readonly pod: string }> {
   const home = new Home(options.home);
   const { name, entry } = await choosePod(home, options.pod);
-  const pod: PodOptions = { ...(await podOptions(entry)), name, knownHostsFile: home.knownHostsFile };
-  const port = pod.port ?? 22;
-  const hostName = pod.hostKeyAlias ?? knownHostName(pod.host, port);
-  const key = await fetchHostKey(pod, options.signal);
-  const { keys } = await lookUpHost(home.knownHostsFile, hostName);
-  return { pod: name, address: `${pod.host}:${port}`, fingerprint: key.fingerprint, remembered: keys.map(fingerprintOf), trust: () => trustHostKey(home.knownHostsFile, hostName, key) };
+  return { pod: name, ...(await shownHostKey({ ...(await podOptions(entry)), name, knownHostsFile: home.knownHostsFile }, options.signal)) };
 }
 
 /** @throws UserError 'not-configured', 'bad-argument' */
