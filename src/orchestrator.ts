@@ -17,7 +17,7 @@ import type { Finding } from './monitor/finding.ts';
 import type { MetricLine } from './monitor/metric.ts';
 import { type MonitorEvent, TrainingMonitor } from './monitor/monitor.ts';
 import { connectPod } from './pod/connect.ts';
-import { resolveSshHost } from './pod/sshConfig.ts';
+import { optionsOfSshConfig } from './pod/sshConfig.ts';
 import type { HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
 import { type ShownHostKey, shownHostKey } from './pod/shownHostKey.ts';
 import { expandPreset, listDeployable } from './project/files.ts';
@@ -473,7 +473,10 @@ async function choosePod(home: Home, wanted: string | undefined): Promise<{ read
 
 /** An entry of pods.json as what is needed to reach it. */
 async function podOptions(entry: PodEntry, base: Omit<PodOptions, 'host'>): Promise<PodOptions> {
-  if ('sshConfigHost' in entry) return resolveSshHost(entry.sshConfigHost, base);
+  if ('sshConfigHost' in entry) {
+    const { hostKeys, ...rest } = base;
+    return { ...(await optionsOfSshConfig(entry.sshConfigHost)), ...rest, ...(hostKeys === undefined ? {} : { hostKeys }) };
+  }
   if ('podId' in entry) {
     throw new UserError('unsupported', `A pod given by its id (${entry.podId}) cannot be looked up yet. Add it with the SSH line that RunPod shows under Connect, "SSH over exposed TCP".`);
   }
