@@ -62,7 +62,7 @@ export class ChannelPool implements Disposable {
     if (this.disposed) return;
     void this.link.get().then(
       (connection) => {
-        this.nextParked(connection, false);
+        this.parkOn(connection);
         while (!this.disposed && connection.hasRoom && this.parked.size < Math.min(parkedWanted, connection.sessionsGranted))
           this.parkOne(connection);
       },
@@ -89,14 +89,18 @@ export class ChannelPool implements Disposable {
     );
   }
 
-  private nextParked(connection: Connection, takeIt = true): Promise<WarmChannel> | undefined {
-    if (this.parkedOn !== connection) {
-      this.parked.clear();
-      this.parkedOn = connection;
-    }
+  private nextParked(connection: Connection): Promise<WarmChannel> | undefined {
+    this.parkOn(connection);
     const [first] = this.parked;
-    if (first && takeIt) this.parked.delete(first);
+    if (first) this.parked.delete(first);
     return first;
+  }
+
+  /** Channels of a connection that is gone are forgotten. */
+  private parkOn(connection: Connection): void {
+    if (this.parkedOn === connection) return;
+    this.parked.clear();
+    this.parkedOn = connection;
   }
 
   private async openSomewhere(main: Connection, signal?: AbortSignal): Promise<WarmChannel> {

@@ -225,7 +225,7 @@ function preferredTypes(types: readonly string[]): ('ssh-ed25519' | 'ecdsa-sha2-
   return supported.filter((type) => wanted.has(type)) as ('ssh-ed25519' | 'ecdsa-sha2-nistp256' | 'rsa-sha2-512')[];
 }
 
-async function openStream(
+export async function openStream(
   options: PodOptions,
   attempt: { readonly host: string; readonly port: number; readonly timeoutMs: number },
   signal?: AbortSignal,
@@ -236,7 +236,8 @@ async function openStream(
     });
     return { stream: socket as Duplex, close: () => void socket.destroy() };
   }
-  const jump = await openConnection({ ...options.jump, log: options.log }, signal);
+  const { knownHostsFile, askPassphrase, log } = options;
+  const jump = await openConnection({ ...options.jump, knownHostsFile, askPassphrase, log }, signal);
   const stream = await new Promise<Duplex>((resolve, reject) => {
     jump.client.forwardOut('127.0.0.1', 0, attempt.host, attempt.port, (error, channel) => (error ? reject(error) : resolve(channel)));
   }).catch((error: unknown) => {

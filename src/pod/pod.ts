@@ -156,8 +156,8 @@ export interface PodOptions {
   readonly locate?: () => Promise<{ readonly host: string; readonly port: number }>;
   /** The name this machine is remembered under in known_hosts instead of its address, like OpenSSH's HostKeyAlias: a pod id survives a new port. */
   readonly hostKeyAlias?: string;
-  /** Reach the machine through this one (OpenSSH's ProxyJump). */
-  readonly jump?: PodOptions;
+  /** Reach the machine through this one (OpenSSH's ProxyJump). Its known_hosts file, passphrases and log are those of this one. */
+  readonly jump?: Omit<PodOptions, 'knownHostsFile'>;
   /** How long a lost connection is tried again before giving up; 0: not at all. Default 60,000. */
   readonly reconnectForMs?: number;
   /** Diagnostics for the log channel; never secrets. */
