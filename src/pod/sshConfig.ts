@@ -12,23 +12,22 @@ export function userSshConfig(): string {
   return join(homedir(), '.ssh', 'config');
 }
 
+/** What a config file can say about a machine. */
+export type ConfiguredOptions = Omit<PodOptions, 'knownHostsFile'>;
+
 /**
- * What ~/.ssh/config says about an alias, as options for `connectPod`; what `base` gives wins over the file. Nothing in the
- * file is ever run: `Match exec` counts as not matching, and no name is looked up.
+ * What ~/.ssh/config says about an alias, as options for `connectPod`. Nothing in the file is ever run: `Match exec`
+ * counts as not matching, and no name is looked up.
  *
  * @throws UserError 'not-configured' for an alias the file does not have, 'unsupported' for ProxyCommand, 'bad-config'.
  */
-export async function resolveSshHost(alias: string, base: Omit<PodOptions, 'host'>, configFile = userSshConfig()): Promise<PodOptions> {
+export async function optionsOfSshConfig(alias: string, configFile = userSshConfig()): Promise<ConfiguredOptions> {
   const config = await readConfig(configFile);
   const isNamed = aliasPatterns(config).some((pattern) => pattern !== '*' && matches(pattern, alias));
   if (!isNamed)
     throw new UserError('not-configured', `${configFile} has no "Host ${alias}". Check the name, or add the pod by its address.`);
-  const given = Object.fromEntries(Object.entries(base).filter(([, value]) => value !== undefined)) as typeof base;
-  return { ...(await resolve(alias, given, config, configFile, 0)), ...given };
+  return resolve(alias, {}, config, configFile, 0);
 }
-
-/** What a config file can say about a machine. */
-type ConfiguredOptions = Omit<PodOptions, 'knownHostsFile'>;
 
 /** The aliases that ~/.ssh/config has, without patterns, in the file's order. */
 export async function listSshHosts(configFile = userSshConfig()): Promise<readonly string[]> {
