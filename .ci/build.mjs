@@ -48,14 +48,22 @@ function isStale() {
   const sources = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true }).map((entry) =>
     join(entry.parentPath, entry.name),
   );
-  return [...sources, join(root, 'package-lock.json'), fileURLToPath(import.meta.url)].some((path) => statSync(path).mtimeMs > oldest);
+  return [...sources, join(root, 'package-lock.json'), join(root, 'package.json'), fileURLToPath(import.meta.url)].some(
+    (path) => statSync(path).mtimeMs > oldest,
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const has = (flag) => process.argv.includes(flag);
   if (!has('--if-stale') || isStale()) {
     const start = Date.now();
-    const built = await build({ production: has('--production') || has('--if-stale'), watch: has('--watch') });
-    if (!has('--watch')) console.log(`built ${built.join(', ')} in ${((Date.now() - start) / 1000).toFixed(1)} s`);
+    try {
+      const built = await build({ production: has('--production') || has('--if-stale'), watch: has('--watch') });
+      if (!has('--watch')) console.log(`built ${built.join(', ')} in ${((Date.now() - start) / 1000).toFixed(1)} s`);
+    } catch (error) {
+      // esbuild has shown where already.
+      if (!error.errors) console.error(error);
+      process.exitCode = 1;
+    }
   }
 }

@@ -130,7 +130,9 @@ function installedMatchesLock(folder) {
     const locked = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')).packages;
     const installed = JSON.parse(readFileSync(join(folder, 'node_modules/.package-lock.json'), 'utf8')).packages;
     return Object.entries(locked).every(
-      ([path, entry]) => path === '' || (installed[path] ? installed[path].version === entry.version : entry.optional === true),
+      ([path, entry]) =>
+        path === '' ||
+        (installed[path] ? installed[path].version === entry.version : entry.optional === true || entry.devOptional === true),
     );
   } catch {
     return false;
