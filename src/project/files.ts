@@ -1,9 +1,10 @@
-import ignore, { type Ignore } from 'ignore';
+import type { Ignore } from 'ignore';
 import type { Dirent, Stats } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { messageOf, throwIfCancelled, UserError } from '../core/errors.ts';
 import { isGlob, matcher, plainPath } from './globs.ts';
+import { ignoreRules } from './ignoreRules.ts';
 import type { Project } from './project.ts';
 import { didYouMean } from './suggest.ts';
 
@@ -155,7 +156,7 @@ class Walk {
     const rules = [...inherited];
     if (this.project.config.gitignore && entries.some((entry) => entry.name === '.gitignore')) {
       const text = await readFile(join(real, '.gitignore'), 'utf8').catch(() => '');
-      rules.push({ matcher: rulesOf(text), strip: path === '' ? 0 : path.length + 1, prefix: '' });
+      rules.push({ matcher: ignoreRules(text), strip: path === '' ? 0 : path.length + 1, prefix: '' });
     }
     await eachOf(entries, async (entry) => {
       const child = path === '' ? entry.name : `${path}/${entry.name}`;
@@ -196,14 +197,9 @@ class Walk {
   }
 }
 
-function rulesOf(text: string | readonly string[]): Ignore {
-  // As git's core.ignoreCase is on each system.
-  return ignore({ ignorecase: process.platform !== 'linux' }).add(text);
-}
-
 /** `exclude`; where it brings something back (`!data/`) it brings back all that is below, which .gitignore may hide too. */
 function excludeRules({ config }: Project): Ignore {
-  return rulesOf(
+  return ignoreRules(
     config.exclude.flatMap((pattern) => (pattern.startsWith('!') ? [pattern, `${pattern.replace(/\/+$/, '')}/**`] : [pattern])),
   );
 }
@@ -228,7 +224,7 @@ async function rulesAbove(root: string): Promise<Rules[]> {
   for (let folder = dirname(root); dirname(folder) !== folder; folder = dirname(folder)) {
     const text = await readFile(join(folder, '.gitignore'), 'utf8').catch(() => null);
     const prefix = relative(folder, root).split(sep).join('/') + '/';
-    if (text !== null) found.unshift({ matcher: rulesOf(text), strip: 0, prefix });
+    if (text !== null) found.unshift({ matcher: ignoreRules(text), strip: 0, prefix });
     if (!(await exists(join(folder, '.git')))) continue;
     return isIgnored(found, '') ? [] : found;
   }

@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { posix, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { throwIfCancelled } from '../core/errors.ts';
+import { PathMap } from '../core/pathMap.ts';
+import type { Pod, RemoteFile, TransferProgress } from '../pod/pod.ts';
+import { baseOf, matcher } from '../project/globs.ts';
+import { leavesOut } from '../project/ignoreRules.ts';
+
+/** What is to be fetched. */
+export interface FetchOptions {
+  /** Absolute folder on the pod that the patterns start at. */
+  readonly remoteRoot: string;
+  /** Relative POSIX paths and globs, placeholders filled in; a folder means all below it. */
+  readonly patterns: readonly string[];
+  /** Left out; gitignore syntax, relative to remoteRoot. */
+  readonly exclude?: readonly string[];
+  /** Files keep their folders below this one. */
+  readonly localFolder: string;
+  readonly signal?: AbortSignal;
+  /** Over the files that are really fetched. */
+  readonly onProgress?: (progress: TransferProgress) => void;
+}
+
+/** One file that is here now as it is on the pod. */
+export interface FetchedFile {
+  /** Relative POSIX path, the same below remoteRoot and localFolder. */
+  readonly path: string;
+  readonly localPath: string;
+  readonly bytes: number;
+  /** False when it was here already with the same bytes. */
+  readonly changed: boolean;
+}
+
+export interface FetchReport {
+  /** Absolute local folder. */
+  readonly folder: string;
+  /** Sorted by path. */
+  readonly files: readonly FetchedFile[];
+  /** The patterns that matched nothing on the pod. */
+  readonly missing: readonly string[];
+  readonly milliseconds: number;
+}
+
+/**
+ * Fetches what matches the patterns. A file that is here with the same size and SHA-256 is not fetched again; each fetched
+ * one is verified and put in place in one step. That a pattern matches nothing is told, not thrown.
+ *
+ * @throws UserError what listing, hashing and fetching on the pod throw; 'cancelled'.
+ */
+export async function fetchResults(pod: Pod, options: FetchOptions): Promise<FetchReport> {
+  const { remoteRoot, patterns, signal } = options;
+  const begun = performance.now();
+  const folder = resolve(options.localFolder);
+  const here = new PathMap(folder, remoteRoot, process.platform === 'win32' ? 'win32' : 'posix');
+
+  const listed = await listBelow(pod, remoteRoot, patterns, signal);
+  const leftOut = leavesOut(options.exclude ?? []);
+  const wanted = new Map<string, RemoteFile>();
+  const missing: string[] = [];
+  for (const pattern of patterns) {
+    const matches = matcher(pattern);
+    const hits = listed.filter((file) => matches(file.path) && !leftOut(file.path));
+    if (hits.length === 0) missing.push(pattern);
+    for (const hit of hits) wanted.set(hit.path, hit);
+  }
+
+  const paths = [...wanted.keys()].sort((a, b) => (a < b ? -1 : 1));
+  const unchanged = await sameHere(pod, here, [...wanted.values()], signal);
+  const fetch = paths.filter((path) => !unchanged.has(path));
+  throwIfCancelled(signal, 'The download');
+  const got = fetch.length === 0 ? [] : await pod.getFiles(remoteRoot, fetch, folder, { signal, onProgress: options.onProgress });
+  const gotByPath = new Map(got.map((file) => [posix.relative(remoteRoot, file.remotePath), file]));
+  const files = paths.flatMap((path): FetchedFile[] => {
+    const file = gotByPath.get(path);
+    if (file !== undefined) return [{ path, localPath: file.localPath, bytes: file.bytes, changed: true }];
+    const localPath = here.join(path);
+    return localPath === null || !unchanged.has(path) ? [] : [{ path, localPath, bytes: wanted.get(path)?.bytes ?? 0, changed: false }];
+  });
+  return { folder, files, missing, milliseconds: Math.round(performance.now() - begun) };
+}
+
+/** The files of every folder that a pattern starts in; no folder is listed twice, nor within another. */
+async function listBelow(
+  pod: Pod,
+  remoteRoot: string,
+  patterns: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<readonly RemoteFile[]> {
+  const bases = [...new Set(patterns.map(baseOf))];
+  const tops = bases.filter((base) => !bases.some((other) => other !== base && (other === '' || base.startsWith(other + '/'))));
+  const lists = await Promise.all(
+    tops.map(async (base) => {
+      const found = await pod.listFiles(posix.join(remoteRoot, base), { signal });
+      return found.map((file) => (base === '' ? file : { ...file, path: `${base}/${file.path}` }));
+    }),
+  );
+  return lists.flat();
+}
+
+/** The paths whose local copy has the pod's bytes: sizes first, which are free, then hashes of what is left. */
+async function sameHere(
+  pod: Pod,
+  here: PathMap,
+  files: readonly RemoteFile[],
+  signal: AbortSignal | undefined,
+): Promise<ReadonlySet<string>> {
+  const candidates: { readonly path: string; readonly localPath: string }[] = [];
+  for (const file of files) {
+    const localPath = here.join(file.path);
+    const local = localPath === null ? null : await stat(localPath).catch(() => null);
+    if (localPath !== null && local?.isFile() === true && local.size === file.bytes) candidates.push({ path: file.path, localPath });
+  }
+  if (candidates.length === 0) return new Set();
+  const remotePath = (path: string) => posix.join(here.remoteRoot, path);
+  const remote = await pod.hashFiles(
+    candidates.map(({ path }) => remotePath(path)),
+    { signal },
+  );
+  const same = new Set<string>();
+  for (const { path, localPath } of candidates) {
+    throwIfCancelled(signal, 'The download');
+    const hash = remote.get(remotePath(path));
+    if (typeof hash === 'string' && hash === (await sha256Of(localPath))) same.add(path);
+  }
+  return same;
+}
+
+/** Null when the file cannot be read: then it is fetched, and whatever is wrong there is told by that. */
+async function sha256Of(file: string): Promise<string | null> {
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(file), hash);
+    return hash.digest('hex');
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,191 @@
+import type { NpyArray } from './npy.ts';
+import { classRows, type ClassRows, inOrder } from './predictions.ts';
+
+export interface ValidateOptions {
+  /** True classes, one a row: labels or one-hot. */
+  readonly labels?: NpyArray;
+  /** The classes there are, in the order of the columns; without it, what labels and predictions show. */
+  readonly classes?: readonly string[];
+  /** A class predicted for a smaller part of the rows than this is remarked on, unless it is as rare among the labels. Default 0.01. */
+  readonly minShare?: number;
+}
+
+export interface Problem {
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
+}
+
+/** How often one class is predicted, and how often rightly. */
+export interface ClassVerdict {
+  readonly class: string;
+  /** Rows predicted as this class. */
+  readonly count: number;
+  /** Of the rows that were predicted at all; 0 to 1. */
+  readonly share: number;
+  /** Of the rows that are of this class, how many were predicted so (recall); 0 to 1. Left out without labels, or when no row is. */
+  readonly accuracy?: number;
+}
+
+/** What predictions are worth looking at. Plain data, fit for JSON. */
+export interface Verdict {
+  /** No problem is an error. */
+  readonly ok: boolean;
+  /** One sentence for a person: the worst problem, or the accuracy. */
+  readonly summary: string;
+  /** Errors first. */
+  readonly problems: readonly Problem[];
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  /** How the array was read; null when it is no predictions. */
+  readonly kind: ClassRows['kind'] | null;
+  readonly classes: readonly ClassVerdict[];
+  /** 0 to 1; left out without labels. */
+  readonly accuracy?: number;
+  readonly nan: number;
+  readonly inf: number;
+}
+
+/**
+ * Judges predictions: numbers that are none, class collapse (fewer than two classes, classes hardly ever predicted, classes
+ * never right), wrong length, rows that were never written, no better than guessing.
+ */
+export function validatePredictions(array: NpyArray, options: ValidateOptions = {}): Verdict {
+  const problems: Problem[] = [];
+  const error = (message: string) => problems.push({ severity: 'error', message });
+  const warning = (message: string) => problems.push({ severity: 'warning', message });
+  const { shape, dtype } = array;
+
+  const truth = options.labels === undefined ? undefined : classRows(options.labels, options.classes);
+  if (typeof truth === 'string') error(`The labels cannot be used: ${truth}.`);
+  const labels = typeof truth === 'string' ? undefined : truth;
+  const read = classRows(array, options.classes ?? columnNames(array, labels));
+  if (typeof read === 'string') {
+    error(`These are no predictions: ${read}.`);
+    return { ok: false, summary: problems.at(-1)?.message ?? '', problems, shape, dtype, kind: null, classes: [], nan: 0, inf: 0 };
+  }
+
+  const total = read.rows.length;
+  if (read.nan > 0) error(`${some(read.nan, array.values.length, 'value')} NaN: training went wrong before it ended.`);
+  if (read.inf > 0) error(`${some(read.inf, array.values.length, 'value')} infinite.`);
+  if (read.blank === total) error('All rows are zeros: no prediction was ever written.');
+  else if (read.blank > 0) warning(`${some(read.blank, total, 'row')} only zeros: never predicted (was a fold left out?).`);
+  if (read.unnormalised > 0) warning(`The probabilities of ${read.unnormalised} of ${total} rows do not add up to 1.`);
+
+  const lengthFits = labels === undefined || labels.rows.length === total;
+  if (labels !== undefined && !lengthFits)
+    error(`There are ${total} predictions for ${labels.rows.length} labels; the accuracy cannot be told.`);
+  const compared = lengthFits ? labels : undefined;
+
+  const known = inOrderOf(options.classes, [...read.classes, ...(labels?.classes ?? [])]);
+  const strange = options.classes === undefined ? [] : known.filter((name) => !options.classes?.includes(name));
+  if (strange.length > 0) error(`There are classes that are not among the expected ones: ${strange.join(', ')}.`);
+  const tally = tallyOf(read, compared);
+  const said = total - (tally.predicted.get(null) ?? 0);
+  const classes = known.map((name): ClassVerdict => {
+    const count = tally.predicted.get(name) ?? 0;
+    const own = tally.true.get(name) ?? 0;
+    const verdict = { class: name, count, share: said === 0 ? 0 : count / said };
+    return own === 0 ? verdict : { ...verdict, accuracy: (tally.right.get(name) ?? 0) / own };
+  });
+  // Rows that were not predicted are wrong.
+  const accuracy = compared === undefined ? undefined : sum(tally.right.values()) / total;
+  const trueShare = compared === undefined ? undefined : (name: string) => (tally.true.get(name) ?? 0) / total;
+
+  const predicted = classes.filter((one) => one.count > 0);
+  const only = predicted.length === 1 && total > 1 && known.length !== 1 ? predicted[0] : undefined;
+  if (only !== undefined) error(`Class collapse: all ${only.count} rows are predicted as class ${only.class}.`);
+  else if (predicted.length === 1 && total > 1)
+    warning(`All ${total} rows are predicted as class ${predicted[0]?.class ?? ''}, the only one there is.`);
+  else if (predicted.length > 1) for (const remark of rareClasses(classes, trueShare, options.minShare ?? 0.01)) warning(remark);
+  if (accuracy !== undefined && trueShare !== undefined && predicted.length > 1) {
+    const guess = Math.max(...known.map(trueShare));
+    if (accuracy <= guess && guess < 1)
+      warning(`The accuracy of ${percent(accuracy)} is no better than always saying the most frequent class (${percent(guess)}).`);
+  }
+
+  problems.sort((a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'));
+  const ok = problems.every((problem) => problem.severity !== 'error');
+  const facts = `${total} rows, ${predicted.length} of ${known.length} classes predicted${accuracy === undefined ? '' : `, accuracy ${percent(accuracy)}`}`;
+  const summary = problems[0] === undefined ? `${facts}.` : `${problems[0].message.replace(/\.$/, '')} (${facts}).`;
+  const base: Verdict = { ok, summary, problems, shape, dtype, kind: read.kind, classes, nan: read.nan, inf: read.inf };
+  return accuracy === undefined ? base : { ...base, accuracy };
+}
+
+/** With one column for each class that the labels have, and labels that are no column numbers, columns stand for them in order, as in scikit-learn's `classes_`. */
+function columnNames(array: NpyArray, labels: ClassRows | undefined): readonly string[] | undefined {
+  const columns = array.shape.length === 2 ? (array.shape[1] ?? 1) : 2;
+  if (labels === undefined || labels.kind !== 'labels' || labels.classes.length !== columns) return undefined;
+  return labels.classes.every((name) => Number(name) < columns && Number(name) >= 0) ? undefined : labels.classes;
+}
+
+function inOrderOf(given: readonly string[] | undefined, found: readonly string[]): string[] {
+  return given === undefined ? inOrder(found) : [...given, ...inOrder(found.filter((name) => !given.includes(name)))];
+}
+
+/** Rows by class: as predicted, as they truly are, and where both agree. */
+function tallyOf(
+  read: ClassRows,
+  labels: ClassRows | undefined,
+): Readonly<Record<'predicted' | 'true' | 'right', ReadonlyMap<string | null, number>>> {
+  const tally = {
+    predicted: new Map<string | null, number>(),
+    true: new Map<string | null, number>(),
+    right: new Map<string | null, number>(),
+  };
+  const add = (map: Map<string | null, number>, name: string | null) => map.set(name, (map.get(name) ?? 0) + 1);
+  read.rows.forEach((row, index) => {
+    add(tally.predicted, row);
+    const truth = labels?.rows[index];
+    if (truth === undefined || truth === null) return;
+    add(tally.true, truth);
+    if (truth === row) add(tally.right, truth);
+  });
+  return tally;
+}
+
+/** Sentences about classes that the predictions hardly know, one for each way. A class that is rare in truth may be predicted rarely. */
+function rareClasses(classes: readonly ClassVerdict[], trueShare: ((name: string) => number) | undefined, minShare: number): string[] {
+  const never: ClassVerdict[] = [];
+  const hardly: ClassVerdict[] = [];
+  const wrong: ClassVerdict[] = [];
+  for (const one of classes) {
+    const truly = trueShare?.(one.class);
+    const least = truly === undefined ? minShare : Math.min(minShare, truly / 2);
+    if (one.count === 0) {
+      if (truly !== 0) never.push(one);
+    } else if (one.share < least) hardly.push(one);
+    else if (one.accuracy === 0) wrong.push(one);
+  }
+  const sentence = (list: readonly ClassVerdict[], what: string) => {
+    if (list.length === 0) return [];
+    const shown = list.slice(0, 10).map((one) => {
+      const numbers = [
+        one.count > 0 ? percent(one.share) : '',
+        trueShare === undefined ? '' : `${percent(trueShare(one.class))} of the labels`,
+      ];
+      const inside = numbers.filter((text) => text !== '').join(' against ');
+      return inside === '' ? one.class : `${one.class} (${inside})`;
+    });
+    const more = list.length > shown.length ? ` and ${list.length - shown.length} more` : '';
+    return [`${list.length === 1 ? 'Class' : 'Classes'} ${shown.join(', ')}${more} ${list.length === 1 ? 'is' : 'are'} ${what}.`];
+  };
+  return [
+    ...sentence(never, 'never predicted'),
+    ...sentence(hardly, 'hardly ever predicted'),
+    ...sentence(wrong, 'never predicted rightly'),
+  ];
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
+}
+
+function some(count: number, total: number, noun: string): string {
+  return `${count} of ${total} ${noun}s ${count === 1 ? 'is' : 'are'}`;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)}%`;
+}
