@@ -166,7 +166,7 @@ export class Findings {
       line: sighting.line,
       frame: innermostProjectFrame(frames, this.isProjectFile),
       frames,
-      exception: sighting.exception && sighting.exception.complete ? cut(exceptionText(sighting.exception)) : null,
+      exception: sighting.exception?.complete ? cut(exceptionText(sighting.exception)) : null,
       epoch,
       step,
       fixes: sighting.fixes ?? this.fixesOf(sighting, frames),

@@ -55,7 +55,7 @@ export class TrainingMonitor {
   /** Lines that ended so far. */
   private ended = 0;
   private history: MetricLine[] = [];
-  private place: { epoch: number | null; epochs: number | null; step: number | null; steps: number | null } = {
+  private readonly place: { epoch: number | null; epochs: number | null; step: number | null; steps: number | null } = {
     epoch: null,
     epochs: null,
     step: null,

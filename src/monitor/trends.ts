@@ -15,7 +15,7 @@ const WINDOW = 32;
 /** Watches the metric series; each kind of trouble is told once. */
 export class Trends {
   private readonly told = new Set<FindingType>();
-  private norms: number[] = [];
+  private readonly norms: number[] = [];
   private nonFinite = 0;
 
   constructor(private readonly thresholds: Thresholds) {}

@@ -1,6 +1,6 @@
 import { EPOCH_NAMES, STEP_NAMES, classOfName } from './names.ts';
 import type { NameClass } from './names.ts';
-import { PlanBuilder } from './plan.ts';
+import { PlanBuilder, headLength, isWhole } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { COMPOUND, INT } from './scan.ts';
 import type { Scan } from './scan.ts';
@@ -8,68 +8,109 @@ import type { Scan } from './scan.ts';
 /** A number with the name before it. */
 interface Named {
   readonly index: number;
-  readonly name: string;
-  readonly kind: NameClass;
+  name: string;
+  kind: NameClass;
   /** `:` or `=` stood between; a mere space binds less. */
   readonly strong: boolean;
   /** What stands behind it: `%`, `ms`, `it/s`. */
   readonly unit: string;
+  /** train, val, test: said by a word before it rather than by its own name. */
+  readonly scope: string;
 }
 
 /** Units that make a number a time, a size or a rate of the machine rather than a metric. */
 const MACHINE_UNIT =
-  /^(?:ms|us|s|sec|secs|seconds?|m|min|mins|minutes?|h|hr|hrs|hours?|d|days?|[kmgt]i?b?|bytes?|it\/s|s\/it|x|px|fps|ns|µs|w|°c|c|mhz|params)$/i;
-const UNIT = /^ ?(%|[A-Za-zµ°]+(?:\/[A-Za-z]+)?)/;
+  /^(?:ms|us|s|sec|secs|seconds?|m|min|mins|minutes?|h|hr|hrs|hours?|d|days?|[kmgt]i?b?|bytes?|it\/s|s\/it|x|px|ns|µs|w|°c|c|mhz|params|im\/s|record|records|s\/step|ms\/step|times|epochs?|steps?|iters?|iterations?|files?|images?|examples?)$/i;
+/** Attached (`1.4s`), or apart (`0.4 sec`, `35 (sec)`) and then not the name of what follows. */
+const UNIT = /^(?:(%|[A-Za-zµ°]+(?:\/[A-Za-z]+)?)(?![\w.-])|(?: \(?|\()(%|[A-Za-zµ°]+(?:\/[A-Za-z]+)?)(?![\w.-]| ?[:=]))/;
 /** A dump of settings, not progress: Python values and constructors that progress lines do not print. */
 const DUMP =
-  /\b(?:True|False)\b|[=:] ?None\b|\bNamespace\(|\bdict\(|\b(?:PosixPath|device|dtype|torch\.Size)\(|<class |\bargs?:|[Cc]onfig(?:uration)?[ :({=]|[Hh]yper-?param/;
-/** Begins a log record; what stands before belongs to the logger. */
-const LOG_HEAD =
-  /^(?:.{0,120}?(?:[-:|\]]\s*)?\b(?:DEBUG|INFO|WARNING|ERROR)\b\s*(?:[\]|:)-]|\s-)+\s*)(?:[\w.]+(?::[\w.]+)*:\d+ ?(?:-|\])\s*|\[[\w./-]+:\d+\]\s*|[\w.-]+(?:\.[\w-]+)+ - )?/;
+  /\b(?:True|False)\b|[=:] ?None\b|\bNamespace\(|\bdict\(|\b(?:PosixPath|device|dtype|torch\.Size|lambda|Linear|Conv\dd|Dropout|BatchNorm\dd|Adam\w?|SGD|LayerNorm)\(|<class |\bargs?:|[Cc]onfig(?:uration)?[ :({=]|[Hh]yper-?param|\.{4,} \S+$|^\s*[\w.]+=[^,;\s]+,\s*$|^\s*(?:cfg|args|config|hparams|opt|FLAGS)[.:]/;
+const SCOPE = /(?:^|[\s[(|,;])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?|dev)\b(?!-)/i;
+/** A phase by itself names a score (`Validation: 33.5%`), but not a counter (`Test: [20/24]`). */
+const SPLIT = /^(?:train|training|val|valid|validation|test|testing|dev|eval)$/i;
+const PREPOSITION =
+  /(?:^| )(?:in|to|from|than|within|after|by|with|took|for|until|over|every|about|and|or|a|the|around|only|per|least|most)$/i;
+/** Names that end in a file's, a function's or a setting's form. */
+const NOT_A_NAME =
+  /\.(?:py|cc|cpp|cu|yaml|json|pt|pth|ckpt)$|^(?:https?|file)$|^[\w.]+\.(?:weight|bias)$|\.{3,}|^(?:cfg|args|config|hparams|opt)\./i;
 
 /**
  * Reads `name: 0.5, other name=1e-3 | word 7` in whatever mixture: each number is named by what stands between it and the number before. A line counts when it
  * names an outcome (loss, accuracy, reward …), or says where training is and gives real numbers.
  */
-export function readGeneric(text: string, scan: Scan): Plan | null {
+export function readGeneric(text: string, scan: Scan, plan = new PlanBuilder()): Plan | null {
   if (scan.count === 0 || DUMP.test(text)) return null;
-  const from = LOG_HEAD.exec(text)?.[0].length ?? 0;
-  const plan = new PlanBuilder();
+  const from = headLength(text);
   const found = readNames(text, scan, from, plan);
   bar(text, scan, plan);
   leading(text, scan, from, plan, found);
-  const outcome = found.some((n) => n.kind === 'outcome');
-  if (!outcome && !(plan.hasPlace && found.some((n) => n.kind === 'aux' || (n.kind === 'unknown' && scan.kind[n.index] !== INT))))
-    return plan.hasPlace ? placeOnly(plan) : null;
+  const telling = (n: Named): boolean =>
+    (n.kind === 'outcome' && (n.strong || !isWhole(scan, n.index) || plan.hasPlace)) ||
+    (plan.hasPlace && (n.kind === 'aux' || (n.kind === 'unknown' && !isWhole(scan, n.index) && (n.strong || n.name.length < 24))));
+  if (!found.some(telling)) return plan.build();
   for (const n of found) {
-    if (n.kind === 'place' || n.kind === 'skip' || MACHINE_UNIT.test(n.unit)) continue;
-    const whole = scan.kind[n.index] === INT;
-    if (n.kind === 'unknown' && (whole || (!n.strong && !plan.hasPlace))) continue;
-    plan.metric(n.name, n.index);
+    if (n.kind === 'place' || n.kind === 'skip') continue;
+    if (n.kind === 'unknown' && (isWhole(scan, n.index) || (!n.strong && !plan.hasPlace))) continue;
+    if (n.kind === 'outcome' && !n.strong && isWhole(scan, n.index) && !plan.hasPlace) continue;
+    if (!plan.metric(n.name, n.index) && n.scope !== '') plan.metric(`${n.scope} ${n.name}`, n.index);
   }
-  return plan.names.length > 0 || plan.hasPlace ? plan.build() : null;
-}
-
-function placeOnly(plan: PlanBuilder): Plan | null {
+  const only = found[0];
+  plan.lone = found.length === 1 && only !== undefined && only.strong && text.trimStart().startsWith(only.name);
   return plan.build();
 }
 
 function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): Named[] {
   const found: Named[] = [];
   let previousEnd = from;
+  let scope = '';
   for (let i = 0; i < scan.count; i++) {
     const start = scan.start[i]!;
     if (start < from) continue;
+    const first = previousEnd === from;
     const gap = text.slice(previousEnd, start);
     previousEnd = scan.end[i]!;
+    scope = SCOPE.exec(gap)?.[1] ?? scope;
     if (scan.kind[i] === COMPOUND) continue;
-    const unit = UNIT.exec(text.slice(previousEnd, previousEnd + 16))?.[1] ?? '';
+    const [, attached, apart] = UNIT.exec(text.slice(previousEnd, previousEnd + 16)) ?? [];
+    const unit = attached ?? apart ?? '';
     if (consumePair(text, scan, i, gap, plan)) continue;
-    const { name, strong } = nameIn(gap, i > 0 && scan.end[i - 1]! >= from);
-    if (name === '') continue;
-    const kind = placeOf(name, scan, i, strong, plan);
+    const last = found[found.length - 1];
+    const named = nameIn(gap, !first);
+    // `class 0 0.95`, `for 10 images per label: 62`: the whole number before belongs to the name
+    if (
+      last?.index === i - 1 &&
+      isWhole(scan, i - 1) &&
+      !last.strong &&
+      last.kind !== 'place' &&
+      last.unit === '' &&
+      (named.name === '' ? /^\s+$/.test(gap) : named.strong && /^ [a-z][\w ]*\s*[:=]/.test(gap))
+    ) {
+      last.name = `${last.name} \0${i - 1}\0${named.name === '' ? '' : ` ${named.name}`}`;
+      found[found.length - 1] = { ...last, index: i, unit, strong: true, kind: classOfName(last.name) };
+      continue;
+    }
+    // `Best Validation (Ep. 2): 33`, `Loss (top 1) = 0.3`: the name stands before the bracket
+    if (named.name === '' && /^\)\s*[:=]\s*$/.test(gap)) {
+      const open = text.lastIndexOf('(', start);
+      const before = open > from ? cutName(text.slice(from, open), true) : '';
+      if (/[A-Za-z]/.test(before) && before.length < 40)
+        found.push({ index: i, name: before, kind: classOfName(before), strong: true, unit, scope });
+      continue;
+    }
+    if (named.name === '') continue;
+    const kind = placeOf(text, named.name, scan, i, named.strong, plan, first);
     if (kind === 'place') continue;
-    found.push({ index: i, name, kind, strong, unit });
+    // `loss = 0.09 h`: a lone letter apart from an outcome is no unit (Vowpal Wabbit marks held-out data so)
+    const machine = MACHINE_UNIT.test(unit) && !(kind === 'outcome' && unit.length === 1 && apart !== undefined);
+    found.push({
+      index: i,
+      name: named.name,
+      kind: machine || (SPLIT.test(named.name) && isWhole(scan, i)) ? 'skip' : kind,
+      strong: named.strong,
+      unit,
+      scope,
+    });
   }
   return found;
 }
@@ -83,94 +124,134 @@ function consumePair(text: string, scan: Scan, i: number, gap: string, plan: Pla
     else return false;
     return true;
   }
+  const afterEpoch = plan.epoch >= 0 && (i === plan.epoch + 1 || i === plan.epochs + 1);
+  if (plan.step < 0 && afterEpoch && /^[\])]?:?\s*[[(,]\s*$/.test(gap) && /^\s*[\])/]/.test(text.slice(scan.end[i], scan.end[i]! + 8))) {
+    plan.step = i;
+    return true;
+  }
+  // [1,     0/  476] : epoch and step in one bracket at the start
   if (
-    plan.epoch >= 0 &&
+    plan.epoch < 0 &&
     plan.step < 0 &&
-    (i === plan.epoch + 1 || i === plan.epochs + 1) &&
-    /^\]?\s*[[(,]\s*$/.test(gap) &&
-    /^\s*[\])/]/.test(text.slice(scan.end[i]!, scan.end[i]! + 8))
+    scan.kind[i - 1] === INT &&
+    /^,\s*$/.test(gap) &&
+    /^(?:\w+:\w+:)?\s*\[\s*$/.test(text.slice(0, scan.start[i - 1])) &&
+    /^(?:\]|\/)/.test(text.slice(scan.end[i]).trimStart())
   ) {
+    plan.epoch = i - 1;
     plan.step = i;
     return true;
   }
   return false;
 }
 
-function placeOf(name: string, scan: Scan, i: number, strong: boolean, plan: PlanBuilder): NameClass {
+function placeOf(text: string, name: string, scan: Scan, i: number, strong: boolean, plan: PlanBuilder, first: boolean): NameClass {
   const lower = name.toLowerCase();
   const last = lower.slice(Math.max(lower.lastIndexOf(' '), lower.lastIndexOf('(')) + 1).replace(/[^\w/-]/g, '');
-  const whole = scan.kind[i] === INT;
-  if ((EPOCH_NAMES.has(lower) || EPOCH_NAMES.has(last)) && !/\bper epoch/.test(lower)) {
-    if (plan.epoch < 0 && (whole || strong)) plan.epoch = i;
+  // `steps:  10%|█` : a bar's percentage, not the step
+  const whole = scan.kind[i] === INT && text[scan.end[i]!] !== '%';
+  if ((EPOCH_NAMES.has(lower) || EPOCH_NAMES.has(last)) && !/\b(?:per|best|max|num|total|each|every) epochs?$/.test(lower)) {
+    if (plan.epoch < 0 && (whole || strong) && !(lower === 'epochs' && strong && !/^\s*\//.test(text.slice(scan.end[i])))) plan.epoch = i;
     return 'place';
   }
-  if ((STEP_NAMES.has(lower) || STEP_NAMES.has(last)) && !/\bper \w+$/.test(lower)) {
-    if (plan.step < 0 && whole) plan.step = i;
+  if ((STEP_NAMES.has(lower) || STEP_NAMES.has(last)) && !/\b(?:per|best|max|num|total|each|every) \w+$/.test(lower)) {
+    // `iter 12 step 3`: the step is the optimizer's
+    if (whole && (plan.step < 0 || (plan.steps < 0 && /^(?:global[_ ])?step$/.test(lower)))) plan.step = i;
+    return 'place';
+  }
+  if (first && strong && whole && lower === 's' && plan.step < 0) {
+    plan.step = i;
     return 'place';
   }
   if (lower === 'total_steps' || lower === 'max_steps') {
     if (plan.steps < 0 && plan.step >= 0 && whole) plan.steps = i;
     return 'place';
   }
-  return classOfName(name);
+  return NOT_A_NAME.test(name) || PREPOSITION.test(name) ? 'skip' : classOfName(name);
 }
 
 /** The name at the end of what stands between two numbers. */
 function nameIn(gap: string, afterNumber: boolean): { name: string; strong: boolean } {
   let text = gap;
   if (afterNumber) text = text.replace(/^(?:%|[A-Za-zµ]+(?:\/[A-Za-z]+)?(?=[\s,;|)\]]))/, '');
-  const tuple = /\(['"]([^'"]{1,60})['"], $/.exec(text);
-  if (tuple) return { name: tuple[1]!, strong: true };
-  text = text.replace(/[\s[('"<{+-]*$/, '');
+  // ('average_loss', 0.23) ; (mf)0.47 ; tot_loss[loss=0.45
+  const special = /\(['"](?<tuple>[^'"]{1,60})['"], $|\((?<round>[A-Za-z]\w{0,30})\)$|(?<outer>[\w.]+)\[(?<inner>[\w.]+)=$/.exec(
+    text,
+  )?.groups;
+  if (special) {
+    const { tuple, round, outer, inner } = special;
+    if (outer !== undefined) return { name: inner === 'loss' ? outer : `${outer}.${inner}`, strong: true };
+    return { name: (tuple ?? round)!, strong: true };
+  }
+  text = text.replace(/[\s[('"<{+#~≈±-]*$/, '');
   let strong = false;
-  const separator = /(?:\s*(?::|=+>?|->|→)|\s+(?:is|was)(?: ?:)?)$/.exec(text);
+  const separator = /(?:\s*(?::|=+>?|->|→)|\s+(?:is|was|of)(?: ?:)?)$/.exec(text);
   if (separator) {
-    strong = true;
+    strong = !separator[0].endsWith('of');
     text = text.slice(0, separator.index);
-  } else if (text === gap && !/[[(]$/.test(gap)) return { name: '', strong }; // nothing at all between: `159.4+0.3`
-  text = text.replace(/["'\s\])]+$/, (end) => (end.includes(')') && !text.includes('(') ? '' : end.replace(/["'\s]+$/, '')));
-  const cut = Math.max(
-    text.lastIndexOf(','),
-    text.lastIndexOf(';'),
-    text.lastIndexOf('|'),
-    text.lastIndexOf('\t'),
-    text.lastIndexOf('{'),
-    text.lastIndexOf('['),
-    text.lastIndexOf(']'),
-    text.lastIndexOf('│'),
-    text.lastIndexOf(':'),
-    text.lastIndexOf('='),
-    text.lastIndexOf('"'),
-    text.endsWith(')') ? -1 : Math.max(text.lastIndexOf('('), text.lastIndexOf(')')),
-    text.lastIndexOf(' - ') + 2,
-    text.lastIndexOf('--') + 1,
-    text.lastIndexOf('. ') >= 0 && !/\bavg\. /.test(text) ? text.lastIndexOf('. ') : -1,
-    text.lastIndexOf('>'),
-    text.lastIndexOf('*'),
-  );
-  if (cut > 1 || (cut >= 0 && /[,;|\t{[\]│:="()>*-]/.test(text[cut]!))) text = text.slice(cut + 1);
-  const wide = text.trimStart().lastIndexOf('  ');
-  if (wide >= 0 && !text.trimEnd().endsWith(')')) text = text.trimStart().slice(wide);
-  const name = text
-    .trim()
-    .replace(/^['"]+|['"]+$/g, '')
-    .trim();
+  } else if (text === gap && !/[[(]$|(?:epoch|ep|step|iter)$/i.test(gap)) return { name: '', strong }; // nothing at all between: `159.4+0.3`
+  // what a bracket behind the name adds: `Best Validation (Ep. 2): 33`
+  text = text.replace(/["'\s\])]+$/, (end) => (end.includes(')') ? end.replace(/["'\s]+$/, '') : ''));
+  const name = cutName(text, strong);
   if (name.length > 80 || !/[\p{L}%]/u.test(name)) return { name: '', strong };
   if (!strong) {
     // Without a separator only a short name is one: prose before a number is not.
     const words = name.split(/\s+/);
-    if (words.length > 5) return { name: words.slice(-3).join(' '), strong };
+    if (words.length > 4)
+      return {
+        name: /^.*\b(?:with|and|is|at|for|the|by|an?|on|in|of|to|than|from)\s+(.+)$/i.exec(name)?.[1] ?? words.slice(-3).join(' '),
+        strong,
+      };
   }
   return { name, strong };
 }
 
-/** tqdm: `| 34/313 [00:32<04:25`; Keras: `363/363 [====`, `51/51 ━━━`. */
+const DELIMITERS = ',;|\t{[]│┃:="><*✓•';
+
+/** The last piece of the text that can be a name. */
+function cutName(whole: string, strong: boolean): string {
+  let text = whole;
+  let tail = '';
+  // keep a bracket that closes the name: `Validation score (accuracy)`
+  if (text.endsWith(')')) {
+    const open = text.lastIndexOf('(');
+    if (open > 0 && strong) {
+      tail = text.slice(open);
+      text = text.slice(0, open);
+    }
+  }
+  let at = text.length - 1;
+  while (at >= 0 && !DELIMITERS.includes(text[at]!) && text[at] !== '(' && text[at] !== ')') at--;
+  text = text.slice(at + 1);
+  for (const mark of [' - ', '--', '. ', '! ', '? ', ' – ', ' — ']) {
+    const found = mark === '. ' ? lastSentence(text) : text.lastIndexOf(mark);
+    if (found >= 0) text = text.slice(found + mark.length);
+  }
+  const apart = text.endsWith(' ');
+  text = text.trim().replace(/^(?:['"*/-]+\s*)+|['"]+$/g, '');
+  if (tail === '') {
+    const wide = text.lastIndexOf('  ');
+    if (wide >= 0) text = text.slice(wide);
+  }
+  return `${text.trim()}${tail !== '' && apart ? ' ' : ''}${tail}`.trim();
+}
+
+/** The end of a sentence, unless it is an abbreviation (`avg. loss`). */
+function lastSentence(text: string): number {
+  const at = text.lastIndexOf('. ');
+  return at >= 0 && !/\b(?:avg|ave|acc|val|no|num|max|min|std|vs|approx|iter|ep|ex|cls|reg|prec|rec)$/i.test(text.slice(0, at)) ? at : -1;
+}
+
+/** tqdm: `| 34/313 [00:32<04:25`; Keras: `363/363 [====`, `51/51 ━━━`; Paddle and TFLearn: `step 7/7 -`, `iter: 1309/1309`. */
 function bar(text: string, scan: Scan, plan: PlanBuilder): void {
   if (plan.step >= 0) return;
-  const match = /\|\s*(\d+)\/(\d+)\s+\[|^\s*(?:step )?(\d+)\/(\d+)\s+(?:\[[=>.-]|[━─-]{4}|\x20?[━─])/d.exec(text);
+  const match =
+    /\|\s*(\d+)\/(\d+)\s+\[|^\s*(?:step )?(\d+)\/(\d+)\s+(?:\[[=>.-]|[━─-]{4}|\x20?[━─]|- )|\b(?:train|val|valid|validation|test|eval)\w*\]?:?\s*[[(]\s*(\d+)\/(\d+)/di.exec(
+      text,
+    );
   if (!match) return;
-  const at = match.indices![1] ?? match.indices![3]!;
-  for (let i = 0; i + 1 < scan.count; i++) {
+  const at = match.indices?.[1] ?? match.indices?.[3] ?? match.indices?.[5];
+  for (let i = 0; at && i + 1 < scan.count; i++) {
     if (scan.start[i] === at[0] && scan.kind[i] === INT) {
       plan.step = i;
       plan.steps = i + 1;
@@ -178,14 +259,18 @@ function bar(text: string, scan: Scan, plan: PlanBuilder): void {
   }
 }
 
-/** A number that opens the line: `[100]\tvalid rmse: …` counts rounds, `0  Train loss: …` epochs. */
+/** A number that opens the line: `[100]\tvalid rmse: …` and `10:\tlearn: …` count rounds, `0  Train loss: …` epochs. */
 function leading(text: string, scan: Scan, from: number, plan: PlanBuilder, found: readonly Named[]): void {
   if (plan.hasPlace || scan.count < 2 || !found.some((n) => n.kind === 'outcome' || n.kind === 'aux')) return;
   let i = 0;
   while (i < scan.count && scan.start[i]! < from) i++;
   if (i >= scan.count || scan.kind[i] !== INT) return;
   const before = text.slice(from, scan.start[i]);
-  const after = text.slice(scan.end[i]!, scan.end[i]! + 3);
+  const after = text.slice(scan.end[i], scan.end[i]! + 3);
   if (/^\s*(?:[\w:]+:)?\[\s*$/.test(before) && /^\s*\]/.test(after)) plan.step = i;
+  else if (/\[\w+\]\($/.test(before) && /^\/\d/.test(after)) {
+    plan.step = i;
+    plan.steps = i + 1;
+  } else if (/^\s*$/.test(before) && /^:\s/.test(after)) plan.step = i;
   else if (/^\s*$/.test(before) && /^(?:\t|\s+[A-Za-z])/.test(after)) plan.epoch = i;
 }

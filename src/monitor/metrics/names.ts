@@ -18,9 +18,9 @@ const OUTCOME = new Set(
   (
     'loss losses acc accuracy accuracies precision recall f1 fscore auc auroc auprc roc ap ar map miou iou dice jaccard jacc giou bleu sacrebleu rouge rougel rougelsum meteor cider spice chrf wer cer ter ppl perplexity mse mae rmse ' +
     'rmsle mape smape mase logloss nll nlll elbo kl kld error err errors cost bce ce xent crossentropy cross_entropy entropy reward rewards return returns score scores r2 mcc kappa ndcg mrr hr hit hits hitratio psnr ssim lpips fid top1 top5 bpb bpc bpd ' +
-    'specificity sensitivity fb1 auuc ndcg recon adv objective merror mlogloss gini pearson spearman spearmanr pearsonr corr correlation f1score f1_score acc1 acc5 eer der mos stoi pesq sdr snr sisnr similarity margin margins cosine exact em nmse brier ece bits ' +
+    'specificity sensitivity fb1 auuc ndcg recon adv objective merror mlogloss gini pearson spearman spearmanr pearsonr corr correlation f1score f1_score acc1 acc5 eer der mos stoi pesq sdr snr sisnr similarity margin margins cosine em nmse brier ece ' +
     'performance success winrate win fitness trl tel vl tl nds mate mauc val_acc epe bpp ' +
-    'bpw mel dur fm stft nme pck oks map50 map75 aic bic deviance likelihood lp lpp rms delta cider ppo vf pg'
+    'bpw mel dur fm stft nme pck oks map50 map75 aic bic deviance likelihood lp lpp rms cider ppo vf pg rew accu wacc macc bacc hmean learn sparsity deviance'
   ).split(' '),
 );
 const AUX = new Set(
@@ -30,10 +30,10 @@ const AUX = new Set(
 );
 const SKIP = new Set(
   (
-    'time times timing elapsed eta duration took runtime wall wallclock clock seconds sec secs second ms minutes min_left hours hour date data_time iter_time batch_time forward backward latency memory mem gpu_mem max_mem ram vram cuda cpu gpu gpus device devices ' +
+    'micro_step dur label labels predict weight weights time times timing elapsed eta duration took runtime wall wallclock clock seconds sec secs second ms minutes min_left hours hour date data_time iter_time batch_time forward backward latency memory mem gpu_mem max_mem ram vram cuda cpu gpu gpus device devices ' +
     'size sizes batch_size bs bsz wpb seed seeds params parameters param parameter num number count counts total_params version port pid rank ranks world nodes node workers worker dim dims hidden layers layer heads head width height channels kernel stride padding dropout ' +
     'samples examples tokens_seen images consumed skipped length len max_len vocab classes nclass folds fold candidates version id index idx line lines file files shape shapes bytes mb gb kb mib gib remaining percentage percent progress left until done ' +
-    'patience warmup threshold thresholds alpha gamma lambda eps epsilon betas decay interval every freq frequency limit limits max_steps max_epochs total_steps num_epochs train_wall gb_free mom v_num loss_scale scale scaler weight_norm over frames timing year month day cores core threads thread level iou_thr conf_thr nms score_thr ' +
+    'patience counter warmup threshold thresholds thr thrs stopping initial start init target scheduler alpha gamma lambda eps epsilon betas decay interval every freq frequency limit limits max_steps max_epochs total_steps num_epochs train_wall gb_free mom v_num loss_scale scale scaler weight_norm over frames timing year month day cores core threads thread level iou_thr conf_thr nms score_thr ' +
     'n_updates cumulative_steps rlen support total_timesteps time_elapsed it s batches dataset split'
   ).split(' '),
 );
@@ -56,6 +56,39 @@ const WHOLE: Readonly<Record<string, NameClass>> = {
   step_avg: 'skip',
   loss_weight: 'skip',
   'max mem': 'skip',
+  data: 'skip',
+  ratio: 'skip',
+  bp: 'skip',
+  n: 'skip',
+  r: 'outcome',
+  train: 'outcome',
+  test: 'outcome',
+  val: 'outcome',
+  valid: 'outcome',
+  validation: 'outcome',
+  training: 'outcome',
+  dev: 'outcome',
+  batch_cost: 'skip',
+  reader_cost: 'skip',
+  data_cost: 'skip',
+  avg_batch_cost: 'skip',
+  avg_reader_cost: 'skip',
+  'time cost': 'skip',
+  'training cost': 'skip',
+  'validation time cost': 'skip',
+  ep_len_mean: 'aux',
+  episode_len_mean: 'aux',
+  ep_len: 'aux',
+  'early stopping delta': 'skip',
+  early_stopping_delta: 'skip',
+  min_delta: 'skip',
+  'loss weight': 'skip',
+  r2: 'outcome',
+  'r^2': 'outcome',
+  'data loss': 'outcome',
+  total_error_count: 'skip',
+  'weight decay': 'skip',
+  wd: 'aux',
   weight_decay: 'skip',
   'samples per second': 'aux',
   'samples/sec': 'aux',
@@ -123,6 +156,10 @@ export const STEP_NAMES = new Set([
   'current_iter',
 ]);
 
+/** Examples, tokens, steps … a second: nobody configures those, so they make a metrics line even alone. */
+const RATE =
+  /(?:\bper|\/) ?(?:sec|second|s|core)\b|it\/s$|\b(?:img|image|sample|token|tok|example|frame|word|seq|step)s?(?: per | ?\/ ?| )s(?:ec|econd)?\b|^(?:sps|fps|ips)$/;
+
 const known = new Map<string, NameClass>();
 
 /** What kind of thing this name names; remembers its answers, since names come again and again. */
@@ -140,12 +177,9 @@ function judge(name: string): NameClass {
   const whole = WHOLE[name];
   if (whole) return whole;
   if (EPOCH_NAMES.has(name) || STEP_NAMES.has(name)) return 'place';
-  if (
-    /(?:per|\/) ?(?:sec|second|s|core|hour|gpu)\b|_per_sec(?:ond)?\b|it\/s$|tokens?\/s|toks?\/s/.test(name.replaceAll('_', ' ')) ||
-    /_per_sec/.test(name)
-  )
-    return 'aux';
-  if (/grad.*norm|norm.*grad|gnorm|learning.?rate|^lr\b|_lr$|\/lr$|^lr[-_/]/.test(name)) return 'aux';
+  if (RATE.test(name.replaceAll('_', ' '))) return 'outcome';
+  if (/^(?!.*(?:max|clip|threshold)).*(?:grad\w*[ _-]norm|gnorm)/.test(name)) return 'outcome';
+  if (/grad.*norm|norm.*grad|learning.?rate|^lr\b|_lr$|\/lr$|^lr[-_/\d]/.test(name)) return 'aux';
   const words = name.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
   let outcome = false;
   let aux = false;
@@ -163,7 +197,9 @@ function judge(name: string): NameClass {
     !(
       SKIP.has(last) &&
       !OUTCOME.has(last) &&
-      /^(?:time|weight|scale|size|memory|thr|threshold|steps|interval|freq|count|num|s|ms|sec)$/.test(last)
+      /^(?:time|weight|weights|scale|size|memory|thr|thrs|threshold|steps|interval|freq|count|num|ms|sec|fn|type|coef|coeff|factor|alpha|gamma|lambda|delta|margin|eps|epsilon|smoothing|mb|patience|limit|every|dim|seconds)$/.test(
+        last,
+      )
     )
   )
     return 'outcome';

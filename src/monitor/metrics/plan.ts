@@ -1,3 +1,4 @@
+import { INT } from './scan.ts';
 import type { Scan } from './scan.ts';
 
 /**
@@ -5,9 +6,13 @@ import type { Scan } from './scan.ts';
  * numbers, so that the plan serves every line of that shape.
  */
 export interface Plan {
-  /** Metric names as printed, and for each the index of its number. */
+  /** Metric names as printed, and for each the index of its number. A number inside a name (`class 3 accuracy`) stands as `\0index\0`. */
   readonly names: readonly string[];
   readonly at: readonly number[];
+  /** Some name has a number inside. */
+  readonly dynamic: boolean;
+  /** The line is nothing but `name: value`: in the middle of a dump of settings it is one of them. */
+  readonly lone: boolean;
   /** Indices of the numbers, or -1. */
   readonly epoch: number;
   readonly epochs: number;
@@ -19,15 +24,19 @@ export interface Plan {
 export class PlanBuilder {
   readonly names: string[] = [];
   readonly at: number[] = [];
+  lone = false;
   epoch = -1;
   epochs = -1;
   step = -1;
   steps = -1;
 
-  metric(name: string, index: number): void {
-    if (this.names.includes(name)) return; // the first is the current value, what follows is a repeat or an average
+  /** False when there is one of that name already: the first is the current value, what follows is a repeat. */
+  metric(name: string, index: number): boolean {
+    if (this.at.includes(index)) return true;
+    if (this.names.includes(name)) return false;
     this.names.push(name);
     this.at.push(index);
+    return true;
   }
 
   get hasPlace(): boolean {
@@ -36,12 +45,29 @@ export class PlanBuilder {
 
   build(): Plan | null {
     if (this.names.length === 0 && !this.hasPlace) return null;
-    return { names: this.names, at: this.at, epoch: this.epoch, epochs: this.epochs, step: this.step, steps: this.steps };
+    const { names, at, lone, epoch, epochs, step, steps } = this;
+    return { names, at, lone, epoch, epochs, step, steps, dynamic: names.some((name) => name.includes('\0')) };
   }
 }
 
-/** The index of the number that begins at or after `position`, or -1. */
+/** The index of the number that begins at `position`, or -1. */
 export function numberAt(scan: Scan, position: number): number {
-  for (let i = 0; i < scan.count; i++) if (scan.end[i]! > position) return i;
+  for (let i = 0; i < scan.count; i++) if (scan.start[i] === position) return i;
   return -1;
+}
+
+export function isWhole(scan: Scan, index: number): boolean {
+  return scan.kind[index] === INT;
+}
+
+/** Begins a log record; what stands before belongs to the logger. */
+const LOG_HEAD =
+  /^(?:.{0,120}?(?:[-:|\]]\s*)?\b(?:DEBUG|INFO|WARNING|ERROR)\b\s*(?:[\]|:)-]|\s-)+\s*)(?:[\w.]+(?::[\w.]+)*:\d+ ?(?:-|\])\s*|\[[\w./-]+:\d+\]\s*|[\w.-]+(?:\.[\w-]+)+ - )?|^(?:INFO|DEBUG):[\w.]+:|^[IWEF]\d{4} [\d:.]+\s+\d+ [\w./]+:\d+\] |^\(\w[^()]{0,60}pid=[^)]{1,40}\) /;
+const TIME_HEAD = /^\s*[[(]?\d{2,4}[-/]\d\d(?:[-/]\d{2,4})?[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?[\])]?[ :,|-]*/;
+const MAYBE_HEAD = /^\s*[[(\dIWEFD]|INFO|DEBUG/;
+
+/** Where the message of a log record begins. */
+export function headLength(text: string): number {
+  if (!MAYBE_HEAD.test(text)) return 0;
+  return LOG_HEAD.exec(text)?.[0].length ?? TIME_HEAD.exec(text)?.[0].length ?? 0;
 }

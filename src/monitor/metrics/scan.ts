@@ -54,7 +54,11 @@ export class Scan {
           const c = text.charCodeAt(i);
           const k = c < 128 ? CLASS[c]! : isBar(c) ? Class.Other : Class.Letter;
           if (k === Class.Letter || k === Class.Digit) i++;
-          else if ((c === 45 || c === 46 || c === 64 || c === 47 || c === 39) && i + 1 < length) {
+          else if (c === 64) {
+            const after = threshold(text, i + 1, length);
+            if (after === i + 1) break;
+            i = after;
+          } else if ((c === 45 || c === 46 || c === 47 || c === 39 || c === 94) && i + 1 < length) {
             const n = text.charCodeAt(i + 1);
             if (
               n < 128
@@ -77,6 +81,23 @@ export class Scan {
           low = Math.imul(low ^ FLOAT, 0x85ebca6b) + 0x27d4eb2f;
           previous = -1;
           continue;
+        }
+        if (size <= 12 && count < MAX_NUMBERS) {
+          // `epoch3,` `Ep1`: a place with its number glued on
+          const digitsFrom = glued(text, from, i);
+          if (digitsFrom > 0) {
+            this.start[count] = digitsFrom;
+            this.end[count] = i;
+            this.kind[count++] = INT;
+            for (let j = from; j < digitsFrom; j++) {
+              const c = text.charCodeAt(j);
+              high = Math.imul(high ^ c, 0x01000193);
+              low = (Math.imul(low ^ c, 0x85ebca6b) + 0x27d4eb2f) | 0;
+            }
+            high = Math.imul(high ^ 1, 0x01000193);
+            previous = -1;
+            continue;
+          }
         }
         for (let j = from; j < i; j++) {
           const c = text.charCodeAt(j);
@@ -177,6 +198,32 @@ function digits(text: string, i: number, length: number): number {
     i++;
   }
   return i;
+}
+
+/** `mAP@0.5`, `mAP@.5:.95`, `ndcg@10`: where the number behind an `@` ends; it belongs to the name. */
+function threshold(text: string, i: number, length: number): number {
+  let end = i;
+  let point = false;
+  while (i < length) {
+    const c = text.charCodeAt(i);
+    if (c >= 48 && c <= 57) end = ++i;
+    else if (c === 46) {
+      point = true;
+      i++;
+    } else if (c === 58 && point) i++;
+    else break;
+  }
+  return end;
+}
+
+/** Where the digits of a word like `epoch12` begin, or 0. */
+function glued(text: string, from: number, end: number): number {
+  const last = text.charCodeAt(end - 1);
+  if (last < 48 || last > 57) return 0;
+  const first = text.charCodeAt(from) | 32;
+  if (first !== 101 && first !== 115 && first !== 105) return 0;
+  const match = /^(?:epoch|ep|step|iter)(?=\d+$)/i.exec(text.slice(from, end));
+  return match ? from + match[0].length : 0;
 }
 
 function startsNumber(text: string, i: number): boolean {
