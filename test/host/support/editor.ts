@@ -67,6 +67,9 @@ const quietSettings = {
   'workbench.tips.enabled': false,
 };
 
+// `exit` listeners run only when the process ends by itself.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
+
 export async function startEditor(options: EditorOptions = {}): Promise<Editor> {
   if (!existsSync(hostNode())) throw new Error('VS Code is not installed for tests; run "node .ci/setup.mjs test" first.');
   // A short path: a UNIX socket lives in it, and its name has 107 bytes at most.
@@ -106,8 +109,12 @@ export async function startEditor(options: EditorOptions = {}): Promise<Editor> 
     // Its own process group: extension hosts, language servers and terminals end with it.
     { env, cwd: workspace, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
   );
-  const killServer = () => killGroup(server);
-  process.once('exit', killServer);
+  // Nothing stays behind, however the tests end.
+  const abandon = () => {
+    killGroup(server);
+    if (!options.keep) rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', abandon);
   let serverLog = '';
   let browser: Browser | undefined;
   try {
@@ -151,7 +158,7 @@ export async function startEditor(options: EditorOptions = {}): Promise<Editor> 
       dispose: async () => {
         await browser?.close();
         await stop(server);
-        process.off('exit', killServer);
+        process.off('exit', abandon);
         if (options.keep) console.log(`kept: ${folder}`);
         else rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
       },
@@ -159,7 +166,6 @@ export async function startEditor(options: EditorOptions = {}): Promise<Editor> 
   } catch (error) {
     await browser?.close();
     await stop(server);
-    process.off('exit', killServer);
     throw error;
   }
 }
