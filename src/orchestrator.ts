@@ -454,7 +454,7 @@ export class Orchestrator implements Disposable {
 export async function hostKeyOfPod(options: { readonly pod?: string; readonly home?: string; readonly signal?: AbortSignal } = {}): Promise<ShownHostKey & { readonly pod: string }> {
   const home = new Home(options.home);
   const { name, entry } = await choosePod(home, options.pod);
-  return { pod: name, ...(await shownHostKey({ ...(await podOptions(entry)), name, knownHostsFile: home.knownHostsFile }, options.signal)) };
+  return { pod: name, ...(await shownHostKey(await podOptions(entry, { name, knownHostsFile: home.knownHostsFile }), options.signal)) };
 }
 
 /** @throws UserError 'not-configured', 'bad-argument' */

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import pc from 'picocolors';
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import type { LocatedFinding } from '../fixes/located.ts';
-import { findingLines } from '../operations/findings.ts';
+import { findingLines, shortPath } from '../operations/findings.ts';
+import { verdictLines } from '../operations/validate.ts';
 import { bytes, count, duration } from '../operations/text.ts';
 import { Orchestrator, type WatchedRun } from '../orchestrator.ts';
 import { type PracticePod, startPracticePod } from '../practice/practicePod.ts';
@@ -70,7 +71,7 @@ export async function runDemo({ terminal, signal, json }: DemoOptions): Promise<
       const bugs = await readBugs(projectRoot, ['feature-axis', 'learning-rate']);
       for (const bug of bugs) {
         narrator.diff(await replaceInFile(projectRoot, bug.file, bug.fixed, bug.broken));
-        narrator.say(pc.dim(`  ${bug.story}`));
+        narrator.aside(bug.story);
       }
       return bugs;
     });
@@ -152,7 +153,7 @@ class Loop {
     const others = report.checks.filter((check) => check.status !== 'passed');
     this.narrator.done(`${passed.length} of ${report.checks.length} checks passed: ${passed.map((check) => check.title).join(', ')}`, report.milliseconds);
     for (const check of others) this.narrator.warn(`${check.title}: ${check.seen}`);
-    if (others.length > 0) this.narrator.say(pc.dim(`${model} needs none of these: it is plain Python.`));
+    if (others.some((check) => /^(gpu|package|torch|cuda)/.test(check.id))) this.narrator.aside(`${model}, which is trained here, needs no GPU and no package.`);
   }
 
   /** Trains, and gives the finding of the kind that is looked for; null: it must succeed. */
@@ -193,16 +194,18 @@ class Loop {
     const begun = performance.now();
     const report = await this.orchestrator.downloadResults(model, folder, { signal: this.signal });
     this.narrator.done(`${count(report.files.length, 'file')} fetched and verified`, performance.now() - begun);
-    const root = this.orchestrator.project.root;
-    for (const file of report.files) this.narrator.say(`  ${this.orchestrator.map.relativeOfLocal(file.localPath) ?? file.localPath}  ${bytes(file.bytes)}`);
-    return report.files.map((file) => join(root, this.orchestrator.map.relativeOfLocal(file.localPath) ?? ''));
+    for (const file of report.files) this.narrator.say(`  ${shortPath(file.localPath, this.orchestrator.project.root)}  ${bytes(file.bytes)}`);
+    return report.files.map((file) => file.localPath);
   }
 
   async validate(files: readonly string[]): Promise<void> {
     const labels = files.find((file) => file.endsWith('labels.npy'));
     for (const file of files.filter((one) => one !== labels)) {
       const verdict = await this.orchestrator.validate(file, labels);
-      this.narrator.done(JSON.stringify(verdict));
+      const [first = '', ...rest] = verdictLines({ ...verdict, file: shortPath(file, this.orchestrator.project.root), labels: labels ?? null });
+      if (!verdict.ok) throw new UserError('run-failed', `${first} The results were to be good. Please report this with what stands above.`);
+      this.narrator.done(first.replace(/^\S+ /, ''));
+      for (const line of rest) this.narrator.aside(line.trim());
     }
   }
 

@@ -3,7 +3,7 @@ import { isUserError, messageOf } from '../core/errors.ts';
 import { ControlStripper, stripControl } from '../core/terminal.ts';
 import { findingLines, type FindingLine, findingRecord, locatedRecord, metricsRecord } from '../operations/findings.ts';
 import type { Operation, OperationEvent, Progress } from '../operations/operation.ts';
-import type { Terminal } from './terminal.ts';
+import { type Terminal, wrap } from './terminal.ts';
 
 /** How one call shows itself: as text for people or as JSON lines for programs. */
 export interface Face {
@@ -79,7 +79,7 @@ export class TextFace implements Face {
       case 'finding': {
         this.shown = true;
         const lines = await findingLines(event.located, this.projectRoot);
-        return this.terminal.lines('out', findingText(lines, { file: event.file, logLine: event.located.finding.line, amends: event.amends ?? false }));
+        return this.terminal.lines('out', findingText(lines, { file: event.file, logLine: event.located.finding.line, amends: event.amends ?? false, width: this.terminal.width }));
       }
       case 'metrics':
         // The output holds them already.
@@ -116,23 +116,31 @@ export function errorText(error: unknown): string {
 }
 
 /** A finding as a block beside a coloured bar. */
-export function findingText(lines: readonly FindingLine[], about: { readonly file?: string | undefined; readonly logLine: number; readonly amends: boolean }): string {
-  const where = `${about.file === undefined ? 'log line' : `${about.file}:`}${about.file === undefined ? ' ' : ''}${about.logLine}`;
+export function findingText(lines: readonly FindingLine[], about: { readonly file?: string | undefined; readonly logLine: number; readonly amends: boolean; readonly width: number }): string {
+  const where = about.file === undefined ? `log line ${about.logLine}` : `${about.file}:${about.logLine}`;
   const severity = /^\w+/.exec(lines[0]?.text ?? '')?.[0];
   const colour = severity === 'error' ? pc.red : severity === 'warning' ? pc.yellow : pc.cyan;
   return lines
-    .map(({ role, text }) => {
+    .flatMap(({ role, text }) => {
       const clean = stripControl(text);
-      const body = {
-        title: () => `${colour(pc.bold(clean))}${pc.dim(`  (${where}${about.amends ? ', more is known now' : ''})`)}`,
-        place: () => pc.cyan(clean),
-        code: () => pc.dim(clean),
-        marked: () => clean,
-        suggestion: () => clean,
-        action: () => pc.green(clean),
-      }[role]();
-      return `${colour('┃')} ${body}`;
+      const note = `(${where}${about.amends ? ', more is known now' : ''})`;
+      const wrapped = () => wrap(clean, about.width - 4).split('\n');
+      switch (role) {
+        case 'title':
+          return [...wrapped().map((line) => colour(pc.bold(line))), pc.dim(note)];
+        case 'place':
+          return [pc.cyan(clean)];
+        case 'code':
+          return [pc.dim(clean)];
+        case 'marked':
+          return [clean];
+        case 'suggestion':
+          return wrapped();
+        case 'action':
+          return [pc.green(clean)];
+      }
     })
+    .map((line) => `${colour('┃')} ${line}`)
     .join('\n');
 }
 

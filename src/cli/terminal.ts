@@ -32,8 +32,9 @@ export class Terminal {
     return this.streams.err.isTTY === true;
   }
 
+  /** Columns to write in; lines that reach across a wide screen are hard to read. */
   get width(): number {
-    return this.streams.err.columns ?? 80;
+    return Math.min(this.streams.err.columns ?? this.streams.out.columns ?? 100, 120);
   }
 
   /** Text as it comes; it may end within a line. */
@@ -110,4 +111,17 @@ export function progressText({ message, done, total, unit }: Progress): string {
   const show = (number: number) => (unit === 'bytes' ? bytes(number) : String(number));
   const percent = total !== undefined && total > 0 ? ` ${Math.min(100, Math.floor((100 * done) / total))}%` : '';
   return `${message}${percent}  ${show(done)}${total === undefined ? '' : ` of ${show(total)}`}${unit === 'files' ? ' files' : ''}`;
+}
+
+/** Words in lines of at most `width` characters; the lines after the first begin with `indent`. Words longer than that stay whole. */
+export function wrap(text: string, width: number, indent = ''): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = indent + word;
+    } else line = line === '' && lines.length === 0 ? word : `${line} ${word}`;
+  }
+  return [...lines, line].join('\n');
 }

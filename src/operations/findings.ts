@@ -92,17 +92,14 @@ export async function findingLines(located: LocatedFinding, projectRoot: string)
     lines.push({ role: 'place', text: `at ${finding.frame.file}:${finding.frame.line} (on the pod)` });
   }
   lines.push({ role: 'suggestion', text: finding.suggestion });
-  actions.forEach((action, i) => lines.push({ role: 'action', text: `[${i + 1}] ${actionText(action, projectRoot)}` }));
+  actions.forEach((action, i) => lines.push({ role: 'action', text: `[${i + 1}] ${actionText(action)}` }));
   return lines;
 }
 
-/** An action's title, with the lines it would change. */
-export function actionText(action: FixAction, projectRoot: string): string {
-  if (action.kind === 'edit') {
-    const { file, line, oldText, newText } = action.edit;
-    return `${action.title} (${shortPath(file, projectRoot)}:${line}: ${oldText} -> ${newText})`;
-  }
-  return action.kind === 'install' ? `${action.title} (${action.command})` : action.title;
+/** An action's title, with where or how it does it. */
+export function actionText(action: FixAction): string {
+  if (action.kind === 'edit') return `${action.title}, line ${action.edit.line}`;
+  return action.kind === 'install' || action.kind === 'run-stage' ? `${action.title} (${action.command})` : action.title;
 }
 
 /** Below the project: relative; otherwise as it is. */

@@ -48,13 +48,13 @@ export const fix = operation({
     const texts = new Set<string>();
     for (const { finding, actions } of findings) {
       for (const action of actions) {
-        const text = actionText(action, root);
+        const text = actionText(action);
         if (texts.has(text)) continue;
         texts.add(text);
         all.push({ action, finding: `${finding.type}: ${finding.message}` });
       }
     }
-    const actions = all.map(({ action, finding }, i) => ({ number: i + 1, kind: action.kind, title: actionText(action, root), finding }));
+    const actions = all.map(({ action, finding }, i) => ({ number: i + 1, kind: action.kind, title: actionText(action), finding }));
     const report = { run: manifest.id, model: manifest.model, actions, findings: findings.length };
     if (number === undefined) return { ...report, applied: null };
     const action = all[number - 1]?.action;

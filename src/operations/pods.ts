@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { Home } from '../project/home.ts';
 import type { PodEntry } from '../project/schema.ts';
+import { UserError } from '../core/errors.ts';
 import { parseSshLine } from '../project/sshLine.ts';
 import { operation } from './operation.ts';
 import { columns } from './text.ts';
@@ -121,3 +122,30 @@ function addressOf(entry: PodEntry): string {
   if ('podId' in entry) return `RunPod ${entry.podId}`;
   return `${entry.user ?? 'root'}@${entry.host}:${entry.port ?? 22}`;
 }
+
+export const podsTrust = operation({
+  name: 'pods trust',
+  title: 'Trust a host key',
+  description: 'Remembers the host key that a pod shows now as the only right one, after it was recreated or its address went to another pod of yours.',
+  effect: 'write',
+  input: z.object({
+    name: nameField.optional().describe('Name of the pod; default: the selected one.'),
+    fingerprint: z.string().startsWith('SHA256:', 'a fingerprint like SHA256:...').optional().describe("Only if it is this one, e.g. from the pod's boot log."),
+  }),
+  output: z.object({ pod: z.string(), address: z.string(), fingerprint: z.string(), remembered: z.array(z.string()).describe('Fingerprints that were remembered before.') }),
+  positional: ['name'],
+  async handle(context, { name, fingerprint }, { signal, progress }) {
+    progress({ message: 'asking for the host key' });
+    const { hostKeyOfPod } = await import('../orchestrator.ts');
+    const { trust, ...shown } = await hostKeyOfPod({ pod: name, home: context.home, signal });
+    if (fingerprint !== undefined && fingerprint !== shown.fingerprint) {
+      throw new UserError('host-key-changed', `${shown.address} shows ${shown.fingerprint}, not ${fingerprint}. Nothing was changed; do not connect to it before you know why.`, { details: { fingerprint: shown.fingerprint } });
+    }
+    await trust();
+    return { ...shown, remembered: [...shown.remembered] };
+  },
+  render({ pod, address, fingerprint, remembered }) {
+    if (remembered.includes(fingerprint)) return `The host key of ${pod} (${fingerprint}) was trusted already.`;
+    return `${pod} (${address}) is now known by ${fingerprint}.${remembered.length === 0 ? '' : ` Forgotten: ${remembered.join(', ')}.`}`;
+  },
+});

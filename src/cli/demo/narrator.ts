@@ -3,7 +3,7 @@ import { stripControl } from '../../core/terminal.ts';
 import { duration } from '../../operations/text.ts';
 import { findingText } from '../face.ts';
 import type { FindingLine } from '../../operations/findings.ts';
-import type { Terminal } from '../terminal.ts';
+import { type Terminal, wrap } from '../terminal.ts';
 import type { LineChange } from './bugs.ts';
 
 /** Tells the demo: numbered steps, what was seen in them, how long each took. */
@@ -21,7 +21,7 @@ export class Narrator {
 
   heading(title: string, ...paragraph: readonly string[]): void {
     this.line(pc.bold(title));
-    for (const text of paragraph) this.line(pc.dim(text));
+    for (const text of paragraph) for (const line of wrap(text, this.terminal.width).split('\n')) this.line(pc.dim(line));
   }
 
   /** One step of the loop; its time is what the work took, and nothing else. */
@@ -36,21 +36,30 @@ export class Narrator {
     return result;
   }
 
-  /** A line of a step. */
+  /** Lines of a step. */
   say(text: string): void {
     for (const line of text.split('\n')) this.line(`    ${line}`);
   }
 
+  /** A sentence of a step, in as many lines as it takes. */
+  aside(text: string): void {
+    for (const line of wrap(text, this.terminal.width - 6).split('\n')) this.say(pc.dim(`  ${line}`));
+  }
+
   done(text: string, milliseconds?: number): void {
-    this.say(`${pc.green('✓')} ${text}${milliseconds === undefined ? '' : pc.dim(`  ${duration(milliseconds)}`)}`);
+    const [first = '', ...rest] = wrap(text, this.terminal.width - 18, '  ').split('\n');
+    this.say(`${pc.green('✓')} ${first}${milliseconds === undefined ? '' : pc.dim(`  ${duration(milliseconds)}`)}`);
+    for (const line of rest) this.say(line);
   }
 
   warn(text: string): void {
-    this.say(`${pc.yellow('!')} ${text}`);
+    const [first = '', ...rest] = wrap(text, this.terminal.width - 8, '  ').split('\n');
+    this.say(`${pc.yellow('!')} ${first}`);
+    for (const line of rest) this.say(line);
   }
 
   finding(lines: readonly FindingLine[], logLine: number): void {
-    this.say(findingText(lines, { logLine, amends: false }));
+    this.say(findingText(lines, { logLine, amends: false, width: this.terminal.width - 4 }));
   }
 
   diff({ file, line, before, after }: LineChange): void {
