@@ -112,6 +112,7 @@ export async function startEditor(options: EditorOptions = {}): Promise<Editor> 
   // Nothing stays behind, however the tests end.
   const abandon = () => {
     killGroup(server);
+    endStartedIn(folder);
     if (!options.keep) rmSync(folder, { recursive: true, force: true });
   };
   process.once('exit', abandon);
@@ -159,6 +160,7 @@ export async function startEditor(options: EditorOptions = {}): Promise<Editor> 
         await browser?.close();
         await stop(server);
         process.off('exit', abandon);
+        endStartedIn(folder);
         if (options.keep) console.log(`kept: ${folder}`);
         else rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
       },
@@ -305,6 +307,18 @@ async function stop(child: ChildProcess): Promise<void> {
   await ended;
   clearTimeout(timer);
   killGroup(child);
+}
+
+/** A practice pod outlives the window on purpose. Whatever was started with this folder in its command line ends with the test. */
+function endStartedIn(folder: string): void {
+  if (!existsSync('/proc')) return;
+  for (const id of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      if (readFileSync(`/proc/${id}/cmdline`, 'utf8').includes(folder)) process.kill(Number(id), 'SIGKILL');
+    } catch {
+      // It has ended meanwhile, or is somebody else's.
+    }
+  }
 }
 
 /** The last lines of the newest file of this name below a folder. */
