@@ -28,7 +28,7 @@ const rooms: Readonly<Record<string, Room>> = {
     imports: ['core', 'node:*', 'zod', 'jsonc-parser', 'ignore', 'picomatch', '@lezer/python', 'yaml', 'toml-eslint-parser'],
     types: ['@lezer/common'],
   },
-  pod: { imports: ['core', 'node:*', 'ssh2'] },
+  pod: { imports: ['core', 'node:*', 'ssh2', 'ssh-config'] },
   deploy: { imports: ['core', 'node:*'], types: ['pod'] },
   runs: { imports: ['core', 'node:*'], types: ['pod'] },
   results: { imports: ['core', 'project', 'node:*'], types: ['pod'] },
@@ -37,7 +37,7 @@ const rooms: Readonly<Record<string, Room>> = {
   practice: { imports: ['core', 'pod', 'node:*', 'ssh2'] },
 
   'orchestrator.ts': { imports: ['core', 'monitor', 'project', 'pod', 'deploy', 'runs', 'results', 'doctor', 'fixes', 'node:*'] },
-  operations: { imports: ['core', 'project', 'runs', 'node:*', 'zod'], later: ['monitor'], types: ['orchestrator.ts', 'fixes'] },
+  operations: { imports: ['core', 'project', 'runs', 'node:*', 'zod'], later: ['monitor', 'orchestrator.ts', 'results'], types: ['fixes'] },
 
   // The faces. None knows another.
   'api.ts': { imports: ['core', 'monitor', 'orchestrator.ts'], types: ['deploy', 'doctor', 'fixes', 'pod', 'results', 'runs'] },
@@ -50,8 +50,8 @@ const rooms: Readonly<Record<string, Room>> = {
   // Loads ssh2 and zod only when there is something to do: activation is what every window pays for.
   editor: {
     imports: ['core', 'manifest.ts', 'node:*', 'vscode'],
-    later: ['orchestrator.ts', 'pod', 'practice', 'project'],
-    types: ['deploy', 'doctor', 'fixes', 'monitor', 'results', 'runs'],
+    later: ['orchestrator.ts', 'practice', 'project'],
+    types: ['deploy', 'doctor', 'fixes', 'monitor', 'pod', 'results', 'runs'],
   },
   'extension.ts': { imports: ['core', 'editor', 'vscode'] },
 };
