@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { later, laterEntry } from './later.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const entries = ['extension', 'cli', 'api'].filter((name) => existsSync(join(root, `src/${name}.ts`)));
@@ -21,9 +22,8 @@ const shared = {
 
 export async function build({ production = false, watch = false } = {}) {
   const { build, context } = await import('esbuild');
-  const contexts = entries.map((name) => ({
+  const options = (name) => ({
     ...shared,
-    entryPoints: [`src/${name}.ts`],
     outfile: `dist/${name}.js`,
     minify: production,
     // Names of errors and classes are part of what a user may read.
@@ -31,9 +31,16 @@ export async function build({ production = false, watch = false } = {}) {
     sourcemap: production ? false : 'linked',
     metafile: true,
     ...(name === 'cli' ? { banner: { js: '#!/usr/bin/env node' } } : {}),
+  });
+  const found = new Set();
+  const contexts = entries.map((name) => ({
+    ...options(name),
+    entryPoints: [`src/${name}.ts`],
+    ...(name === 'extension' && !watch ? { plugins: [later(root, found)] } : {}),
   }));
   if (watch) return Promise.all(contexts.map(async (options) => (await context({ ...options, logLevel: 'info' })).watch()));
   const results = await Promise.all(contexts.map(build));
+  if (found.size > 0) await build({ ...options('later'), ...laterEntry(root, found) });
   // `out` and not `dist`: these are for us, and dist is what ships.
   mkdirSync(join(root, 'out'), { recursive: true });
   results.forEach((result, i) => writeFileSync(join(root, `out/${entries[i]}.meta.json`), JSON.stringify(result.metafile)));
