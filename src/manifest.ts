@@ -48,6 +48,11 @@ export const untrustedCommands: ReadonlySet<CommandId> = new Set<CommandId>([
   commands.removePod,
 ]);
 
+/** `wait`: the command ends when the run does, and answers with its exit code too; for a chain of commands. */
+export interface WaitOption {
+  readonly wait?: boolean;
+}
+
 /** What a command may be given, by a key binding, a menu or a test; all of it is asked for when left out. */
 export interface CommandArguments {
   'runpod.addPod': [options?: { readonly line?: string; readonly name?: string }];
@@ -59,10 +64,10 @@ export interface CommandArguments {
   'runpod.deployResources': [resource?: Uri, selected?: readonly Uri[]];
   'runpod.deployChanged': [];
   'runpod.deployPreset': [options?: { readonly preset?: string }];
-  'runpod.train': [options?: { readonly model?: string; readonly device?: string; readonly seed?: number; readonly encoder?: string; readonly command?: string }];
-  'runpod.retrain': [options?: { readonly run?: string }];
+  'runpod.train': [options?: WaitOption & { readonly model?: string; readonly device?: string; readonly seed?: number; readonly encoder?: string; readonly command?: string }];
+  'runpod.retrain': [options?: WaitOption & { readonly run?: string }];
   'runpod.stopTraining': [options?: { readonly run?: string }];
-  'runpod.followRun': [options?: { readonly run?: string }];
+  'runpod.followRun': [options?: WaitOption & { readonly run?: string }];
   'runpod.runCommand': [options?: { readonly command?: string }];
   'runpod.downloadResults': [options?: { readonly model?: string; readonly folder?: string }];
   'runpod.downloadLogs': [options?: { readonly folder?: string }];

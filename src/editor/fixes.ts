@@ -7,7 +7,7 @@ import { shortPath } from './projects.ts';
 import type { RunOutputs } from './runOutput.ts';
 import type { RunRef } from './runRef.ts';
 import type { Sessions } from './sessions.ts';
-import type { Training } from './training.ts';
+import type { Started, Training } from './training.ts';
 import { withProgress } from './work.ts';
 
 /** Does what a finding's action says, from a quick fix or from a notification alike. */
@@ -19,27 +19,24 @@ export class Fixes {
     private readonly outputs: RunOutputs,
   ) {}
 
-  async applyFix(run: RunRef, action: FixAction): Promise<void> {
+  async applyFix(run: RunRef, action: FixAction): Promise<{ readonly run: string } | undefined> {
     switch (action.kind) {
       case 'edit': {
         const edit = await workspaceEdit(action.edit);
         if (!edit) throw changedMeanwhile(run, action.edit);
         if (!(await vscode.workspace.applyEdit(edit))) throw changedMeanwhile(run, action.edit);
         await this.offerRetrain(run, action.edit);
-        return;
+        return undefined;
       }
       case 'install':
         await this.install(run, action.command);
-        await this.training.retrain(run);
-        return;
+        return idOf(await this.training.retrain(run));
       case 'deploy':
       case 'deploy-and-retrain':
         await this.deployment.files(run.root, action.files, run.pod);
-        await this.training.retrain(run);
-        return;
+        return idOf(await this.training.retrain(run));
       case 'run-stage':
-        await this.training.on(run.root, run.pod, { command: action.command });
-        return;
+        return idOf(await this.training.on(run.root, run.pod, { command: action.command }));
     }
   }
 
@@ -70,6 +67,10 @@ export class Fixes {
       throw new UserError('remote-failed', `\`${command}\` ended with exit code ${result.exitCode} on ${run.pod}${said === '' ? '' : `: ${stripControl(said)}`}. Install it there by hand, or add it to the project's requirements.`);
     });
   }
+}
+
+function idOf({ run }: Started): { readonly run: string } {
+  return { run };
 }
 
 /** The edit against the file as it is now; undefined when what should be replaced is not there any more. */

@@ -10,7 +10,7 @@ import type { Pods } from './pods.ts';
 import type { Practice } from './practice.ts';
 import type { Projects } from './projects.ts';
 import type { RunWatches } from './runWatches.ts';
-import type { Training } from './training.ts';
+import type { Started, Training } from './training.ts';
 
 export interface Parts {
   readonly projects: Projects;
@@ -36,10 +36,10 @@ export function handlers({ projects, deployment, training, watches, environment,
     [commands.deployResources]: (resource, selected) => deployment.resources(resource, selected),
     [commands.deployChanged]: () => deployment.changed(),
     [commands.deployPreset]: (options) => deployment.preset(options?.preset),
-    [commands.train]: (request) => training.train(request),
-    [commands.retrain]: (options) => training.retrain(options?.run === undefined ? undefined : watches.view(options.run)?.ref),
+    [commands.train]: async ({ wait, ...request } = {}) => answer(await training.train(request), wait),
+    [commands.retrain]: async (options) => answer(await training.retrain(options?.run === undefined ? undefined : watches.view(options.run)?.ref), options?.wait),
     [commands.stopTraining]: (options) => training.stop(options?.run),
-    [commands.followRun]: async (options) => ({ run: (await training.follow(options?.run)).run }),
+    [commands.followRun]: async (options) => answer(await training.follow(options?.run), options?.wait),
     [commands.runCommand]: (options) => environment.runCommand(options?.command),
     [commands.downloadResults]: (options) => downloads.results(options),
     [commands.downloadLogs]: (options) => downloads.logs(options),
@@ -50,6 +50,10 @@ export function handlers({ projects, deployment, training, watches, environment,
     [commands.stopPracticePod]: () => practice.stop(),
     [commands.openExample]: (options) => practice.openExample(options?.folder),
   };
+}
+
+async function answer({ run, ended }: Started, wait = false): Promise<{ readonly run: string; readonly exitCode?: number | null }> {
+  return wait ? { run, exitCode: (await ended).exitCode } : { run };
 }
 
 /** Of that run, or of the newest; our own log when nothing ran yet. */

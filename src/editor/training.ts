@@ -8,6 +8,12 @@ import type { RunWatches } from './runWatches.ts';
 import type { Sessions } from './sessions.ts';
 import { mention, withProgress } from './work.ts';
 
+/** A run that was started or taken up; `ended` rejects when nobody can follow it any more. */
+export interface Started {
+  readonly run: string;
+  readonly ended: Promise<WatchedRun>;
+}
+
 /** Starting, stopping and taking up runs. */
 export class Training {
   constructor(
@@ -17,21 +23,21 @@ export class Training {
   ) {}
 
   /** Starts a run and follows it; comes back when it has started. */
-  async train(request?: TrainingRequest): Promise<{ readonly run: string }> {
+  async train(request?: TrainingRequest): Promise<Started> {
     const root = await this.projects.choose();
     const orchestrator = await this.sessions.get(root);
-    return this.start(orchestrator, request?.model !== undefined || request?.command !== undefined ? request : await chooseTraining(orchestrator, request));
+    return this.start(orchestrator, request?.model !== undefined || request?.command !== undefined ? request : await chooseTraining(orchestrator, request ?? {}));
   }
 
   /** The same again, with what the pod has now. */
-  async retrain(ref: RunRef | undefined): Promise<{ readonly run: string }> {
+  async retrain(ref: RunRef | undefined): Promise<Started> {
     const last = ref ?? this.watches.last;
     if (!last) return this.train();
     return this.start(await this.sessions.get(last.root, last.pod), last.request);
   }
 
   /** On a certain pod: what a fix needs. */
-  async on(root: string, pod: string, request: TrainingRequest): Promise<{ readonly run: string }> {
+  async on(root: string, pod: string, request: TrainingRequest): Promise<Started> {
     return this.start(await this.sessions.get(root, pod), request);
   }
 
@@ -43,7 +49,7 @@ export class Training {
   }
 
   /** Takes up any run of the project, from its first byte: of another window, a terminal, an agent, or before a reload. */
-  async follow(id?: string): Promise<{ readonly run: string; readonly ended: Promise<WatchedRun> }> {
+  async follow(id?: string): Promise<Started> {
     const view = id === undefined ? undefined : this.watches.view(id);
     const root = view?.ref.root ?? (await this.projects.choose());
     const orchestrator = await this.sessions.get(root, view?.ref.pod);
@@ -63,12 +69,12 @@ export class Training {
     }
   }
 
-  private async start(orchestrator: Orchestrator, request: TrainingRequest): Promise<{ readonly run: string }> {
+  private async start(orchestrator: Orchestrator, request: TrainingRequest): Promise<Started> {
     const run = await withProgress(`Starting ${request.model ?? 'the command'} on ${orchestrator.pod.name}`, (work) => orchestrator.startTraining(request, work.signal));
     const ref: RunRef = { id: run.manifest.id, root: orchestrator.project.root, pod: orchestrator.pod.name, model: run.manifest.model, request };
-    void this.watches.follow(run, ref, orchestrator, false);
+    const ended = this.watches.follow(run, ref, orchestrator, false);
     this.watches.view(ref.id)?.output.show();
-    return { run: ref.id };
+    return { run: ref.id, ended };
   }
 
   private async chooseRunning(id: string | undefined): Promise<{ readonly ref: RunRef; readonly orchestrator: Orchestrator }> {
@@ -90,7 +96,7 @@ function refOf({ manifest }: Run, orchestrator: Orchestrator): RunRef {
   return { id, root: orchestrator.project.root, pod: orchestrator.pod.name, model, request: model === null ? { command } : { model } };
 }
 
-async function chooseTraining({ project }: Orchestrator, request: TrainingRequest | undefined): Promise<TrainingRequest> {
+async function chooseTraining({ project }: Orchestrator, request: TrainingRequest): Promise<TrainingRequest> {
   const { models, command, device } = project.config.train;
   const items = Object.entries(models).map(([label, model]) => ({ label, description: model.device ?? device, detail: model.command ?? command }));
   if (items.length > 0) {
