@@ -149,7 +149,9 @@ export class PracticePod {
     const venv = join(this.workspace, 'venv');
     if (await exists(join(venv, 'bin', 'activate'))) return venv;
     const python = await providePython(join(this.folder, 'bin'));
-    const make = (more: readonly string[]) => promisify(execFile)(python, ['-m', 'venv', '--system-site-packages', ...more, venv]);
+    // pip, and what it asks for its user agent (rustc), leave things in a home.
+    const env = { ...process.env, HOME: join(this.folder, 'home') };
+    const make = (more: readonly string[]) => promisify(execFile)(python, ['-m', 'venv', '--system-site-packages', ...more, venv], { env });
     try {
       // Debian splits ensurepip off into python3-venv; training needs no pip.
       await make([]).catch(() => make(['--without-pip', '--clear']));
