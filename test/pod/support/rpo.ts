@@ -16,6 +16,8 @@ export interface RpoOptions {
   readonly home: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  /** A shell command that reads what rpo writes. */
+  readonly through?: string;
   /** Called with all of stdout so far; may send a signal. */
   readonly onStdout?: (all: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
@@ -23,7 +25,8 @@ export interface RpoOptions {
 /** Runs the built `rpo` as a person's shell would. */
 export function rpo(args: readonly string[], options: RpoOptions): Promise<RpoResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [cli, ...args], {
+    const [program, ...words] = options.through === undefined ? [process.execPath, cli, ...args] : ['sh', '-c', `"$@" | ${options.through}`, 'sh', process.execPath, cli, ...args];
+    const child = spawn(program ?? '', words, {
       cwd: options.cwd,
       // No agent and no HOME of the machine's user: what is found there must not decide a test.
       env: { PATH: process.env['PATH'], HOME: options.home, RPO_HOME: options.home, NO_COLOR: '1', ...options.env },
