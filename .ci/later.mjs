@@ -24,7 +24,9 @@ export const later = (root, found) => ({
 /** The other bundle: every module there by its path, each run when it is first asked for. */
 export const laterEntry = (root, found) => ({
   stdin: {
-    contents: [...found].map((file) => `Object.defineProperty(exports, ${JSON.stringify(file)}, { get: () => require('./${file}') })`).join('\n'),
+    contents: [...found]
+      .map((file) => `Object.defineProperty(exports, ${JSON.stringify(file)}, { get: () => require('./${file}') })`)
+      .join('\n'),
     resolveDir: root,
   },
 });
