@@ -30,6 +30,8 @@ export default defineConfig(
       '@typescript-eslint/no-empty-function': 'off',
       '@typescript-eslint/no-unnecessary-type-arguments': 'off',
       '@typescript-eslint/prefer-includes': 'off',
+      '@typescript-eslint/prefer-optional-chain': 'off',
+      '@typescript-eslint/use-unknown-in-catch-callback-variable': 'off',
       '@typescript-eslint/prefer-string-starts-ends-with': 'off',
       // Token and character kinds are compared as the numbers they are.
       '@typescript-eslint/no-unsafe-enum-comparison': 'off',
@@ -51,6 +53,7 @@ export default defineConfig(
       'no-console': 'off',
       // Assertions hand over methods and deep pieces of unknown JSON all the time.
       '@typescript-eslint/unbound-method': 'off',
+      '@typescript-eslint/no-base-to-string': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-member-access': 'off',
       '@typescript-eslint/no-unsafe-argument': 'off',

@@ -39,7 +39,7 @@ async function main(args: readonly string[]): Promise<number> {
         progress: (progress) => face.progress(progress),
       });
       await face.result(record, output);
-      exitCode = record.exitCode?.(output as Record<string, unknown>) ?? 0;
+      exitCode = record.exitCode?.(output) ?? 0;
     } finally {
       await (await opened?.catch(() => undefined))?.close();
     }

@@ -21,7 +21,7 @@ export class ConfigProblems implements Disposable {
   /** Shows what a 'bad-config' error tells; other errors have nothing for us. */
   take(error: UserError): void {
     const { file, problems } = error.details as { readonly file?: string; readonly problems?: readonly ConfigProblem[] };
-    if (error.reason !== 'bad-config' || file === undefined || !Array.isArray(problems)) return;
+    if (error.reason !== 'bad-config' || file === undefined || problems === undefined) return;
     this.collection.set(
       vscode.Uri.file(file),
       problems.map((problem) => {

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { type Disposable } from '../core/disposable.ts';
+import type { Disposable } from '../core/disposable.ts';
 import type { FixAction } from '../fixes/located.ts';
 import { internalCommands } from '../manifest.ts';
 import { workspaceEdit } from './fixes.ts';

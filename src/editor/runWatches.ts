@@ -1,5 +1,5 @@
 import type * as vscode from 'vscode';
-import { type Disposable } from '../core/disposable.ts';
+import type { Disposable } from '../core/disposable.ts';
 import { isUserError, messageOf } from '../core/errors.ts';
 import { Emitter } from '../core/event.ts';
 import type { MetricLine } from '../monitor/metric.ts';

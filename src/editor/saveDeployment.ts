@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { type Disposable } from '../core/disposable.ts';
+import type { Disposable } from '../core/disposable.ts';
 import type { Deployment } from './deployment.ts';
 import type { Failures } from './failures.ts';
 import type { Projects } from './projects.ts';

@@ -81,5 +81,5 @@ export interface Operation<Input extends z.ZodObject = z.ZodObject, Output exten
 
 /** Keeps the record's own types while it goes into a table of many. */
 export function operation<Input extends z.ZodObject, Output extends z.ZodObject>(record: Operation<Input, Output>): Operation {
-  return record as unknown as Operation;
+  return record;
 }

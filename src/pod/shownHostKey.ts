@@ -14,7 +14,7 @@ export interface ShownHostKey {
   /** Fingerprints of what was remembered so far. */
   readonly remembered: readonly string[];
   /** Makes exactly this key the one that is remembered. */
-  trust(): Promise<void>;
+  readonly trust: () => Promise<void>;
 }
 
 /**
