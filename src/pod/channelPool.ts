@@ -1,15 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Disposable } from '../core/disposable.ts';
-import { messageOf } from '../core/errors.ts';
+import { messageOf, throwIfCancelled, UserError } from '../core/errors.ts';
 import { SessionRefused, type Connection } from './connection.ts';
 import { orAborted, type Link } from './link.ts';
 import { WarmChannel } from './warmChannel.ts';
-import { UserError } from '../core/errors.ts';
 
 /** How many warm channels wait for a request. Two: a deploy and the run that follows it. */
 const parkedWanted = 2;
 /** An extra connection with nothing to do is let go after this. */
 const extraIdleMs = 30_000;
+/** With one session each, so many requests beside the first can be under way. */
+const mostExtras = 16;
 
 /**
  * Hands out warm channels, each for one request, and parks new ones in the background.
@@ -22,7 +23,9 @@ export class ChannelPool implements Disposable {
   private readonly parked = new Set<Promise<WarmChannel>>();
   private readonly extras = new Set<Connection>();
   private parkedOn: Connection | undefined;
-  private extraBeingMade: Promise<Connection> | undefined;
+  private extraBeingMade: Promise<void> | undefined;
+  /** Requests that wait for any session to end. */
+  private readonly waiting = new Set<() => void>();
   private disposed = false;
 
   constructor(
@@ -30,36 +33,23 @@ export class ChannelPool implements Disposable {
     private readonly log: (line: string) => void,
   ) {}
 
-  /** A channel ready for one request. */
+  /** A channel ready for one request. Throws what connecting throws. */
   async take(signal?: AbortSignal): Promise<WarmChannel> {
-    const cancelled = () => new UserError('cancelled', `The request to ${this.link.name} was cancelled.`);
-    const connection = await this.link.get(signal);
-    const waiting = this.nextParked(connection);
-    if (waiting) {
-      const channel = await orAborted(
-        waiting.catch(() => undefined),
-        signal,
-        cancelled,
-      );
-      if (channel?.connection.isOpen && channel.channel.writable) {
-        setImmediate(() => this.park()); // after the request is on its way
-        return channel;
-      }
-    }
-    const opened = this.openSomewhere(connection, signal);
+    const taken = this.find(signal);
     // Nobody waits for it any more: it goes back to the pod.
-    void opened.then(
-      (channel) => signal?.aborted && channel.channel.destroy(),
+    void taken.then(
+      ({ channel }) => signal?.aborted && channel.destroy(),
       () => {},
     );
-    const channel = await orAborted(opened, signal, cancelled);
-    setImmediate(() => this.park());
-    return channel;
+    const warm = await orAborted(taken, signal, () => new UserError('cancelled', `The request to ${this.link.name} was cancelled.`));
+    warm.channel.once('close', () => this.wakeWaiting());
+    setImmediate(() => this.park()); // after the request is on its way
+    return warm;
   }
 
   /** Opens channels ahead of need on the main connection; call it when a request has been sent or one has ended. */
   park(): void {
-    if (this.disposed) return;
+    if (this.disposed || this.waiting.size > 0) return;
     void this.link.get().then(
       (connection) => {
         this.parkOn(connection);
@@ -75,6 +65,7 @@ export class ChannelPool implements Disposable {
     for (const extra of this.extras) extra.end();
     this.extras.clear();
     this.parked.clear();
+    this.wakeWaiting();
   }
 
   private parkOne(connection: Connection): void {
@@ -103,27 +94,29 @@ export class ChannelPool implements Disposable {
     this.parkedOn = connection;
   }
 
-  private async openSomewhere(main: Connection, signal?: AbortSignal): Promise<WarmChannel> {
-    for (const connection of [main, ...this.extras]) {
-      if (!connection.hasRoom) continue;
-      const channel = await this.tryOpen(connection);
-      if (channel) return channel;
-    }
-    for (let attempt = 0; ; attempt++) {
-      const channel = await this.tryOpen(await this.extra(signal));
-      if (channel) return channel;
-      if (attempt === 3) {
-        throw new UserError(
-          'unsupported',
-          `${this.link.name} accepts the connection but opens no session on it. Its sshd may forbid commands (MaxSessions 0, ForceCommand); check its sshd_config.`,
-        );
+  private async find(signal?: AbortSignal): Promise<WarmChannel> {
+    for (;;) {
+      const main = await this.link.get(signal);
+      const parked = await this.nextParked(main)?.catch(() => undefined);
+      if (parked?.connection.isOpen && parked.channel.writable) return parked;
+      for (const connection of [main, ...this.extras]) {
+        const opened = connection.hasRoom && (await this.tryOpen(connection));
+        if (opened) return opened;
       }
+      if (this.extras.size < mostExtras) await this.addExtra(main, signal);
+      else await new Promise<void>((resolve) => this.waiting.add(resolve));
+      throwIfCancelled(signal, 'The request');
     }
+  }
+
+  private wakeWaiting(): void {
+    for (const wake of this.waiting) wake();
+    this.waiting.clear();
   }
 
   private async tryOpen(connection: Connection): Promise<WarmChannel | undefined> {
     // sshd counts a session until it has swept up after our close, so one refusal right after an end means little.
-    for (const pauseMs of [0, 20, 100]) {
+    for (const pauseMs of [0, 20, 100, 500]) {
       try {
         if (pauseMs > 0) await delay(pauseMs);
         return await WarmChannel.open(connection);
@@ -132,18 +125,25 @@ export class ChannelPool implements Disposable {
         if (connection.sessionsOpen > 0) return undefined;
       }
     }
-    return undefined;
+    throw new UserError(
+      'unsupported',
+      `${this.link.name} accepts the connection but opens no session on it. Its sshd may forbid commands (MaxSessions 0, ForceCommand); check its sshd_config.`,
+    );
   }
 
-  private extra(signal?: AbortSignal): Promise<Connection> {
+  private addExtra(main: Connection, signal?: AbortSignal): Promise<void> {
     this.extraBeingMade ??= this.link
       .openExtra(signal)
       .then((connection) => {
+        if (this.disposed) return connection.end();
+        connection.sessionsGranted = main.sessionsGranted;
         this.extras.add(connection);
-        this.log(`${this.link.name}: one more connection, since the server grants no more sessions`);
-        void connection.closed.then(() => this.extras.delete(connection));
-        this.endWhenIdle(connection);
-        return connection;
+        this.log(`${this.link.name}: one more connection, since the server grants no more than ${main.sessionsGranted} sessions on one`);
+        void connection.closed.then(() => {
+          this.extras.delete(connection);
+          this.wakeWaiting();
+        });
+        return this.endWhenIdle(connection);
       })
       .finally(() => (this.extraBeingMade = undefined));
     return this.extraBeingMade;

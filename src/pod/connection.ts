@@ -16,7 +16,8 @@ export class SessionRefused extends Error {}
 /** One authenticated SSH connection, and how many sessions are open on it. */
 export class Connection {
   private openCount = 0;
-  private granted = assumedSessions;
+  /** Learnt or assumed: the most sessions at a time. */
+  sessionsGranted = assumedSessions;
   private ended: { readonly error: UserError } | undefined;
   /** Settles when the connection is gone, for whatever reason. */
   readonly closed: Promise<UserError>;
@@ -47,12 +48,7 @@ export class Connection {
 
   /** Whether one more session can be hoped for. */
   get hasRoom(): boolean {
-    return this.isOpen && this.openCount < this.granted;
-  }
-
-  /** Learnt or assumed: the most sessions at a time. */
-  get sessionsGranted(): number {
-    return this.granted;
+    return this.isOpen && this.openCount < this.sessionsGranted;
   }
 
   /**
@@ -73,7 +69,7 @@ export class Connection {
         // A refusal carries the server's reason code (RFC 4254, 5.1); anything else is the connection going down.
         if (this.ended || !('reason' in error)) return reject(this.ended?.error ?? connectionLost(this.name, error));
         // sshd counts a session until it has seen our close; at least one is granted by every server worth talking to.
-        this.granted = Math.max(1, this.openCount);
+        this.sessionsGranted = Math.max(1, this.openCount);
         reject(new SessionRefused(error.message));
       };
       try {
