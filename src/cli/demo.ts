@@ -41,14 +41,14 @@ export async function runDemo({ terminal, signal, json }: DemoOptions): Promise<
 
   narrator.heading(
     'RunPod Orchestrator: the whole loop, on a practice pod',
-    'A real sshd on this machine stands for the GPU pod; ssh, files, training and failures are real.',
-    `Everything lives in ${folder} and is removed at the end; your ~/.ssh and ~/.runpod are not touched.`,
+    'A real sshd on this machine stands for the GPU pod. Training and its failures are real.',
+    `All of it lives in ${folder} and is removed at the end.`,
   );
   try {
     const { pod, projectRoot, home } = await narrator.step('Start the practice pod', async () => {
       const begun = performance.now();
       practice = await startPracticePod({ folder: join(folder, 'pod') });
-      narrator.done(`sshd at ${practice.host}:${practice.port}, host key ${await practice.hostFingerprint()}`, performance.now() - begun);
+      narrator.done(`sshd at ${practice.host}:${practice.port}, its key ${(await practice.hostFingerprint()).slice(0, 20)}...`, performance.now() - begun);
       const venvBegun = performance.now();
       terminal.progress({ message: '    making /workspace/venv' });
       await practice.prepareVenv();
@@ -82,10 +82,10 @@ export async function runDemo({ terminal, signal, json }: DemoOptions): Promise<
     await narrator.step('Deploy the project', () => loop.deploy({ preset: 'all-source' }));
     await narrator.step('Verify the environment', () => loop.verify());
 
-    const first = await narrator.step(`Train ${model}`, () => loop.train(shapeBug.expect));
+    await narrator.step(`Train ${model}`, () => loop.train(shapeBug.expect));
     await narrator.step('Fix it as a person would: one line', async () => {
+      narrator.aside('The marked line is where scalings and features do not match in number; fit_scaling, above it in the same file, made too many:');
       narrator.diff(await replaceInFile(projectRoot, shapeBug.file, shapeBug.broken, shapeBug.fixed));
-      return first;
     });
     await narrator.step('Deploy just that file', () => loop.deploy({ files: [shapeBug.file] }));
 
@@ -171,7 +171,7 @@ class Loop {
     }
     const found = watched.located.find(({ finding }) => finding.type === expected);
     if (watched.exitCode === 0 || !found) throw this.unexpected(watched, `was to fail with ${expected}`);
-    this.narrator.say(`${pc.red('✗')} run ${watched.run.manifest.id} failed with exit code ${watched.exitCode}${pc.dim(`  ${duration(milliseconds)}`)}`);
+    this.narrator.failed(`run ${watched.run.manifest.id} failed with exit code ${watched.exitCode}`, milliseconds);
     this.narrator.finding(await findingLines(found, this.orchestrator.project.root), found.finding.line);
     return found;
   }
@@ -226,5 +226,6 @@ function summary(narrator: Narrator, milliseconds: number): void {
   narrator.line(pc.bold(`Done in ${duration(milliseconds)}.`));
   for (const { title, milliseconds } of narrator.steps) narrator.say(`${duration(milliseconds).padStart(8)}  ${title}`);
   narrator.line('');
-  narrator.line('Next: add your own pod with `rpo pods add "ssh root@HOST -p PORT -i KEY"`, or open examples/moola in VS Code and start the practice pod there.');
+  narrator.line('Next: add your own pod with `rpo pods add "ssh root@HOST -p PORT -i KEY"`,');
+  narrator.line('or open examples/moola in VS Code and choose "RunPod: Start Practice Pod".');
 }

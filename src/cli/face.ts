@@ -3,7 +3,7 @@ import { isUserError, messageOf } from '../core/errors.ts';
 import { ControlStripper, stripControl } from '../core/terminal.ts';
 import { findingLines, type FindingLine, findingRecord, locatedRecord, metricsRecord } from '../operations/findings.ts';
 import type { Operation, OperationEvent, Progress } from '../operations/operation.ts';
-import { type Terminal, wrap } from './terminal.ts';
+import { cut, type Terminal, wrap } from './terminal.ts';
 
 /** How one call shows itself: as text for people or as JSON lines for programs. */
 export interface Face {
@@ -125,19 +125,20 @@ export function findingText(lines: readonly FindingLine[], about: { readonly fil
       const clean = stripControl(text);
       const note = `(${where}${about.amends ? ', more is known now' : ''})`;
       const wrapped = () => wrap(clean, about.width - 4).split('\n');
+      const line = cut(clean, about.width - 4);
       switch (role) {
         case 'title':
-          return [...wrapped().map((line) => colour(pc.bold(line))), pc.dim(note)];
+          return [...wrapped().map((one) => colour(pc.bold(one))), pc.dim(note)];
         case 'place':
           return [pc.cyan(clean)];
         case 'code':
-          return [pc.dim(clean)];
+          return [pc.dim(line)];
         case 'marked':
-          return [clean];
+          return [line];
         case 'suggestion':
           return wrapped();
         case 'action':
-          return [pc.green(clean)];
+          return wrapped().map((one) => pc.green(one));
       }
     })
     .map((line) => `${colour('┃')} ${line}`)

@@ -98,7 +98,7 @@ export class Terminal {
   private draw(text: string): void {
     // Not below a half-written line of output: it would be overwritten.
     if (!this.atLineStart) return;
-    const line = text.length >= this.width ? text.slice(0, this.width - 2) + '…' : text;
+    const line = cut(text, this.width - 1);
     if (line === this.live) return;
     this.streams.err.write(`\r\u001b[K${line}`);
     this.live = line;
@@ -113,15 +113,25 @@ export function progressText({ message, done, total, unit }: Progress): string {
   return `${message}${percent}  ${show(done)}${total === undefined ? '' : ` of ${show(total)}`}${unit === 'files' ? ' files' : ''}`;
 }
 
-/** Words in lines of at most `width` characters; the lines after the first begin with `indent`. Words longer than that stay whole. */
+/** Words in lines of at most `width` columns; the lines after the first begin with `indent`. Words longer than that stay whole. */
 export function wrap(text: string, width: number, indent = ''): string {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
+    if (line !== '' && columnsOf(line) + 1 + columnsOf(word) > width) {
       lines.push(line);
       line = indent + word;
     } else line = line === '' && lines.length === 0 ? word : `${line} ${word}`;
   }
   return [...lines, line].join('\n');
+}
+
+/** At most `width` columns of a line without colours. */
+export function cut(line: string, width: number): string {
+  return line.length <= width ? line : line.slice(0, Math.max(0, width - 1)) + '…';
+}
+
+/** Without the colours that picocolors puts in. */
+function columnsOf(text: string): number {
+  return text.replace(/\u001b\[\d+m/g, '').length;
 }

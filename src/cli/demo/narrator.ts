@@ -3,7 +3,7 @@ import { stripControl } from '../../core/terminal.ts';
 import { duration } from '../../operations/text.ts';
 import { findingText } from '../face.ts';
 import type { FindingLine } from '../../operations/findings.ts';
-import { type Terminal, wrap } from '../terminal.ts';
+import { cut, type Terminal, wrap } from '../terminal.ts';
 import type { LineChange } from './bugs.ts';
 
 /** Tells the demo: numbered steps, what was seen in them, how long each took. */
@@ -47,15 +47,20 @@ export class Narrator {
   }
 
   done(text: string, milliseconds?: number): void {
-    const [first = '', ...rest] = wrap(text, this.terminal.width - 18, '  ').split('\n');
-    this.say(`${pc.green('✓')} ${first}${milliseconds === undefined ? '' : pc.dim(`  ${duration(milliseconds)}`)}`);
-    for (const line of rest) this.say(line);
+    const time = milliseconds === undefined ? '' : ` ${pc.dim(`(${duration(milliseconds)})`)}`;
+    this.marked(pc.green('✓'), text + time);
   }
 
   warn(text: string): void {
-    const [first = '', ...rest] = wrap(text, this.terminal.width - 8, '  ').split('\n');
-    this.say(`${pc.yellow('!')} ${first}`);
-    for (const line of rest) this.say(line);
+    this.marked(pc.yellow('!'), text);
+  }
+
+  failed(text: string, milliseconds: number): void {
+    this.marked(pc.red('✗'), `${text} ${pc.dim(`(${duration(milliseconds)})`)}`);
+  }
+
+  private marked(mark: string, text: string): void {
+    this.say(`${mark} ${wrap(text, this.terminal.width - 6, '  ')}`);
   }
 
   finding(lines: readonly FindingLine[], logLine: number): void {
@@ -115,7 +120,7 @@ export class LiveTail {
 
   private draw(): void {
     const width = Math.max(20, (this.terminal.streams[this.stream].columns ?? 100) - 8);
-    const lines = this.kept.map((line) => `    ${pc.dim('│')} ${pc.dim(line.length > width ? line.slice(0, width - 1) + '…' : line)}`);
+    const lines = this.kept.map((line) => `    ${pc.dim('│')} ${pc.dim(cut(line, width))}`);
     if (this.count > this.kept.length) lines.unshift(`    ${pc.dim(`│ ... ${this.count - this.kept.length} lines above`)}`);
     const up = this.drawn > 0 ? `\u001b[${this.drawn}A\u001b[J` : '';
     if (lines.length > 0) this.terminal.raw(this.stream, up + lines.join('\n') + '\n');
