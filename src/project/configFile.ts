@@ -3,6 +3,7 @@ import { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode, type 
 import type { z } from 'zod';
 import { UserError } from '../core/errors.ts';
 import { type JsonSchema, jsonSchemaOf } from './jsonSchema.ts';
+import { nestsTooDeep } from './nesting.ts';
 import { didYouMean } from './suggest.ts';
 
 /** One bad value in a file that a person wrote. */
@@ -44,28 +45,27 @@ export function readConfig<S extends z.ZodType>(
 ): z.output<S> {
   const source = text.startsWith('\uFEFF') ? ' ' + text.slice(1) : text;
   const lines = new LineIndex(source);
-  const fail = (found: readonly { readonly offset: number; readonly path: string; readonly message: string }[]): never => {
+  const wrong = (found: readonly { readonly offset: number; readonly path: string; readonly message: string }[]): UserError => {
     const problems = found
       .map(({ offset, path, message }): ConfigProblem => ({ file, ...lines.at(offset), path, message }))
       .sort((a, b) => a.line - b.line || a.column - b.column);
-    throw badConfig(file, problems);
+    return badConfig(file, problems);
   };
 
   if (source.length > maxChars)
-    fail([{ offset: 0, path: '', message: `the file has ${source.length} characters; expected at most ${maxChars}` }]);
-  if (source.trim() === '') fail([{ offset: 0, path: '', message: 'the file is empty; write {} to use the defaults' }]);
+    throw wrong([{ offset: 0, path: '', message: `the file has ${source.length} characters; expected at most ${maxChars}` }]);
+  if (source.trim() === '') throw wrong([{ offset: 0, path: '', message: 'the file is empty; write {} to use the defaults' }]);
   const errors: ParseError[] = [];
-  const root = parse(source, errors);
-  if (root === null) fail([{ offset: 0, path: '', message: 'the file is nested too deep' }]);
+  if (nestsTooDeep(source)) throw wrong([{ offset: 0, path: '', message: 'the file is nested too deep' }]);
+  const root = parseTree(source, errors, { allowTrailingComma: true });
   if (errors.length > 0 || !root) {
-    fail(
+    throw wrong(
       errors.map(({ error, offset, length }) => ({
         offset,
         path: '',
         message: syntaxMessage(printParseErrorCode(error), source.slice(offset, offset + length)),
       })),
     );
-    throw new Error('unreachable');
   }
 
   const place = ({ path, message, onKey }: PlacedMessage) => ({
@@ -74,15 +74,14 @@ export function readConfig<S extends z.ZodType>(
     message,
   });
   const keyProblems = badKeys(root);
-  if (keyProblems.length > 0) fail(keyProblems);
+  if (keyProblems.length > 0) throw wrong(keyProblems);
   const result = schema.safeParse(getNodeValue(root));
   if (!result.success) {
     const jsonSchema = jsonSchemaOf(schema);
-    fail(result.error.issues.flatMap((issue) => explain(issue, root, jsonSchema, [])).map(place));
-    throw new Error('unreachable');
+    throw wrong(result.error.issues.flatMap((issue) => explain(issue, root, jsonSchema, [])).map(place));
   }
   const more = check(result.data);
-  if (more.length > 0) fail(more.map(place));
+  if (more.length > 0) throw wrong(more.map(place));
   return result.data;
 }
 
@@ -114,15 +113,6 @@ function badConfig(file: string, problems: readonly ConfigProblem[]): UserError 
   );
   const what = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
   return new UserError('bad-config', `${name} has ${what}; correct it and try again:\n${list.join('\n')}`, { details: { file, problems } });
-}
-
-function parse(text: string, errors: ParseError[]): Node | null | undefined {
-  try {
-    return parseTree(text, errors, { allowTrailingComma: true, disallowComments: false });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return null; // nested so deep that the parser ran out of stack
-  }
 }
 
 const syntaxMessages: Readonly<Record<string, string>> = {

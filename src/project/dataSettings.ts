@@ -1,11 +1,18 @@
 import { parseTree, type Node, type ParseError } from 'jsonc-parser';
 import { type AST, parseTOML } from 'toml-eslint-parser';
 import { isMap, isPair, isScalar, isSeq, parseAllDocuments, type ParsedNode } from 'yaml';
+import { nestsTooDeep } from './nesting.ts';
 import type { FoundNumber } from './settingPlace.ts';
+
+/** Configuration is smaller; the library takes quadratic time over some mistakes. */
+const maxYamlChars = 200_000;
 
 /** The numbers of a YAML file (several documents, too). A file with mistakes, such as a template, has none. */
 export function yamlNumbers(text: string): FoundNumber[] {
-  const documents = yamlDocuments(text);
+  if (text.length > maxYamlChars || nestsTooDeep(text)) return [];
+  // The check for keys given twice takes quadratic time, minutes for a large file.
+  const documents = parseAllDocuments(text, { logLevel: 'silent', uniqueKeys: false });
+  if (!Array.isArray(documents)) return [];
   const found: FoundNumber[] = [];
   const walk = (node: ParsedNode | null, path: readonly string[]): void => {
     if (isSeq(node)) for (const item of node.items) walk(item, path);
@@ -60,38 +67,20 @@ export function tomlNumbers(text: string): FoundNumber[] {
     else if (value.kind === 'integer' || value.kind === 'float')
       found.push({ name, start: value.range[0], end: value.range[1], context: above, distance: 0 });
   };
+  if (nestsTooDeep(text)) return [];
   try {
     for (const node of parseTOML(text).body[0].body) walk(node, []);
   } catch (error) {
-    if (isSyntaxProblem(error)) return [];
-    throw error;
+    if (!(error instanceof SyntaxError)) throw error;
+    return [];
   }
   return found;
 }
 
-function yamlDocuments(text: string) {
-  try {
-    const documents = parseAllDocuments(text, { logLevel: 'silent' });
-    return Array.isArray(documents) ? documents : [];
-  } catch (error) {
-    if (isSyntaxProblem(error)) return [];
-    throw error;
-  }
-}
-
-/** Of the text, not of ours: a mistake in it, or nesting that no stack can hold. */
-function isSyntaxProblem(error: unknown): boolean {
-  return error instanceof SyntaxError || error instanceof RangeError;
-}
-
 /** Null when the text is not JSON, or nested beyond reason. */
 export function jsonTree(text: string): Node | null {
+  if (nestsTooDeep(text)) return null;
   const errors: ParseError[] = [];
-  try {
-    const root = parseTree(text, errors, { allowTrailingComma: true });
-    return errors.length > 0 ? null : (root ?? null);
-  } catch (error) {
-    if (isSyntaxProblem(error)) return null;
-    throw error;
-  }
+  const root = parseTree(text, errors, { allowTrailingComma: true });
+  return errors.length > 0 ? null : (root ?? null);
 }

@@ -1,5 +1,6 @@
-import type { SyntaxNode } from '@lezer/common';
+import type { SyntaxNode, Tree } from '@lezer/common';
 import { parser } from '@lezer/python';
+import { nestsTooDeep } from './nesting.ts';
 import type { FoundNumber } from './settingPlace.ts';
 
 /** A name that a value node is given, and how. */
@@ -17,8 +18,9 @@ const describing = new Set(['Field', 'field', 'Option', 'Argument']);
  * Half-written files are read as far as they go; strings and comments never count.
  */
 export function pythonNumbers(text: string): FoundNumber[] {
+  if (nestsTooDeep(text)) return [];
   const found: FoundNumber[] = [];
-  parser.parse(text).iterate({
+  treeOf(text)?.iterate({
     enter: ({ name, node }) => {
       if (name !== 'Number') return;
       const slot = slotOf(node, text);
@@ -26,6 +28,16 @@ export function pythonNumbers(text: string): FoundNumber[] {
     },
   });
   return found;
+}
+
+/** Null for what nests without brackets until the stack ends, such as thousands of `not not`. */
+function treeOf(text: string): Tree | null {
+  try {
+    return parser.parse(text);
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
 }
 
 function slotOf(inner: SyntaxNode, text: string): Slot | null {

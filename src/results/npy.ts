@@ -79,8 +79,8 @@ export function parseNpy(bytes: Uint8Array, name: string): NpyArray {
     throw damaged(name, `it is cut off: its shape (${shape.join(', ')}) of ${descr} needs ${expected} bytes and it has ${actual}`);
   if (actual > expected)
     throw damaged(name, `${actual - expected} bytes follow after the end of its shape (${shape.join(', ')}) of ${descr}`);
-  // A copy starts at an even address, which typed arrays need, and is ours to turn around.
-  const data = bytes.slice(dataStart);
+  // A copy starts at an even address, which typed arrays need, and is ours to turn around. (A Buffer's slice() is no copy.)
+  const data = new Uint8Array(bytes.subarray(dataStart));
   if (type.swap) for (let at = 0; at < data.length; at += type.unitBytes) data.subarray(at, at + type.unitBytes).reverse();
   const values = type.decode(data.buffer, data.byteOffset, count);
   return { shape, dtype: descr, kind: type.kind, values: fortran && shape.length > 1 ? toCOrder(values, shape) : values };
@@ -166,14 +166,14 @@ const numeric: Readonly<Record<string, Pick<ItemType, 'kind' | 'decode'>>> = {
 const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 function typeOf(descr: string, name: string): ItemType {
-  const match = /^([<>|=]?)([A-Za-z])(\d*)$/.exec(descr);
+  const match = /^([<>|=]?)([A-Za-z])(\d*)(?:\[\w+\])?$/.exec(descr);
   const [, order = '', letter = '', digits = ''] = match ?? [];
   const swap = (order === '>' && hostIsLittleEndian) || (order === '<' && !hostIsLittleEndian);
   const size = Number(digits);
   const number = Object.hasOwn(numeric, letter + digits) ? numeric[letter + digits] : undefined;
   if (number !== undefined) return { ...number, itemBytes: size, unitBytes: size, swap };
   // Lengths beyond this only make sense in a file that wants to exhaust the reader.
-  if ((letter === 'U' || letter === 'S') && digits !== '' && size <= 1_000_000) {
+  if ((letter === 'U' || letter === 'S') && size >= 1 && size <= 1_000_000) {
     const unitBytes = letter === 'U' ? 4 : 1;
     const decode: ItemType['decode'] = (buffer, start, count) =>
       decodeStrings(new Uint8Array(buffer, start, count * size * unitBytes), count, size, letter === 'U', name);

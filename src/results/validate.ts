@@ -92,12 +92,11 @@ export function validatePredictions(array: NpyArray, options: ValidateOptions = 
   const trueShare = compared === undefined ? undefined : (name: string) => (tally.true.get(name) ?? 0) / total;
 
   const predicted = classes.filter((one) => one.count > 0);
-  const only = predicted.length === 1 && total > 1 && known.length !== 1 ? predicted[0] : undefined;
-  if (only !== undefined) error(`Class collapse: all ${only.count} rows are predicted as class ${only.class}.`);
-  else if (predicted.length === 1 && total > 1)
-    warning(`All ${total} rows are predicted as class ${predicted[0]?.class ?? ''}, the only one there is.`);
+  const [only] = predicted.length === 1 && total > 1 ? predicted : [];
+  if (only !== undefined && known.length > 1) error(`Class collapse: all ${only.count} rows are predicted as class ${only.class}.`);
+  else if (only !== undefined) warning(`All ${only.count} rows are predicted as class ${only.class}, and no other class is known.`);
   else if (predicted.length > 1) for (const remark of rareClasses(classes, trueShare, options.minShare ?? 0.01)) warning(remark);
-  if (accuracy !== undefined && trueShare !== undefined && predicted.length > 1) {
+  if (trueShare !== undefined && accuracy !== undefined && predicted.length > 1 && read.nan + read.inf + read.blank === 0) {
     const guess = Math.max(...known.map(trueShare));
     if (accuracy <= guess && guess < 1)
       warning(`The accuracy of ${percent(accuracy)} is no better than always saying the most frequent class (${percent(guess)}).`);

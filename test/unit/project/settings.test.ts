@@ -62,8 +62,9 @@ describe('settings in Python', () => {
   }
 
   it('not in a file that is no Python at all, however deep', () => {
-    places('a.py', `lr = ${'('.repeat(20_000)}1`);
-    assert.deepEqual(places('a.py', `lr = ${'('.repeat(2000)}1${')'.repeat(2000)}`), ['1:2006 lr=1']);
+    assert.deepEqual(places('a.py', `lr = ${'['.repeat(30_000)}1${']'.repeat(30_000)}`), []);
+    assert.deepEqual(places('a.py', `lr = ${'- '.repeat(60_000)}1`), []);
+    assert.deepEqual(places('a.py', `lr = ${'('.repeat(150)}1${')'.repeat(150)}`), ['1:156 lr=1']);
     places('a.py', 'lr \0 \uD800 = = 1 }{');
   });
 });
@@ -82,7 +83,9 @@ describe('settings in data files', () => {
     assert.deepEqual(places('a.yaml', 'lr: !!float 3\nbatch_size: &b 4'), ['1:13 lr=3', '2:16 batch_size=4']);
     assert.deepEqual(places('a.yaml', 'lr: 1\nlr: {{ x }}: }'), []);
     assert.deepEqual(places('a.yaml', 'lr: "3"\nbatch_size: abc'), []);
-    places('a.yaml', '{'.repeat(30_000) + 'lr: 1');
+    // 1,000 braces made V8 end the process, not throw.
+    for (const deep of ['{'.repeat(1000), '{'.repeat(30_000), '- '.repeat(40_000)]) assert.deepEqual(places('a.yaml', `${deep}lr: 1`), []);
+    assert.deepEqual(places('a.yaml', `${'- '.repeat(100)}lr: 1`), ['1:205 lr=1']);
   });
 
   it('JSON', () => {

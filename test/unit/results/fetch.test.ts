@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, posix } from 'node:path';
+import { isUserError } from '../../../src/core/errors.ts';
+import type { Pod } from '../../../src/pod/pod.ts';
+import { fetchResults } from '../../../src/results/fetch.ts';
+
+/** The three calls that fetching makes, over files in memory, as pod.ts describes them; the real ones are tested with sshd. */
+function podWith(files: Record<string, string>) {
+  const calls: string[] = [];
+  const pod = {
+    listFiles: (folder: string) => {
+      calls.push(`list ${folder}`);
+      const below = Object.entries(files).filter(([path]) => path.startsWith(folder + '/'));
+      return Promise.resolve(below.map(([path, text]) => ({ path: posix.relative(folder, path), bytes: text.length, mtimeMs: 0 })));
+    },
+    hashFiles: (paths: readonly string[]) => {
+      calls.push(`hash ${paths.join(' ')}`);
+      return Promise.resolve(
+        new Map(
+          paths.map((path) => [
+            path,
+            createHash('sha256')
+              .update(files[path] ?? '')
+              .digest('hex'),
+          ]),
+        ),
+      );
+    },
+    getFiles: (
+      folder: string,
+      paths: readonly string[],
+      localFolder: string,
+      options: { onProgress?: (progress: { bytesDone: number; bytesTotal: number }) => void },
+    ) => {
+      calls.push(`get ${paths.join(' ')}`);
+      options.onProgress?.({ bytesDone: 1, bytesTotal: 1 });
+      return Promise.resolve(
+        paths.map((path) => {
+          const [remotePath, localPath] = [posix.join(folder, path), join(localFolder, path)];
+          mkdirSync(dirname(localPath), { recursive: true });
+          writeFileSync(localPath, files[remotePath] ?? '');
+          return { remotePath, localPath, sha256: '', bytes: files[remotePath]?.length ?? 0 };
+        }),
+      );
+    },
+  };
+  return { pod: pod as unknown as Pod, calls };
+}
+
+describe('fetching results', () => {
+  let folder: string;
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'rpo-fetch-'))));
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const files = {
+    '/w/p/artifacts/oof/rf/seed_1.npy': 'rf one',
+    '/w/p/artifacts/oof/rf/seed_2.npy': 'rf two',
+    '/w/p/artifacts/oof/labels.npy': 'labels',
+    '/w/p/logs/a/b.log': 'log',
+    '/w/p/data/big.bin': 'data',
+  };
+  const fetch = (pod: Pod, patterns: readonly string[], more: object = {}) =>
+    fetchResults(pod, { remoteRoot: '/w/p', patterns, localFolder: folder, ...more });
+
+  it('brings what the patterns match, in the same folders, and tells what they do not', async () => {
+    const { pod, calls } = podWith(files);
+    const progress: number[] = [];
+    const report = await fetch(pod, ['artifacts/oof/rf/seed_1.npy', 'artifacts/oof/*.npy', 'logs/**/*.log', 'artifacts/none/*'], {
+      onProgress: ({ bytesDone }: { bytesDone: number }) => progress.push(bytesDone),
+    });
+    assert.equal(report.folder, folder);
+    assert.deepEqual(report.files, [
+      { path: 'artifacts/oof/labels.npy', localPath: join(folder, 'artifacts/oof/labels.npy'), bytes: 6, changed: true },
+      { path: 'artifacts/oof/rf/seed_1.npy', localPath: join(folder, 'artifacts/oof/rf/seed_1.npy'), bytes: 6, changed: true },
+      { path: 'logs/a/b.log', localPath: join(folder, 'logs/a/b.log'), bytes: 3, changed: true },
+    ]);
+    assert.deepEqual(report.missing, ['artifacts/none/*']);
+    assert.equal(readFileSync(join(folder, 'logs/a/b.log'), 'utf8'), 'log');
+    assert.deepEqual(progress, [1]);
+    // Each folder once, none within another, nothing that no pattern is about.
+    assert.deepEqual(
+      calls.filter((call) => call.startsWith('list')),
+      ['list /w/p/artifacts/oof', 'list /w/p/logs', 'list /w/p/artifacts/none'],
+    );
+    assert.equal(calls.filter((call) => call.startsWith('get')).length, 1);
+  });
+
+  it('does not bring again what is here with the same bytes', async () => {
+    const { pod, calls } = podWith(files);
+    await fetch(pod, ['artifacts']);
+    writeFileSync(join(folder, 'artifacts/oof/labels.npy'), 'LABELS'); // same size, other bytes
+    writeFileSync(join(folder, 'artifacts/oof/rf/seed_1.npy'), 'longer than it was');
+    calls.length = 0;
+    const report = await fetch(pod, ['artifacts']);
+    assert.deepEqual(
+      report.files.map(({ path, changed, bytes }) => [path, changed, bytes]),
+      [
+        ['artifacts/oof/labels.npy', true, 6],
+        ['artifacts/oof/rf/seed_1.npy', true, 6],
+        ['artifacts/oof/rf/seed_2.npy', false, 6],
+      ],
+    );
+    assert.deepEqual(calls, [
+      'list /w/p',
+      'hash /w/p/artifacts/oof/rf/seed_2.npy /w/p/artifacts/oof/labels.npy',
+      'get artifacts/oof/labels.npy artifacts/oof/rf/seed_1.npy',
+    ]);
+    calls.length = 0;
+    assert.ok((await fetch(pod, ['artifacts'])).files.every((file) => !file.changed));
+    assert.ok(!calls.some((call) => call.startsWith('get')));
+  });
+
+  it('leaves out what is excluded', async () => {
+    const { pod } = podWith(files);
+    const report = await fetch(pod, ['**'], { exclude: ['*.bin', 'rf/', '!/logs'] });
+    assert.deepEqual(
+      report.files.map((file) => file.path),
+      ['artifacts/oof/labels.npy', 'logs/a/b.log'],
+    );
+  });
+
+  it('takes a model name for no glob, and nothing at all for no patterns', async () => {
+    const { pod } = podWith({ '/w/p/out/a*b/x': '1', '/w/p/out/acb/x': '2' });
+    assert.deepEqual(
+      (await fetch(pod, ['out/a\\*b/x'])).files.map((file) => file.path),
+      ['out/a*b/x'],
+    );
+    assert.deepEqual((await fetch(pod, [])).files, []);
+  });
+
+  it('can be cancelled before anything is written', async () => {
+    const { pod } = podWith(files);
+    await assert.rejects(fetch(pod, ['artifacts'], { signal: AbortSignal.abort() }), (error) => isUserError(error, 'cancelled'));
+    assert.ok(!existsSync(join(folder, 'artifacts')));
+  });
+});
