@@ -8,9 +8,7 @@
  *    All these files share one window, in the order of their names. `import { person } from './support/person.ts'` reaches out of the
  *    host to the window a person would see: `await person.screenshot('problems')`, `.click('text=Deploy')`, `.press('Enter')`,
  *    `.type('hello')`, `.sees('text=Epoch')`, `.text('.statusbar')`.
- *    VS Code under test shows no toasts and no modal dialogs (a modal returns undefined at once). Notifications are in the list behind the
- *    bell: `await vscode.commands.executeCommand('notifications.showList')`, then `person.click('.notifications-center >> text=Retry')`.
- *    What hangs on toasts, modals or a change of trust is tested from outside (2).
+ *    Toasts, modal dialogs and file dialogs are shown as to a person, and wait for one: do not await what asks before you have answered.
  *      other windows:  `test/host/untrusted/*.test.ts`  the same in a workspace that is not trusted (Restricted Mode)
  *                      `test/host/packaged/*.test.ts`   the same with the packaged VSIX installed instead of `dist/`
  * 2. From outside, as a person: `test/host/person/*.test.ts`. Plain node and mocha (5 minutes a test); call `startEditor()` yourself,
@@ -27,6 +25,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { showWhatAPersonSees } from './workbench.ts';
 import { copyOfExample, root } from './workspace.ts';
 
 const hostModules = join(root, 'test/host/node_modules');
@@ -103,8 +102,6 @@ export async function startEditor(options: EditorOptions = {}): Promise<Editor> 
         '--disable-getting-started-override',
       ],
       ...(trust === 'granted' ? ['--disable-workspace-trust'] : []),
-      // A built VS Code ignores the test parameters without this flag. With it there are no toasts, so never for a person.
-      ...(options.testsPath ? ['--vscode-option', 'enable-smoke-test-driver'] : []),
     ],
     // Its own process group: extension hosts, language servers and terminals end with it.
     { env, cwd: workspace, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
@@ -139,6 +136,7 @@ export async function startEditor(options: EditorOptions = {}): Promise<Editor> 
     page.on('console', (message) => {
       if (message.type() === 'error') browserLog.push(message.text());
     });
+    if (options.testsPath) await showWhatAPersonSees(page, hostModules);
     const remote = (path: string) => `vscode-remote://${address}${path}`;
     const payload: [string, string][] = [];
     if (options.testsPath) {
