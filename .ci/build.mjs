@@ -55,9 +55,13 @@ function isStale() {
   const sources = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true }).map((entry) =>
     join(entry.parentPath, entry.name),
   );
-  return [...sources, join(root, 'package-lock.json'), join(root, 'package.json'), fileURLToPath(import.meta.url)].some(
-    (path) => statSync(path).mtimeMs > oldest,
-  );
+  return [
+    ...sources,
+    join(root, 'package-lock.json'),
+    join(root, 'package.json'),
+    join(root, '.ci/later.mjs'),
+    fileURLToPath(import.meta.url),
+  ].some((path) => statSync(path).mtimeMs > oldest);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
