@@ -1,46 +1,79 @@
-/** Takes a byte stream apart by lines and lengths, whatever its chunks are. */
-export class ByteReader {
-  private rest: Buffer = Buffer.alloc(0);
-  private readonly source: AsyncIterator<Buffer>;
+import type { Readable } from 'node:stream';
 
-  constructor(stream: AsyncIterable<Buffer>) {
-    this.source = stream[Symbol.asyncIterator]();
+/** What may wait here unread before the sender is asked to wait. */
+const mostQueuedBytes = 4 * 1024 * 1024;
+
+/**
+ * Takes a byte stream apart by lines and lengths, whatever its chunks are. Not an async iterator over the stream: one
+ * that was left in the middle could neither be drained nor dropped while it waits.
+ */
+export class ByteReader {
+  private readonly queue: Buffer[] = [];
+  private queuedBytes = 0;
+  private ended = false;
+  private wake: () => void = () => {};
+  private readonly onData = (chunk: Buffer) => {
+    this.queue.push(chunk);
+    this.queuedBytes += chunk.length;
+    if (this.queuedBytes >= mostQueuedBytes) this.stream.pause();
+    this.wake();
+  };
+
+  constructor(private readonly stream: Readable) {
+    stream.on('data', this.onData).once('end', () => {
+      this.ended = true;
+      this.wake();
+    });
+    stream.resume();
   }
 
   /** Up to the next newline, without it; undefined at the end of the stream or after `longest` bytes without one. */
   async line(longest = 4096): Promise<string | undefined> {
+    let seen = Buffer.alloc(0);
     for (;;) {
-      const at = this.rest.indexOf(0x0a);
+      const chunk = await this.next();
+      if (!chunk) return undefined;
+      const at = chunk.indexOf(0x0a);
       if (at >= 0) {
-        const line = this.rest.toString('utf8', 0, at);
-        this.rest = this.rest.subarray(at + 1);
-        return line;
+        this.putBack(chunk.subarray(at + 1));
+        return Buffer.concat([seen, chunk.subarray(0, at)]).toString('utf8');
       }
-      if (this.rest.length > longest) return undefined;
-      const next = await this.source.next();
-      if (next.done) return undefined;
-      this.rest = Buffer.concat([this.rest, next.value]);
+      seen = Buffer.concat([seen, chunk]);
+      if (seen.length > longest) return undefined;
     }
   }
 
   /** The next `length` bytes in whatever pieces they come; fewer when the stream ends before. */
   async *bytes(length: number): AsyncGenerator<Buffer> {
     for (let left = length; left > 0;) {
-      if (this.rest.length === 0) {
-        const next = await this.source.next();
-        if (next.done) return;
-        this.rest = next.value;
-      }
-      const part = this.rest.subarray(0, left);
-      this.rest = this.rest.subarray(part.length);
+      const chunk = await this.next();
+      if (!chunk) return;
+      const part = chunk.subarray(0, left);
+      this.putBack(chunk.subarray(part.length));
       left -= part.length;
       yield part;
     }
   }
 
   /** Reads to the end and throws it away, as a stream has to be read to its end for its close to come. */
-  async drain(): Promise<void> {
-    this.rest = Buffer.alloc(0);
-    while (!(await this.source.next()).done);
+  drop(): void {
+    this.queue.length = 0;
+    this.stream.off('data', this.onData).resume();
+  }
+
+  private async next(): Promise<Buffer | undefined> {
+    while (this.queue.length === 0 && !this.ended) {
+      this.stream.resume();
+      await new Promise<void>((resolve) => (this.wake = resolve));
+    }
+    const chunk = this.queue.shift();
+    this.queuedBytes -= chunk?.length ?? 0;
+    return chunk;
+  }
+
+  private putBack(chunk: Buffer): void {
+    if (chunk.length === 0) return;
+    this.queue.unshift(chunk);
+    this.queuedBytes += chunk.length;
   }
 }

@@ -1,4 +1,5 @@
 import { dirname, posix, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { throwIfCancelled, UserError } from '../core/errors.ts';
 import { quote, quoteAll } from '../core/shell.ts';
 import { ByteReader } from './byteReader.ts';
@@ -186,11 +187,14 @@ async function readAnswer<T>(
   lost.catch(() => {});
   try {
     const value = await Promise.race([read(reader), aborted, lost]);
-    await Promise.race([reader.drain(), aborted, lost]);
+    reader.drop();
     await Promise.race([request.exit, aborted]);
     return { value, stderr: Buffer.concat(said).toString('utf8') };
   } catch (error) {
-    await request.terminate();
+    reader.drop();
+    // Mostly it has said what there is to say; but a full disk here must not have gigabytes sent to it.
+    const isOver = await Promise.race([request.exit.then(Boolean, Boolean).then(() => true), delay(250, false, { ref: false })]);
+    if (!isOver) await request.terminate();
     throw error;
   } finally {
     signal?.removeEventListener('abort', onAbort);

@@ -135,6 +135,7 @@ undo() {
   dirs
 }
 trap undo EXIT
+trap '' PIPE # a connection that is gone must not end this before it has tidied up
 trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
 d() { [ -d "$2" ] || eval "m$1=1"; }
 dirs
@@ -149,7 +150,7 @@ u() { changed "$1" && want="$want$w$nl"; }
 g() { m=$1; shift; [ $# = 0 ] && return; [ "$(sums "$@")$nl" = "$want" ] || fail verify; chmod "$m" -- "$@" || fail mode; }
 all
 ${files.some((file) => file.expected.length > 0) ? recheck : ''}
-trap '' HUP INT TERM PIPE
+trap '' HUP INT TERM
 ${files.length > 1 ? keepOld : ''}
 b() { cd -- "$1/$R"; }
 u() { changed "$1"; }

@@ -22,22 +22,22 @@ const bootstrap = `exec sh -c 'IFS= read -r rpo_line; eval "$rpo_line"'`;
  * an image's own (conda, CUDA) is in PID 1's.
  * NUL and newline change places while it is read, since a shell variable cannot hold a NUL: one fork for all of it.
  */
-const takeEnvironment = `
-if [ -r /etc/rp_environment ] && (. /etc/rp_environment) >/dev/null 2>&1 </dev/null; then . /etc/rp_environment >/dev/null 2>&1 </dev/null; fi
-rpo_e=
-[ -r /proc/1/environ ] && rpo_e=$(tr '\\n\\0' '\\1\\n' 2>/dev/null </proc/1/environ)
+export const takeEnvironment = (copy = '/etc/rp_environment', first = '/proc/1/environ') => `
+rpo_c=; rpo_e=
+if [ -r ${copy} ] && (. ${copy}) >/dev/null 2>&1 </dev/null; then . ${copy} >/dev/null 2>&1 </dev/null; rpo_c=1; fi
+[ -r ${first} ] && rpo_e=$(tr '\\n\\0' '\\1\\n' 2>/dev/null <${first})
 case $rpo_e in RUNPOD_POD_ID=*|*"$rpo_nl"RUNPOD_POD_ID=*)
   set -f; IFS=$rpo_nl; rpo_1=$(printf '\\1')
   for rpo_kv in $rpo_e; do
     rpo_k=\${rpo_kv%%=*}; rpo_v=\${rpo_kv#*=}
     case $rpo_k in ''|[0-9]*|*[!A-Za-z0-9_]*|HOME|USER|LOGNAME|PWD|OLDPWD|SHELL|SHLVL|TERM|HOSTNAME|MAIL|IFS|_) continue;; esac
     while case $rpo_v in *"$rpo_1"*) :;; *) false;; esac; do rpo_v=\${rpo_v%%"$rpo_1"*}$rpo_nl\${rpo_v#*"$rpo_1"}; done
-    if [ "$rpo_k" = PATH ]; then [ -r /etc/rp_environment ] || { PATH=$rpo_v:$PATH; export PATH; }
+    if [ "$rpo_k" = PATH ]; then [ -n "$rpo_c" ] || { PATH=$rpo_v:$PATH; export PATH; }
     elif eval '[ -z "\${'"$rpo_k"'+x}" ]'; then export "$rpo_k=$rpo_v"; fi
   done
   unset IFS; set +f
 esac
-unset rpo_e rpo_kv rpo_k rpo_v rpo_1
+unset rpo_c rpo_e rpo_kv rpo_k rpo_v rpo_1
 `;
 
 /** Says `<nonce> <process group>`; the group is field 5 of stat(5), and our comm "(sh)" holds no space. */
@@ -68,7 +68,7 @@ export class WarmChannel {
     const channel = await connection.openSession(bootstrap);
     const nonce = `rpo-${randomBytes(9).toString('base64url')}`;
     // A default IFS ends in a newline, which is the one way to name one in a single line without a fork.
-    channel.write('rpo_nl="${IFS#??}"; ' + asOneLine(takeEnvironment + announce(nonce) + 'IFS= read -r rpo_line; eval "$rpo_line"'));
+    channel.write('rpo_nl="${IFS#??}"; ' + asOneLine(takeEnvironment() + announce(nonce) + 'IFS= read -r rpo_line; eval "$rpo_line"'));
     const processGroup = await new Promise<number>((resolve, reject) => {
       let text = '';
       const onData = (chunk: Buffer) => {
