@@ -9,6 +9,8 @@ import { cut, type Terminal, wrap } from './terminal.ts';
 export interface Face {
   event(event: OperationEvent): void;
   progress(progress: Progress): void;
+  /** Resolves when what was shown so far is on its way. */
+  ready(): Promise<void>;
   /** Ends the call with its answer. */
   result(record: Operation, output: unknown): Promise<void>;
   /** Ends the call with an error. */
@@ -17,6 +19,9 @@ export interface Face {
 
 /** One JSON object a line on stdout; progress stays on stderr. */
 export class JsonFace implements Face {
+  /** Lines of one turn are written at once: a log may have millions. */
+  private pending = '';
+
   constructor(private readonly terminal: Terminal) {}
 
   event(event: OperationEvent): void {
@@ -40,16 +45,31 @@ export class JsonFace implements Face {
 
   async result(_record: Operation, output: unknown): Promise<void> {
     this.line({ kind: 'result', ...(output as object) });
+    this.flush();
   }
 
   async error(error: unknown): Promise<void> {
     this.line({ kind: 'error', reason: isUserError(error) ? error.reason : 'bug', message: messageOf(error) });
+    this.flush();
     this.terminal.lines('err', errorText(error));
   }
 
+  async ready(): Promise<void> {
+    this.flush();
+    await this.terminal.drained();
+  }
+
   private line(value: object): void {
+    if (this.pending === '') queueMicrotask(() => this.flush());
+    this.pending += JSON.stringify(value) + '\n';
+    if (this.pending.length > 65_536) this.flush();
+  }
+
+  private flush(): void {
+    if (this.pending === '') return;
     this.terminal.clear();
-    this.terminal.streams.out.write(JSON.stringify(value) + '\n');
+    this.terminal.streams.out.write(this.pending);
+    this.pending = '';
   }
 }
 
@@ -91,15 +111,20 @@ export class TextFace implements Face {
     this.terminal.progress(progress);
   }
 
+  async ready(): Promise<void> {
+    await this.queue;
+    await this.terminal.drained();
+  }
+
   async result(record: Operation, output: unknown): Promise<void> {
     await this.end();
     const text = record.render(output as Record<string, unknown>, { eventsShown: this.shown });
-    if (text !== '') this.terminal.lines('out', coloured(stripControl(text)));
+    if (text !== '') this.terminal.lines('out', coloured(this.terminal.fit(stripControl(text))));
   }
 
   async error(error: unknown): Promise<void> {
     await this.end();
-    this.terminal.lines('err', errorText(error));
+    this.terminal.lines('err', this.terminal.fit(errorText(error)));
   }
 
   private async end(): Promise<void> {

@@ -7,9 +7,10 @@ export function passphraseAsker(terminal: Terminal, stdin: NodeJS.ReadStream): (
   return async (identityFile, retry) => {
     if (!stdin.isTTY || !terminal.isLive) return undefined;
     terminal.freshLine();
-    terminal.raw('err', `${retry ? 'That was not it. ' : ''}Passphrase of ${identityFile}: `);
     const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+    // First the terminal stops showing what is typed, then it is asked for.
     const reader = createInterface({ input: stdin, output: nowhere, terminal: true });
+    terminal.raw('err', `${retry ? 'That was not it. ' : ''}Passphrase of ${identityFile}: `);
     try {
       return await new Promise<string | undefined>((resolve) => {
         reader.once('line', resolve);

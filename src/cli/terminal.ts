@@ -1,10 +1,20 @@
 import type { Progress } from '../operations/operation.ts';
 import { bytes } from '../operations/text.ts';
 
+/** As much of a stream as is written to. */
+export interface Sink {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly writableNeedDrain?: boolean;
+  on?(event: 'drain' | 'close', listener: () => void): unknown;
+  off?(event: 'drain' | 'close', listener: () => void): unknown;
+}
+
 /** Where the command line writes to; tests give their own. */
 export interface Streams {
-  readonly out: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
-  readonly err: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
+  readonly out: Sink;
+  readonly err: Sink;
 }
 
 const redrawMs = 80;
@@ -34,7 +44,19 @@ export class Terminal {
 
   /** Columns to write in; lines that reach across a wide screen are hard to read. */
   get width(): number {
-    return Math.min(this.streams.err.columns ?? this.streams.out.columns ?? 100, 120);
+    return Math.min(this.streams.err.columns || this.streams.out.columns || 100, 120);
+  }
+
+  /** On a terminal, lines that are too long are broken between words. */
+  fit(text: string): string {
+    if (this.streams.out.isTTY !== true) return text;
+    return text
+      .split('\n')
+      .map((line) => {
+        const indent = /^\s*/.exec(line)?.[0] ?? '';
+        return indent + wrap(line.slice(indent.length), this.width - indent.length, indent);
+      })
+      .join('\n');
   }
 
   /** Text as it comes; it may end within a line. */
@@ -83,6 +105,21 @@ export class Terminal {
     }, delayMs);
     timer.unref();
     return timer;
+  }
+
+  /** Resolves when whoever reads stdout has caught up, or is gone. */
+  async drained(): Promise<void> {
+    const { out } = this.streams;
+    if (out.writableNeedDrain !== true) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        out.off?.('drain', done);
+        out.off?.('close', done);
+        resolve();
+      };
+      out.on?.('drain', done);
+      out.on?.('close', done);
+    });
   }
 
   /** Takes the live line away. */

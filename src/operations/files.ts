@@ -1,10 +1,9 @@
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { isUserError, UserError } from '../core/errors.ts';
 import type { Orchestrator } from '../orchestrator.ts';
 import { deployed, deployedSchema, renderDeployed, transfer } from './deploy.ts';
-import { shortPath } from './findings.ts';
 import { operation } from './operation.ts';
 import { bounded, bytes, count, duration } from './text.ts';
 
@@ -104,8 +103,8 @@ export const results = operation({
     const next = predictions === undefined ? '' : `\nJudge them with \`rpo validate ${at(output, predictions.path)}${labels === undefined ? '' : ` --labels ${at(output, labels.path)}`}\`.`;
     return renderFetched(output) + next;
   },
-  // A script that goes on with the results must notice that there are none.
-  exitCode: ({ files }) => (files.length === 0 ? 1 : 0),
+  // A script that goes on with the results must notice that some are not there.
+  exitCode: ({ files, missing }) => (files.length === 0 || missing.length > 0 ? 1 : 0),
 });
 
 export const logs = operation({
@@ -157,7 +156,8 @@ function renderFetched(output: Fetched): string {
 
 /** As a person in the current folder would write it. */
 function here(path: string): string {
-  return shortPath(path, process.cwd());
+  const short = relative(process.cwd(), path).split(sep).join('/') || '.';
+  return short.length < path.length ? short : path;
 }
 
 function at({ folder }: Fetched, path: string): string {

@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
 import type { FixAction } from '../fixes/located.ts';
+import type { RunManifest } from '../runs/run.ts';
 import { transfer } from './deploy.ts';
 import { actionText, shortPath } from './findings.ts';
 import { operation } from './operation.ts';
@@ -13,6 +16,9 @@ const actionSchema = z.object({
   title: z.string(),
   finding: z.string().describe('Type and message of the finding it is for.'),
 });
+
+/** What failed comes before what was only remarked on. */
+const severities = ['error', 'warning', 'info'] as const;
 
 export const fix = operation({
   name: 'fix',
@@ -42,7 +48,8 @@ export const fix = operation({
     const orchestrator = await context.orchestrator();
     call.progress({ message: 'reading the log of the run' });
     const { manifest } = await chosenRun(orchestrator, isNumber ? undefined : input.run, call.signal);
-    const findings = await orchestrator.findingsOf(manifest.id, call.signal);
+    const found = await orchestrator.findingsOf(manifest.id, call.signal);
+    const findings = severities.flatMap((severity) => found.filter((one) => one.finding.severity === severity));
     const root = orchestrator.project.root;
     const all: { readonly action: FixAction; readonly finding: string }[] = [];
     const texts = new Set<string>();
@@ -59,6 +66,7 @@ export const fix = operation({
     if (number === undefined) return { ...report, applied: null };
     const action = all[number - 1]?.action;
     if (!action) throw new UserError('bad-argument', actions.length === 0 ? `There is nothing that could be applied by itself for run ${manifest.id}. \`rpo follow ${manifest.id}\` shows its findings.` : `There is no fix ${number}; \`rpo fix ${manifest.id}\` lists ${actions.length === 1 ? 'one' : `1 to ${actions.length}`}.`);
+    if (action.kind === 'edit') await checkUnchanged(action.edit.file, shortPath(action.edit.file, root), manifest);
     call.progress({ message: action.title });
     const done = await orchestrator.applyFix(action, { ...transfer(call, action.title), onOutput: (text) => call.emit({ kind: 'output', stream: 'stdout', text }) });
     const files = action.kind === 'edit' ? [shortPath(action.edit.file, root)] : [];
@@ -76,3 +84,10 @@ export const fix = operation({
     return [...bounded(lines, 20, 'fix'), `Apply one with \`rpo fix ${run} NUMBER\`.`].join('\n');
   },
 });
+
+/** The same fix twice would scale a setting twice: the file must be the one that the run was started with. */
+async function checkUnchanged(file: string, path: string, manifest: RunManifest): Promise<void> {
+  const then = manifest.sources[path];
+  if (then === undefined || then === createHash('sha256').update(await readFile(file)).digest('hex')) return;
+  throw new UserError('local-failed', `${path} is not what it was when run ${manifest.id} started, so this fix may be in it already. Deploy it and train again, or change it by hand.`);
+}

@@ -70,7 +70,7 @@ export const monitor = operation({
 const settleMs = 1_000;
 
 /** Memory stays flat: what is kept of a log is its findings, which the monitor bounds. */
-async function readLog(file: string, chunks: AsyncIterable<Uint8Array>, { emit, progress, signal }: Call, live: boolean): Promise<LogReport> {
+async function readLog(file: string, chunks: AsyncIterable<Uint8Array>, { emit, progress, signal, ready }: Call, live: boolean): Promise<LogReport> {
   const { TrainingMonitor } = await import('../monitor/monitor.ts');
   const monitor = new TrainingMonitor();
   const held = new HeldFindings(live ? settleMs : null, (finding, amends) => {
@@ -103,6 +103,7 @@ async function readLog(file: string, chunks: AsyncIterable<Uint8Array>, { emit, 
       if (next === null || next.done === true) break;
       read += next.value.length;
       take(monitor.write(next.value));
+      await ready?.();
       if (!live) progress({ message: `reading ${file}`, done: read, unit: 'bytes' });
     }
     if (!live) throwIfCancelled(signal, `Reading ${file}`);

@@ -25,6 +25,8 @@ export interface Call {
   readonly signal: AbortSignal;
   readonly progress: (progress: Progress) => void;
   readonly emit: (event: OperationEvent) => void;
+  /** Resolves when the face has room for more events; whoever emits without end waits for it. Absent: it always has. */
+  readonly ready?: () => Promise<void>;
 }
 
 /** What operations need from the face that calls them. */
