@@ -18,7 +18,7 @@ export interface SourceText {
 /** Whose setting is meant. */
 export interface SettingContext {
   readonly model?: string;
-  /** All models of the project: what belongs to another one comes last. */
+  /** All models of the project: with a model given, what belongs to another one is left out. */
   readonly models?: readonly string[];
 }
 
@@ -28,8 +28,9 @@ export interface SettingContext {
  * model's name may stand before.
  *
  * Best means, in this order: no test; the command line in runpod.json, since it overrules what stands in the code; what
- * mentions the model in its class, section, dict or file, and last what mentions another model; the order of `names`;
- * the very name; files that look like configuration; definitions before defaults before arguments of calls.
+ * mentions the model, or a word of its name, in its class, section, dict or file; the order of `names`; the very name; files
+ * that look like configuration; definitions before defaults before arguments of calls. What belongs to another model is no
+ * place at all: changing it would help nobody.
  */
 export function findSettings(files: readonly SourceText[], names: readonly string[], context: SettingContext = {}): SettingPlace[] {
   const wanted = names.map((name) => wordsOf(name).join(''));
@@ -49,7 +50,8 @@ export function findSettings(files: readonly SourceText[], names: readonly strin
       const value = Number(written.replaceAll('_', ''));
       if (match === null || !decimalPattern.test(written) || !Number.isFinite(value)) continue;
       const around = [...path.replace(/\.[^./]*$/, '').split('/'), ...found.context, found.name];
-      const whose = mentions(around, context.model) ? 0 : others.some((model) => mentions(around, model)) ? 2 : 1;
+      const belongs = belongsTo(around, context.model, others);
+      if (belongs === 'other' && context.model !== undefined) continue;
       const place: SettingPlace = {
         path,
         ...lines.at(found.start),
@@ -66,7 +68,7 @@ export function findSettings(files: readonly SourceText[], names: readonly strin
         rank: [
           isTest(path) ? 1 : 0,
           source === 'command' ? 0 : 1,
-          whose,
+          closeness.indexOf(belongs),
           match.index,
           match.exact ? 0 : 1,
           isConfig(path) ? 0 : 1,
@@ -172,6 +174,40 @@ function matchName(
   }
   return null;
 }
+
+/** From the model's own to another model's. */
+const closeness = ['own', 'related', 'shared', 'other'] as const;
+
+/** Whose setting these names around it speak of; `related`: some word of the model's name, as `lstm` of `simple_lstm`. */
+function belongsTo(names: readonly string[], model: string | undefined, others: readonly string[]): (typeof closeness)[number] {
+  if (model !== undefined && mentions(names, model)) return 'own';
+  if (others.some((other) => mentions(names, other))) return 'other';
+  const related = (one: string) =>
+    wordsOf(one).length > 1 && wordsOf(one).some((word) => word.length > 2 && !vague.has(word) && mentions(names, word));
+  if (model !== undefined && related(model)) return 'related';
+  return others.some(related) ? 'other' : 'shared';
+}
+
+/** Words of model names that say nothing about which model. */
+const vague = new Set([
+  'simple',
+  'small',
+  'base',
+  'large',
+  'big',
+  'tiny',
+  'deep',
+  'model',
+  'models',
+  'net',
+  'network',
+  'train',
+  'config',
+  'new',
+  'old',
+  'test',
+  'the',
+]);
 
 /** Whether a model's name is one of these names, or some of the words of one: `logreg` in `LogRegConfig`, not `rf` in `performance`. */
 function mentions(names: readonly string[], model: string | undefined): boolean {

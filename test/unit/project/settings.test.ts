@@ -137,6 +137,13 @@ describe('the best place', () => {
     assert.equal(first({ 'config.py': text }, lr, { model: 'simple_lstm' }), 'config.py:6 lr');
     assert.equal(first({ 'config.py': text }, lr, { model: 'rf' }), 'config.py:2 lr');
     assert.equal(first({ 'config.py': text }, lr, { model: 'other', models: ['rf', 'logreg', 'simple_lstm'] }), 'config.py:8 lr');
+    // Some of the name will do; what another model's name is in will not.
+    const models = ['rf', 'simple_lstm', 'other'];
+    assert.equal(first({ 'a.py': 'class A:\n  lr = 1\nclass LstmConfig:\n  lr = 2' }, lr, { model: 'simple_lstm', models }), 'a.py:4 lr');
+    assert.equal(first({ 'a.py': 'class LstmConfig:\n  lr = 2\nclass A:\n  lr = 1' }, lr, { model: 'rf', models }), 'a.py:4 lr');
+    assert.equal(first({ 'a.py': 'class LstmConfig:\n  lr = 2' }, lr, { model: 'rf', models }), undefined);
+    assert.equal(first({ 'a.py': 'class LstmConfig:\n  lr = 2' }, lr, { models }), 'a.py:2 lr');
+    assert.equal(first({ 'a.py': 'class SimpleConfig:\n  lr = 2' }, lr, { model: 'rf', models }), 'a.py:2 lr');
     assert.equal(first({ 'c.py': 'X = {"rf": {"lr": 1}, "xgb": {"lr": 2}}\n' }, lr, { model: 'xgb' }), 'c.py:1 lr');
     assert.equal(first({ 'config.yaml': 'lr: 1', 'models/xgb.py': 'lr = 2' }, lr, { model: 'xgb' }), 'models/xgb.py:1 lr');
     assert.equal(first({ 'a.toml': '[rf]\nlr = 1\n[xgb]\nlr = 2' }, lr, { model: 'xgb' }), 'a.toml:4 lr');
