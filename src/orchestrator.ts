@@ -1,5 +1,4 @@
-import { posix } from 'node:path';
-import { join, resolve } from 'node:path';
+import { join, posix, resolve } from 'node:path';
 import { hostname, userInfo } from 'node:os';
 import { stat } from 'node:fs/promises';
 import type { Disposable } from './core/disposable.ts';
@@ -14,21 +13,35 @@ import type { FixAction, LocatedFinding } from './fixes/located.ts';
 import { applyEdit } from './fixes/apply.ts';
 import { Locator } from './fixes/locator.ts';
 import type { Finding } from './monitor/finding.ts';
-import type { MetricLine } from './monitor/metric.ts';
-import { type MonitorEvent, TrainingMonitor } from './monitor/monitor.ts';
+import { TrainingMonitor } from './monitor/monitor.ts';
 import { connectPod } from './pod/connect.ts';
-import { optionsOfSshConfig } from './pod/sshConfig.ts';
 import type { HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
+import { podOptions } from './pod/podOptions.ts';
 import { type ShownHostKey, shownHostKey } from './pod/shownHostKey.ts';
+import { choosePod } from './project/choosePod.ts';
 import { expandPreset, listDeployable } from './project/files.ts';
 import { Home } from './project/home.ts';
-import { checkModel, loadProject, type PodPlaces, type Project, remoteRootOf, resultPatterns, setUpLines, trainingCommand } from './project/project.ts';
-import { type PodEntry, projectSchema } from './project/schema.ts';
+import {
+  checkModel,
+  loadProject,
+  type PodPlaces,
+  type Project,
+  remoteRootOf,
+  resultPatterns,
+  setUpLines,
+  type TrainingRequest,
+  trainingCommand,
+} from './project/project.ts';
+import { projectSchema } from './project/schema.ts';
 import { fetchResults, type FetchReport } from './results/fetch.ts';
 import { readNpy } from './results/npy.ts';
 import { validatePredictions, type Verdict } from './results/validate.ts';
 import { newRunId, type Run, type RunManifest } from './runs/run.ts';
 import { Runs, type StopOptions } from './runs/runs.ts';
+import { type WatchedRun, type WatchOptions, watchRun } from './runs/watch.ts';
+
+export type { TrainingRequest } from './project/project.ts';
+export type { RunEvent, WatchedRun, WatchOptions } from './runs/watch.ts';
 
 /** What the outside may have to answer. */
 export interface OrchestratorPorts {
@@ -77,43 +90,6 @@ export interface DirectoryOptions extends TransferOptions {
   readonly force?: boolean;
 }
 
-/** What to train; what is left out comes from runpod.json. */
-export interface TrainingRequest {
-  readonly model?: string;
-  readonly device?: string;
-  readonly seed?: number;
-  readonly encoder?: string;
-  /** Instead of runpod.json's command. */
-  readonly command?: string;
-}
-
-/** What a run shows while it is watched. */
-export type RunEvent =
-  | { readonly kind: 'output'; readonly text: string }
-  | Extract<MonitorEvent, { kind: 'line' } | { kind: 'metrics' }>
-  | { readonly kind: 'finding'; readonly located: LocatedFinding; /** The earlier finding that this one replaces. */ readonly amends?: Finding }
-  | { readonly kind: 'interrupted'; readonly message: string; readonly delayMs: number };
-
-export interface WatchOptions {
-  /** First byte of the log; the monitor only sees what comes from there. Default 0. */
-  readonly from?: number;
-  readonly signal?: AbortSignal;
-  readonly onEvent?: (event: RunEvent) => void;
-}
-
-/** How a watched run ended. */
-export interface WatchedRun {
-  readonly run: Run;
-  /** Null when it vanished. */
-  readonly exitCode: number | null;
-  readonly errors: readonly Finding[];
-  /** The same, each with its local place and what can be done. */
-  readonly located: readonly LocatedFinding[];
-  readonly metrics: readonly MetricLine[];
-  /** Bytes of the log. */
-  readonly bytes: number;
-}
-
 /**
  * The facade of the mission: one project on one pod. Connects when first needed; every method may be called again after a
  * lost connection. All errors that a user can cause or mend are UserErrors.
@@ -146,7 +122,11 @@ export class Orchestrator implements Disposable {
     const home = new Home(options.home);
     const found = await loadProject(resolve(options.projectRoot ?? '.'));
     const { remoteRoot } = options;
-    if (remoteRoot !== undefined && !posix.isAbsolute(remoteRoot)) throw new UserError('bad-argument', `remoteRoot must be an absolute path on the pod, like /workspace/project, not ${JSON.stringify(remoteRoot)}.`);
+    if (remoteRoot !== undefined && !posix.isAbsolute(remoteRoot))
+      throw new UserError(
+        'bad-argument',
+        `remoteRoot must be an absolute path on the pod, like /workspace/project, not ${JSON.stringify(remoteRoot)}.`,
+      );
     const project = remoteRoot === undefined ? found : { ...found, config: { ...found.config, remoteRoot } };
     const pod = connectPod({ ...options, knownHostsFile: home.knownHostsFile });
     const orchestrator = new Orchestrator(project, pod, {}, home);
@@ -165,7 +145,13 @@ export class Orchestrator implements Disposable {
     const project = await loadProject(resolve(options.projectRoot));
     const { name, entry } = await choosePod(home, options.pod);
     const pod = connectPod(
-      await podOptions(entry, { name, hostKeys: entry.hostKeys, knownHostsFile: home.knownHostsFile, askPassphrase: options.askPassphrase, log: options.log }),
+      await podOptions(entry, {
+        name,
+        hostKeys: entry.hostKeys,
+        knownHostsFile: home.knownHostsFile,
+        askPassphrase: options.askPassphrase,
+        log: options.log,
+      }),
     );
     return new Orchestrator(project, pod, entry, home);
   }
@@ -180,17 +166,29 @@ export class Orchestrator implements Disposable {
   }
 
   /** Puts one file on the pod, atomically and verified, mode 644. `remote`: absolute, or below the remote root; default: the file's place in the project. */
-  async uploadFile(local: string, remote?: string, options: TransferOptions = {}): Promise<{ readonly remotePath: string; readonly bytes: number; readonly sha256: string }> {
+  async uploadFile(
+    local: string,
+    remote?: string,
+    options: TransferOptions = {},
+  ): Promise<{ readonly remotePath: string; readonly bytes: number; readonly sha256: string }> {
     const localPath = resolve(this.project.root, local);
     const remotePath = remote === undefined ? this.map.toRemote(localPath) : this.remotePath(remote);
-    if (remotePath === null) throw new UserError('outside-project', `${local} is not below the project folder ${this.project.root}. Say where it should go on the pod.`);
+    if (remotePath === null)
+      throw new UserError(
+        'outside-project',
+        `${local} is not below the project folder ${this.project.root}. Say where it should go on the pod.`,
+      );
     const [put] = await this.pod.putFiles([{ source: { localPath }, remotePath }], options);
     if (!put) throw new UserError('remote-failed', `The pod did not confirm ${remotePath}. Try again.`);
     return put;
   }
 
   /** Fetches one file; written beside its target, verified, renamed. */
-  async downloadFile(remote: string, local: string, options: TransferOptions = {}): Promise<{ readonly localPath: string; readonly bytes: number; readonly sha256: string }> {
+  async downloadFile(
+    remote: string,
+    local: string,
+    options: TransferOptions = {},
+  ): Promise<{ readonly localPath: string; readonly bytes: number; readonly sha256: string }> {
     return this.pod.getFile(this.remotePath(remote), resolve(this.project.root, local), options);
   }
 
@@ -198,13 +196,21 @@ export class Orchestrator implements Disposable {
   async uploadDirectory(local: string, remote?: string, options: DirectoryOptions = {}): Promise<DeployReport> {
     const folder = resolve(this.project.root, local);
     const target = remote === undefined ? this.map.toRemote(folder) : this.remotePath(remote);
-    if (target === null) throw new UserError('outside-project', `${local} is not below the project folder ${this.project.root}. Say where it should go on the pod.`);
+    if (target === null)
+      throw new UserError(
+        'outside-project',
+        `${local} is not below the project folder ${this.project.root}. Say where it should go on the pod.`,
+      );
     const startedAt = Date.now();
     const config = projectSchema.parse({ exclude: options.exclude ?? [], gitignore: false });
     const files = await listDeployable({ root: folder, config, configFile: null }, options.signal);
     if (files.length === 0) throw new UserError('local-missing', `${local} holds no files to send.`);
     const put = await this.pod.putFiles(
-      files.map((file) => ({ source: { localPath: join(folder, file.path) }, remotePath: posix.join(target, file.path), mode: file.executable ? 0o755 : 0o644 })),
+      files.map((file) => ({
+        source: { localPath: join(folder, file.path) },
+        remotePath: posix.join(target, file.path),
+        mode: file.executable ? 0o755 : 0o644,
+      })),
       options,
     );
     return { files: put.map((file) => ({ ...file, path: posix.relative(target, file.remotePath) })), milliseconds: Date.now() - startedAt };
@@ -223,7 +229,10 @@ export class Orchestrator implements Disposable {
   }
 
   /** Runs one command in the project's folder and environment on the pod. */
-  async executeCommand(command: string, options: ExecuteOptions = {}): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
+  async executeCommand(
+    command: string,
+    options: ExecuteOptions = {},
+  ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
     const cwd = options.cwd === undefined ? undefined : this.remotePath(options.cwd);
     const decode = (listener: ((text: string) => void) | undefined) => {
       if (!listener) return undefined;
@@ -298,49 +307,7 @@ export class Orchestrator implements Disposable {
 
   /** Follows a run to its end and tells what the monitor sees. Stopping to watch does not stop the run. */
   async watchRun(id: string, options: WatchOptions = {}): Promise<WatchedRun> {
-    const { onEvent } = options;
-    const first = await this.runs.get(id, options.signal);
-    const monitor = new TrainingMonitor();
-    const decoder = new TextDecoder();
-    const located = new Map<Finding, LocatedFinding>();
-    // Events keep the log's order although finding a place asks the disk.
-    let queue: Promise<void> = Promise.resolve();
-    const tell = (events: readonly MonitorEvent[]) => {
-      for (const event of events) {
-        if (event.kind !== 'finding') {
-          queue = queue.then(() => onEvent?.(event));
-          continue;
-        }
-        queue = queue.then(async () => {
-          const found = await this.locator.locate(event.finding, first.manifest);
-          if (event.amends) located.delete(event.amends);
-          located.set(event.finding, found);
-          onEvent?.({ kind: 'finding', located: found, ...(event.amends ? { amends: event.amends } : {}) });
-        });
-      }
-    };
-    const followed = await this.runs.follow(id, {
-      from: options.from,
-      signal: options.signal,
-      onBytes: (chunk) => {
-        const text = decoder.decode(chunk, { stream: true });
-        if (text !== '') queue = queue.then(() => onEvent?.({ kind: 'output', text }));
-        tell(monitor.write(chunk));
-      },
-      onInterrupted: ({ message, delayMs }) => {
-        queue = queue.then(() => onEvent?.({ kind: 'interrupted', message, delayMs }));
-      },
-    });
-    tell(monitor.end());
-    await queue;
-    return {
-      run: followed.run,
-      exitCode: followed.run.status.kind === 'exited' ? followed.run.status.exitCode : null,
-      errors: [...located.keys()],
-      located: [...located.values()],
-      metrics: monitor.getMetrics(),
-      bytes: followed.offset,
-    };
+    return watchRun(this.runs, id, (finding, manifest) => this.locator.locate(finding, manifest), options);
   }
 
   /** Starts a run and watches it to its end. */
@@ -364,7 +331,11 @@ export class Orchestrator implements Disposable {
     const { config } = this.project;
     checkModel(model, Object.keys(config.train.models));
     const patterns = resultPatterns(this.project, { model, seed: options.seed ?? config.train.models[model]?.seed ?? config.train.seed });
-    if (patterns.length === 0) throw new UserError('not-configured', 'runpod.json does not say what a run leaves behind. Add the paths under "results", e.g. ["artifacts/{model}/**"].');
+    if (patterns.length === 0)
+      throw new UserError(
+        'not-configured',
+        'runpod.json does not say what a run leaves behind. Add the paths under "results", e.g. ["artifacts/{model}/**"].',
+      );
     return this.fetch(patterns, folder, options);
   }
 
@@ -384,7 +355,7 @@ export class Orchestrator implements Disposable {
     const { manifest } = await this.runs.get(id, signal);
     const monitor = new TrainingMonitor();
     const partBytes = 4 * 1024 * 1024;
-    for (let offset = 0; ; ) {
+    for (let offset = 0; ;) {
       const part = await this.runs.read(id, offset, partBytes, signal);
       monitor.write(part);
       offset += part.length;
@@ -411,10 +382,18 @@ export class Orchestrator implements Disposable {
         await applyEdit(action.edit);
         return `${this.map.relativeOfLocal(action.edit.file) ?? action.edit.file}:${action.edit.line}: ${action.edit.oldText} became ${action.edit.newText}.`;
       case 'install': {
-        const result = await this.executeCommand(action.command, { timeoutMs: 600_000, signal: options.signal, onStdout: options.onOutput, onStderr: options.onOutput });
+        const result = await this.executeCommand(action.command, {
+          timeoutMs: 600_000,
+          signal: options.signal,
+          onStdout: options.onOutput,
+          onStderr: options.onOutput,
+        });
         if (result.exitCode !== 0) {
           const said = result.stderr.trim().split('\n').at(-1) ?? '';
-          throw new UserError('remote-failed', `\`${action.command}\` ended with exit code ${result.exitCode} on the pod${said === '' ? '' : `: ${said}`}. Install it there by hand, or add it to the project's requirements.`);
+          throw new UserError(
+            'remote-failed',
+            `\`${action.command}\` ended with exit code ${result.exitCode} on the pod${said === '' ? '' : `: ${said}`}. Install it there by hand, or add it to the project's requirements.`,
+          );
         }
         return `${action.command}: done.`;
       }
@@ -434,7 +413,13 @@ export class Orchestrator implements Disposable {
     const localFolder = resolve(this.project.root, folder);
     const info = await stat(localFolder).catch(() => null);
     if (info && !info.isDirectory()) throw new UserError('local-failed', `${folder} is a file. Name a folder to download into.`);
-    return fetchResults(this.pod, { remoteRoot: this.remoteRoot, patterns, localFolder, signal: options.signal, onProgress: options.onProgress });
+    return fetchResults(this.pod, {
+      remoteRoot: this.remoteRoot,
+      patterns,
+      localFolder,
+      signal: options.signal,
+      onProgress: options.onProgress,
+    });
   }
 
   private setUp(): string {
@@ -451,35 +436,10 @@ export class Orchestrator implements Disposable {
  *
  * @throws UserError 'not-configured', 'bad-argument', 'unreachable', ...
  */
-export async function hostKeyOfPod(options: { readonly pod?: string; readonly home?: string; readonly signal?: AbortSignal } = {}): Promise<ShownHostKey & { readonly pod: string }> {
+export async function hostKeyOfPod(
+  options: { readonly pod?: string; readonly home?: string; readonly signal?: AbortSignal } = {},
+): Promise<ShownHostKey & { readonly pod: string }> {
   const home = new Home(options.home);
   const { name, entry } = await choosePod(home, options.pod);
   return { pod: name, ...(await shownHostKey(await podOptions(entry, { name, knownHostsFile: home.knownHostsFile }), options.signal)) };
-}
-
-/** @throws UserError 'not-configured', 'bad-argument' */
-async function choosePod(home: Home, wanted: string | undefined): Promise<{ readonly name: string; readonly entry: PodEntry }> {
-  const { pods, selected } = await home.readPods();
-  const names = Object.keys(pods);
-  if (names.length === 0) {
-    throw new UserError('not-configured', 'No pod is set up yet. Add one with `rpo pods add "ssh root@HOST -p PORT -i KEY"` (the line that RunPod shows under Connect, "SSH over exposed TCP"), or "RunPod: Add Pod" in the editor; `rpo demo` needs none.');
-  }
-  const name = wanted ?? selected ?? (names.length === 1 ? names[0] : undefined);
-  if (name === undefined) throw new UserError('not-configured', `Several pods are set up (${names.join(', ')}) and none is selected. Choose one with \`rpo pods select NAME\` or --pod NAME.`);
-  const entry = pods[name];
-  if (!entry) throw new UserError('bad-argument', `There is no pod ${JSON.stringify(name)}; there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}. \`rpo pods\` lists them.`);
-  return { name, entry };
-}
-
-/** An entry of pods.json as what is needed to reach it. */
-async function podOptions(entry: PodEntry, base: Omit<PodOptions, 'host'>): Promise<PodOptions> {
-  if ('sshConfigHost' in entry) {
-    const { hostKeys, ...rest } = base;
-    return { ...(await optionsOfSshConfig(entry.sshConfigHost)), ...rest, ...(hostKeys === undefined ? {} : { hostKeys }) };
-  }
-  if ('podId' in entry) {
-    throw new UserError('unsupported', `A pod given by its id (${entry.podId}) cannot be looked up yet. Add it with the SSH line that RunPod shows under Connect, "SSH over exposed TCP".`);
-  }
-  const { host, port, user, identityFile } = entry;
-  return { ...base, host, port, user, identityFile };
 }

@@ -1,0 +1,124 @@
+import type { LocatedFinding } from '../fixes/located.ts';
+import type { Finding } from '../monitor/finding.ts';
+import type { MetricLine } from '../monitor/metric.ts';
+import { type MonitorEvent, TrainingMonitor } from '../monitor/monitor.ts';
+import type { Run, RunManifest } from './run.ts';
+import type { Runs } from './runs.ts';
+
+/** What a run shows while it is watched. */
+export type RunEvent =
+  | { readonly kind: 'output'; readonly text: string }
+  | Extract<MonitorEvent, { kind: 'line' } | { kind: 'metrics' }>
+  | {
+      readonly kind: 'finding';
+      readonly located: LocatedFinding;
+      /** The earlier finding that this one replaces. */ readonly amends?: Finding;
+    }
+  | { readonly kind: 'interrupted'; readonly message: string; readonly delayMs: number };
+
+export interface WatchOptions {
+  /** First byte of the log; the monitor only sees what comes from there. Default 0. */
+  readonly from?: number;
+  readonly signal?: AbortSignal;
+  /** In the log's order. What it throws ends the watching, and is what watching rejects with. */
+  readonly onEvent?: (event: RunEvent) => void;
+}
+
+/** How a watched run ended. */
+export interface WatchedRun {
+  readonly run: Run;
+  /** Null when it vanished. */
+  readonly exitCode: number | null;
+  readonly errors: readonly Finding[];
+  /** The same, each with its local place and what can be done. */
+  readonly located: readonly LocatedFinding[];
+  readonly metrics: readonly MetricLine[];
+  /** Bytes of the log. */
+  readonly bytes: number;
+}
+
+/** Finds out where a finding of a run belongs on this machine. */
+export type Locate = (finding: Finding, manifest: RunManifest) => Promise<LocatedFinding>;
+
+/**
+ * Follows a run to its end and tells what the monitor sees. Stopping to watch does not stop the run.
+ *
+ * @throws UserError what Runs.follow throws
+ */
+export async function watchRun(runs: Runs, id: string, locate: Locate, options: WatchOptions = {}): Promise<WatchedRun> {
+  const { manifest } = await runs.get(id, options.signal);
+  const monitor = new TrainingMonitor();
+  const teller = new Teller((finding) => locate(finding, manifest), options.onEvent);
+  const decoder = new TextDecoder();
+  const { run, offset } = await runs.follow(id, {
+    from: options.from,
+    signal: options.signal,
+    onBytes: (chunk) => {
+      const text = decoder.decode(chunk, { stream: true });
+      if (text !== '') teller.tell({ kind: 'output', text });
+      monitor.write(chunk).forEach((event) => teller.tell(event));
+    },
+    onInterrupted: ({ message, delayMs }) => teller.tell({ kind: 'interrupted', message, delayMs }),
+  });
+  monitor.end().forEach((event) => teller.tell(event));
+  const located = await teller.end();
+  return {
+    run,
+    exitCode: run.status.kind === 'exited' ? run.status.exitCode : null,
+    errors: located.map(({ finding }) => finding),
+    located,
+    metrics: monitor.getMetrics(),
+    bytes: offset,
+  };
+}
+
+/** Keeps events in the log's order although finding a place asks the disk: what comes meanwhile waits. */
+class Teller {
+  private readonly located = new Map<Finding, LocatedFinding>();
+  private readonly waiting: (MonitorEvent | RunEvent)[] = [];
+  private draining: Promise<void> | null = null;
+  private failure: { readonly error: unknown } | null = null;
+
+  constructor(
+    private readonly locate: (finding: Finding) => Promise<LocatedFinding>,
+    private readonly onEvent: (event: RunEvent) => void = () => undefined,
+  ) {}
+
+  tell(event: MonitorEvent | RunEvent): void {
+    if (this.failure) throw this.failure.error;
+    if (this.draining === null && !isBare(event)) return this.onEvent(event);
+    this.waiting.push(event);
+    this.draining ??= this.drain()
+      .catch((error: unknown) => {
+        this.failure = { error };
+      })
+      .finally(() => (this.draining = null));
+  }
+
+  async end(): Promise<readonly LocatedFinding[]> {
+    await this.draining;
+    if (this.failure) throw this.failure.error;
+    return [...this.located.values()];
+  }
+
+  private async drain(): Promise<void> {
+    for (let event = this.waiting.shift(); event !== undefined; event = this.waiting.shift()) {
+      if (!isBare(event)) {
+        this.onEvent(event);
+        continue;
+      }
+      const { finding, amends } = event;
+      const located = await this.locate(finding);
+      if (amends) this.located.delete(amends);
+      this.located.set(finding, located);
+      this.onEvent({ kind: 'finding', located, ...(amends ? { amends } : {}) });
+    }
+  }
+}
+
+type BareFinding = Extract<MonitorEvent, { kind: 'finding' }>;
+
+/** A finding as the monitor gives it, not located yet. */
+function isBare(event: MonitorEvent | RunEvent): event is BareFinding {
+  return event.kind === 'finding' && 'finding' in event;
+}
