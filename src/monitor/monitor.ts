@@ -2,12 +2,16 @@ import { hasControl, splitMoves, stripControl } from './ansi.ts';
 import type { Finding, Severity } from './finding.ts';
 import { Findings, exceptionText } from './findings.ts';
 import { looksLikeProjectFile } from './frames.ts';
+import { HangWatch } from './hang.ts';
 import { LineReader } from './lines.ts';
 import type { MetricLine } from './metric.ts';
 import { MetricReader } from './metrics/reader.ts';
+import type { MetricEvent } from './metrics/reader.ts';
 import { PerClass } from './perClass.ts';
 import { stripPrefix } from './prefix.ts';
 import { LINE_GATE, classifyException, classifyLine } from './rules.ts';
+import { summarize } from './summary.ts';
+import type { MetricStats, RunSummary } from './summary.ts';
 import { DEFAULT_THRESHOLDS } from './thresholds.ts';
 import type { Thresholds } from './thresholds.ts';
 import { TracebackReader, isErrorName, readNamed } from './traceback.ts';
@@ -37,6 +41,23 @@ const MAX_HISTORY = 10_000;
 /** Names kept in `latest`. */
 const MAX_LATEST = 500;
 
+/** What launchers raise when a process they started has failed. */
+const FOLLOWERS =
+  /(?:^|\.)(?:ChildFailedError|CalledProcessError|ProcessExitedException|BrokenProcessPool|RayTaskError|ActorDiedError|WorkerCrashedError)$/;
+/** Source with line numbers, or the caret below a syntax error: what stands above an exception whose traceback was cut off. */
+const LISTING = /^\s*(?:-+> ?)?\d+ {2,}\S|^\s*\^+\s*$/;
+
+// What a line's shape says about who should read it.
+const TRACEBACK = 1;
+const SENTENCE = 2;
+const CLASSES = 4;
+
+function interest(text: string): number {
+  return (
+    (TracebackReader.mayBegin(text) ? TRACEBACK : 0) | (LINE_GATE.test(text) ? SENTENCE : 0) | (PerClass.mayMatter(text) ? CLASSES : 0)
+  );
+}
+
 /** Reads the output of a training run, live or finished, and says what it means. The same bytes give the same events, however they are cut into chunks. */
 export class TrainingMonitor {
   private readonly lines = new LineReader((text, redraw) => this.piece(text, redraw));
@@ -47,7 +68,7 @@ export class TrainingMonitor {
       if (match) this.findings.continued(who, match);
     },
   );
-  private readonly metrics = new MetricReader();
+  private readonly metrics = new MetricReader(interest);
   private readonly trends: Trends;
   private readonly perClass: PerClass;
   private readonly findings: Findings;
@@ -61,12 +82,21 @@ export class TrainingMonitor {
     step: null,
     steps: null,
   };
-  private values: Record<string, number> = {};
-  private valueCount = 0;
+  private readonly stats = new Map<string, MetricStats>();
+  private readonly hang: HangWatch;
+  private progressed = false;
+  /** The last line that was not blank, and the one before. */
+  private lastText = '';
+  private previous = '';
+  private lastWord: RaisedException | null = null;
+  private over = false;
+  /** Step of the redrawn bar that was last told, on the line being redrawn. */
+  private drawn: { line: number; step: number } = { line: 0, step: 0 };
 
   constructor(options: MonitorOptions = {}) {
     const thresholds: Thresholds = { ...DEFAULT_THRESHOLDS, ...options.thresholds };
     this.trends = new Trends(thresholds);
+    this.hang = new HangWatch(thresholds);
     this.perClass = new PerClass(thresholds);
     this.findings = new Findings(
       options.isProjectFile ?? looksLikeProjectFile,
@@ -75,16 +105,30 @@ export class TrainingMonitor {
     );
   }
 
-  /** The next bytes (or text) of the output; any chunking gives the same events. */
-  write(chunk: Uint8Array | string): MonitorEvent[] {
+  /**
+   * The next bytes (or text) of the output; any chunking gives the same events.
+   * `nowMs`: when they arrived, by any steady clock; only needed for `check`.
+   */
+  write(chunk: Uint8Array | string, nowMs?: number): MonitorEvent[] {
     this.lines.write(chunk);
+    if (this.progressed && nowMs !== undefined) this.hang.progress(nowMs);
+    this.progressed = false;
+    return this.take();
+  }
+
+  /** Whether a run that is being followed stands still at this time; to be asked now and then. */
+  check(nowMs: number): MonitorEvent[] {
+    const idle = this.over || this.findings.anyError ? null : this.hang.check(nowMs);
+    if (idle !== null) this.findings.seen({ type: 'hang', message: idle, line: Math.max(1, this.ended), who: '' });
     return this.take();
   }
 
   /** The output is over: the last line and an open traceback are read. */
   end(): MonitorEvent[] {
     this.lines.end();
+    this.over = true;
     this.tracebacks.end(this.ended);
+    if (this.lastWord && this.lastWord.line >= this.ended - 2 && !this.findings.anyError) this.findings.raised(this.lastWord, null);
     return this.take();
   }
 
@@ -115,7 +159,19 @@ export class TrainingMonitor {
     steps: number | null;
     metrics: Readonly<Record<string, number>>;
   } {
-    return { ...this.place, metrics: { ...this.values } };
+    return { ...this.place, metrics: Object.fromEntries([...this.stats].map(([name, s]) => [name, s.last])) };
+  }
+
+  /** The run so far, for people and for agents; bounded in size. */
+  summary(title?: string): RunSummary {
+    return summarize({
+      lines: this.ended,
+      place: this.place,
+      stats: this.stats,
+      history: this.history,
+      findings: this.findings.all,
+      ...(title === undefined ? {} : { title }),
+    });
   }
 
   private take(): MonitorEvent[] {
@@ -143,16 +199,23 @@ export class TrainingMonitor {
   }
 
   private read(text: string, line: number, redraw: boolean): void {
-    if (this.tracebacks.active || TracebackReader.mayBegin(text)) {
-      if (this.tracebacks.read(text, line)) return;
+    if (this.tracebacks.active && this.tracebacks.read(text, line)) return;
+    const last = this.lastText;
+    if (text !== '') this.lastText = text;
+    this.previous = last;
+    const interest = this.metrics.see(text);
+    if (interest !== 0) {
+      if ((interest & TRACEBACK) !== 0 && !this.tracebacks.active && this.tracebacks.read(text, line)) return;
+      if ((interest & SENTENCE) !== 0) this.readSentence(text, line);
     }
-    if (LINE_GATE.test(text)) this.readSentence(text, line);
-    const found = this.metrics.read(text, line);
+    const found = this.metrics.metrics(text, line);
     if (found) this.record(found, redraw);
-    if (this.perClass.active || PerClass.mayMatter(text)) {
-      const collapse = this.perClass.read(stripPrefix(text).text, this.early());
-      if (collapse !== null) this.findings.seen({ type: 'class-collapse', message: collapse, line, who: '' });
-    }
+    if ((interest & CLASSES) !== 0 || this.perClass.active) this.readClass(text, line);
+  }
+
+  private readClass(text: string, line: number): void {
+    const collapse = this.perClass.read(stripPrefix(text).text, this.early());
+    if (collapse !== null) this.findings.seen({ type: 'class-collapse', message: collapse, line, who: '' });
   }
 
   /** A line by itself: an exception without its traceback, or what a shell, a launcher or a library says. */
@@ -164,6 +227,9 @@ export class TrainingMonitor {
       const match = classifyException(exceptionText(exception));
       if (match && !this.findings.has(match.rule.type)) this.findings.raised(exception, match);
       if (match) return;
+      // Without a kind it counts below a code listing, or when it turns out to be the log's last word.
+      if (LISTING.test(this.previous)) this.findings.raised(exception, null);
+      else if (body.length === text.length || who !== '') this.lastWord = exception;
     }
     const match = classifyLine(body) ?? (body.length === text.length ? null : classifyLine(text));
     if (!match || (match.rule.consequence && this.findings.anyError)) return;
@@ -179,40 +245,75 @@ export class TrainingMonitor {
   }
 
   private raised(exception: RaisedException): void {
-    if (
-      /(?:^|\.)(?:ChildFailedError|SystemExit|GeneratorExit|StopIteration)$/.test(exception.name) &&
-      (this.findings.anyError || /Exit$|Iteration$/.test(exception.name))
-    )
-      return;
+    if (/(?:^|\.)(?:SystemExit|GeneratorExit|StopIteration)$/.test(exception.name)) return;
+    if (FOLLOWERS.test(exception.name) && this.findings.anyError) return;
     if (/Warning$/.test(exception.name)) return;
     const match = exception.complete ? classifyException(exceptionText(exception)) : null;
+    // The other ranks lose their connection when one fails: that is not a second cause.
+    if (match?.rule.type === 'nccl-error' && exception.link === 'none' && this.findings.anyError && !this.findings.has('nccl-error'))
+      return;
     this.findings.raised(exception, match);
   }
 
-  private record(found: MetricLine, redraw: boolean): void {
+  private record(found: MetricEvent, redraw: boolean): void {
     const { place } = this;
-    if (found.epoch !== null) place.epoch = found.epoch;
-    if (found.epochs !== null) place.epochs = found.epochs;
-    if (found.step !== null) place.step = found.step;
-    if (found.steps !== null) place.steps = found.steps;
+    const { epoch, epochs, step, steps } = found;
+    if (epoch !== null && epoch !== place.epoch) {
+      place.epoch = epoch;
+      this.progressed = true;
+    }
+    if (epochs !== null) place.epochs = epochs;
+    if (step !== null && step !== place.step) {
+      place.step = step;
+      this.progressed = true;
+    }
+    if (steps !== null) place.steps = steps;
     let any = false;
     for (const name in found.metrics) {
       any = true;
-      if (!(name in this.values)) {
-        if (this.valueCount >= MAX_LATEST) continue;
-        this.valueCount++;
-      }
-      this.values[name] = found.metrics[name]!;
+      this.count(name, found.metrics[name]!);
     }
     if (!any) return;
-    for (const trend of this.trends.read(found)) this.findings.seen({ ...trend, line: found.line, who: '' });
-    if (redraw) return;
-    this.events.push({ kind: 'metrics', ...found });
+    const trends = this.trends.read(found);
+    for (const trend of trends) this.findings.seen({ ...trend, line: found.line, who: '' });
+    if (redraw && !this.worthTelling(found)) return;
+    this.progressed = true;
+    this.events.push(found);
     this.history.push(found);
     if (this.history.length > MAX_HISTORY) {
       const half = MAX_HISTORY / 2;
       this.history = this.history.filter((_, i) => i >= half || i % 2 === 0);
     }
+  }
+
+  private count(name: string, value: number): void {
+    const stats = this.stats.get(name);
+    if (stats === undefined) {
+      if (this.stats.size >= MAX_LATEST) return;
+      const at = { epoch: this.place.epoch, step: this.place.step };
+      this.stats.set(name, { last: value, low: value, lowAt: at, high: value, highAt: at, count: 1 });
+      return;
+    }
+    stats.last = value;
+    stats.count++;
+    if (value < stats.low || Number.isNaN(stats.low)) {
+      stats.low = value;
+      stats.lowAt = { epoch: this.place.epoch, step: this.place.step };
+    }
+    if (value > stats.high || Number.isNaN(stats.high)) {
+      stats.high = value;
+      stats.highAt = { epoch: this.place.epoch, step: this.place.step };
+    }
+  }
+
+  /** A bar is redrawn many times a second: it is told at every twentieth of its way, and when its line ends. */
+  private worthTelling(found: MetricEvent): boolean {
+    const { step, steps, line } = found;
+    if (step === null || steps === null) return false;
+    if (this.drawn.line !== line) this.drawn = { line, step };
+    if (step - this.drawn.step < steps / 20) return false;
+    this.drawn = { line, step };
+    return true;
   }
 
   /** Training is under way and not in its last epoch. */

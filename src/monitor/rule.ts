@@ -23,3 +23,8 @@ export interface Rule {
   /** A consequence of a failure that the log names elsewhere: only reported while nothing else was. */
   readonly consequence?: boolean;
 }
+
+/** One pattern that matches where any of these does: a table of phrasings, one a line. All have the flags of the first. */
+export function anyOf(...patterns: readonly RegExp[]): RegExp {
+  return new RegExp(patterns.map((pattern) => `(?:${pattern.source})`).join('|'), patterns[0]?.flags ?? '');
+}

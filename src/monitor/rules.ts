@@ -1,12 +1,22 @@
 import type { Rule } from './rule.ts';
-import { ENVIRONMENT_RULES } from './rules/environment.ts';
+import { FILE_RULES } from './rules/files.ts';
 import { GPU_RULES } from './rules/gpu.ts';
+import { LAUNCH_RULES } from './rules/launch.ts';
 import { MEMORY_RULES } from './rules/memory.ts';
+import { SERVICE_RULES } from './rules/services.ts';
 import { TENSOR_RULES } from './rules/tensors.ts';
 import { TRAINING_RULES } from './rules/training.ts';
 
 /** Every rule, in order of precedence: the first that matches names the kind. */
-export const RULES: readonly Rule[] = [...MEMORY_RULES, ...TRAINING_RULES, ...TENSOR_RULES, ...GPU_RULES, ...ENVIRONMENT_RULES];
+export const RULES: readonly Rule[] = [
+  ...MEMORY_RULES,
+  ...TRAINING_RULES,
+  ...TENSOR_RULES,
+  ...GPU_RULES,
+  ...SERVICE_RULES,
+  ...FILE_RULES,
+  ...LAUNCH_RULES,
+];
 
 const EXCEPTION_RULES = RULES.filter((rule) => rule.on === 'exception');
 const LINE_RULES = RULES.filter((rule) => rule.on === 'line');
@@ -39,4 +49,4 @@ export function classifyLine(text: string): Match | null {
  * Case-sensitive alternatives keep it fast.
  */
 export const LINE_GATE =
-  /rror|ERROR|Killed|kill|OOM|out of mem|memory|No space|quota|nan|NaN|[Ll]oss (?:is|became|was)|Invalid loss|non-finite|ollapse|redict|xplo|radient norm|CUDA|NVML|NVRM|GPU (?:has|is)|Assertion|NCCL|DistBackend|CUDNN|CUBLAS|cuDNN|CuDNN|egmentation fault|SIG|signal|Abort|Fatal|core dumped|corrupt|free\(\)|malloc|munmap|realloc|stack smashing|No module|module spec|Permission|uthentication|ncoder|retrained|re-trained|No such|can't open|CANCELLED|TIME LIMIT|PBS|pot |reempted|PREEMPT|TERM|Terminated|walltime|time limit|Hangup|Could not|Cannot find|FATAL|Primary config|segfault|Bus error|Illegal|Floating point/;
+  /rror|ERROR|Killed|kill|OOM|out of mem|memory|No space|quota|nan|NaN|[Ll]oss (?:is|became|was)|Invalid loss|non-finite|ollapse|redict|xplo|radient norm|CUDA|NVML|NVRM|GPU (?:has|is)|Assertion|NCCL|DistBackend|CUDNN|CUBLAS|cuDNN|CuDNN|egmentation fault|SIG|signal|Abort|Fatal|terminate called|exitcode|core dumped|corrupt|free\(\)|malloc|munmap|realloc|stack smashing|No module|module spec|Permission|uthentication|ncoder|retrained|re-trained|No such|can't open|CANCELLED|TIME LIMIT|PBS|pot |reempted|PREEMPT|TERM|Terminated|walltime|time limit|Hangup|Could not|Cannot find|FATAL|Primary config|segfault|Bus error|Illegal|Floating point/;

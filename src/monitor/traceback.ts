@@ -39,7 +39,7 @@ const HEADER = 'Traceback (most recent call last)';
 const FRAME = /^\s*File "([^"]{1,1000})", line (\d+)(?:, in (.{1,300}))?\s*$/;
 // IPython >= 8:  Cell In[24], line 75, in f(x)      File ~/x.py:12, in f(x)
 const CELL = /^\s*(Cell In ?\[\d+\]), line (\d+)(?:, in (.{1,300}))?/;
-const CELL_FILE = /^File (\S.{0,600}?):(\d+)(?:, in (.{1,300}))?\s*$/;
+const CELL_FILE = /^\s*File (\S.{0,600}?):(\d+)(?:, in (.{1,300}))?\s*$/;
 // IPython 7 and 8.0: <ipython-input-3-ab> in f(x)      ~/x.py in f(x)      Input In [3], in <cell line: 1>()      the line stands at the arrow
 const CELL_ARROW = /^(<ipython-input-[^>]{1,80}>|Input In \[\d+\]|[~/.]?[\w.:\\/~ -]{1,600}\.\w{1,4})(?: in |, in )(\S.{0,300})$/;
 // VS Code: /work/a.ipynb Cell 5 line 3

@@ -1,6 +1,7 @@
 import type { FindingType } from './finding.ts';
 import type { MetricLine } from './metric.ts';
-import { isGradientNorm, isLoss } from './metrics/names.ts';
+import { roleOf } from './metrics/names.ts';
+import { LossSeries, median } from './series.ts';
 import type { Thresholds } from './thresholds.ts';
 
 /** What the numbers say, to become a finding. */
@@ -9,44 +10,144 @@ export interface Trend {
   readonly message: string;
 }
 
-/** Norms whose median is "normal". */
+/** Norms, rates of work: values whose median is "normal". */
 const WINDOW = 32;
+/** Series followed at the same time; a log that prints more names than this prints per-layer statistics. */
+const MAX_SERIES = 64;
+const TRAIN = /(?:^|[_/ .-])(?:train(?:ing)?|tr)(?:$|[_/ .-])/i;
+const VALIDATION = /(?:^|[_/ .-])(?:val(?:id(?:ation)?)?|eval(?:uation)?|dev|test)(?:$|[_/ .-])/i;
 
-/** Watches the metric series; each kind of trouble is told once. */
+/**
+ * Watches the metric series, without looking at any text; each kind of trouble is told once. Nothing is computed while a value is within its series' ordinary range,
+ * so a calm log costs a comparison a value.
+ */
 export class Trends {
   private readonly told = new Set<FindingType>();
   private readonly norms: number[] = [];
+  private readonly losses = new Map<string, LossSeries>();
+  private readonly rates: number[] = [];
   private nonFinite = 0;
+  private vanished = 0;
+  private zeroRates = 0;
+  private slow = 0;
+  private deadLines = 0;
+  private rateName: string | null = null;
 
   constructor(private readonly thresholds: Thresholds) {}
 
   read(line: MetricLine): Trend[] {
     const trends: Trend[] = [];
+    this.dead(trends, line);
     for (const name in line.metrics) {
       const value = line.metrics[name]!;
-      if (!Number.isFinite(value)) {
-        if (isLoss(name))
-          this.tell(trends, 'nan-loss', `${name} became ${Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf'}${where(line)}`);
-        else if (isGradientNorm(name) && ++this.nonFinite >= this.thresholds.gradientNonFiniteRun)
-          this.tell(
-            trends,
-            'gradient-explosion',
-            `${name} is ${String(value).toLowerCase()} ${this.nonFinite} times in a row${where(line)}`,
-          );
-      } else if (isGradientNorm(name)) this.norm(trends, name, value, line);
+      switch (roleOf(name)) {
+        case 'loss':
+          this.loss(trends, name, value, line);
+          break;
+        case 'norm':
+          this.norm(trends, name, value, line);
+          break;
+        case 'rate':
+          this.rate(trends, name, value, line);
+          break;
+        case 'throughput':
+          this.throughput(trends, name, value, line);
+          break;
+        default:
+      }
     }
     return trends;
   }
 
+  /** A Trainer that masks nan prints `loss: 0.0, grad_norm: nan` for the rest of the run; once may be an overflow that was skipped. */
+  private dead(trends: Trend[], line: MetricLine): void {
+    const { loss, grad_norm: norm } = line.metrics;
+    if (loss !== 0 || norm === undefined || !Number.isNaN(norm)) return;
+    if (++this.deadLines === 2) this.tell(trends, 'nan-loss', `grad_norm is nan and loss is 0${where(line)}`);
+  }
+
+  private loss(trends: Trend[], name: string, value: number, line: MetricLine): void {
+    if (!Number.isFinite(value)) {
+      this.tell(trends, 'nan-loss', `${name} became ${Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf'}${where(line)}`);
+      return;
+    }
+    let series = this.losses.get(name);
+    if (!series) {
+      if (this.losses.size >= MAX_SERIES) return;
+      series = new LossSeries(this.thresholds);
+      this.losses.set(name, series);
+    }
+    const spike = series.add(value);
+    if (spike === 'spike') this.tell(trends, 'loss-spike', `${name} jumped to ${value}, usually ${series.usual}${where(line)}`);
+    else if (spike === 'divergence')
+      this.tell(trends, 'loss-divergence', `${name} stays at ${value}, before at ${series.usual}${where(line)}`);
+    if (VALIDATION.test(name)) this.validation(trends, name, series, line);
+  }
+
+  /** Validation losses come once an epoch: there a standstill, or a rise while training falls, means something. */
+  private validation(trends: Trend[], name: string, series: LossSeries, line: MetricLine): void {
+    const { overfitPatience, plateauPatience } = this.thresholds;
+    if (series.sinceBest < Math.min(overfitPatience, plateauPatience)) return;
+    const training = this.trainingSeries(name);
+    if (series.above >= overfitPatience && training !== null && training.sinceBest <= 2)
+      this.tell(
+        trends,
+        'overfitting',
+        `${name} is ${series.last}, its best was ${series.best} ${series.sinceBest} values ago, while training still improves${where(line)}`,
+      );
+    else if (series.sinceBest >= plateauPatience && series.above === 0)
+      this.tell(trends, 'plateau', `${name} has not improved on ${series.best} for ${series.sinceBest} values${where(line)}`);
+  }
+
+  private trainingSeries(validation: string): LossSeries | null {
+    for (const [name, series] of this.losses) {
+      if (name === validation || VALIDATION.test(name)) continue;
+      if (TRAIN.test(name) || name.toLowerCase() === 'loss') return series;
+    }
+    return null;
+  }
+
   private norm(trends: Trend[], name: string, value: number, line: MetricLine): void {
+    const {
+      gradientExplosionFactor: factor,
+      gradientExplosionNorm: limit,
+      gradientNonFiniteRun,
+      vanishingGradientNorm,
+      vanishingGradientRun,
+    } = this.thresholds;
+    if (!Number.isFinite(value)) {
+      if (++this.nonFinite >= gradientNonFiniteRun)
+        this.tell(trends, 'gradient-explosion', `${name} is ${String(value).toLowerCase()} ${this.nonFinite} times in a row${where(line)}`);
+      return;
+    }
     this.nonFinite = 0;
-    const { gradientExplosionFactor: factor, gradientExplosionNorm: limit } = this.thresholds;
-    const usual = this.norms.length >= 5 ? median(this.norms) : null;
-    if (value > limit || (usual !== null && usual > 0 && value > 10 && value > factor * usual))
+    this.vanished = value < vanishingGradientNorm ? this.vanished + 1 : 0;
+    if (this.vanished >= vanishingGradientRun)
+      this.tell(trends, 'vanishing-gradient', `${name} is ${value}, ${this.vanished} times in a row${where(line)}`);
+    const usual = value > 10 && this.norms.length >= 5 ? median(this.norms) : null;
+    if (value > limit || (usual !== null && usual > 0 && value > factor * usual))
       this.tell(trends, 'gradient-explosion', `${name} is ${value}${usual === null ? '' : `, usually ${usual}`}${where(line)}`);
-    else {
-      if (this.norms.length >= WINDOW) this.norms.shift();
-      this.norms.push(value);
+    else remember(this.norms, value);
+  }
+
+  private rate(trends: Trend[], name: string, value: number, line: MetricLine): void {
+    this.zeroRates = value === 0 ? this.zeroRates + 1 : 0;
+    if (this.zeroRates >= this.thresholds.zeroRateRun)
+      this.tell(trends, 'zero-learning-rate', `${name} is 0, ${this.zeroRates} times in a row${where(line)}`);
+  }
+
+  private throughput(trends: Trend[], name: string, value: number, line: MetricLine): void {
+    // Several rates in one log (training, validation) would be compared with each other: only the first one's name is followed.
+    this.rateName ??= name;
+    if (name !== this.rateName || !(value > 0)) return;
+    const { throughputDrop, throughputRun } = this.thresholds;
+    const usual = this.rates.length >= WINDOW ? median(this.rates) : null;
+    if (usual !== null && value < throughputDrop * usual) {
+      if (++this.slow >= throughputRun) this.tell(trends, 'throughput-drop', `${name} fell to ${value}, usually ${usual}${where(line)}`);
+    } else {
+      this.slow = 0;
+      // Sampled once it is full: what is usual changes slowly.
+      if (this.rates.length < WINDOW || line.line % 16 === 0) remember(this.rates, value);
     }
   }
 
@@ -57,12 +158,12 @@ export class Trends {
   }
 }
 
+function remember(values: number[], value: number): void {
+  if (values.length >= WINDOW) values.shift();
+  values.push(value);
+}
+
 function where(line: MetricLine): string {
   if (line.epoch !== null) return ` in epoch ${line.epoch}${line.step !== null ? `, step ${line.step}` : ''}`;
   return line.step !== null ? ` at step ${line.step}` : '';
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1]!;
 }

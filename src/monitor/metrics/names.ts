@@ -208,14 +208,37 @@ function judge(name: string): NameClass {
   return 'unknown';
 }
 
+/** What the trends make of a series. */
+export type Role = 'loss' | 'norm' | 'rate' | 'throughput' | 'other';
+
+const roles = new Map<string, Role>();
+
+export function roleOf(name: string): Role {
+  let role = roles.get(name);
+  if (role === undefined) {
+    role = isLoss(name)
+      ? 'loss'
+      : isGradientNorm(name)
+        ? 'norm'
+        : /^(?:.*[/ ])?(?:lr|learning[ _]rate)$/i.test(name)
+          ? 'rate'
+          : RATE.test(name.toLowerCase().replaceAll('_', ' '))
+            ? 'throughput'
+            : 'other';
+    if (roles.size > 5_000) roles.clear();
+    roles.set(name, role);
+  }
+  return role;
+}
+
 /** Is this series a loss, whose nan or inf means that training broke? Best-so-far values start at inf by design. */
-export function isLoss(name: string): boolean {
+function isLoss(name: string): boolean {
   return (
     /loss|\bnll|\bcost\b|perplexity|\bppl\b|\bbp[bcd]\b|elbo|objective|\btrl\b|\btel\b/i.test(name) &&
-    !/\bbest|\bmin(?:imum)?[ _]|scale|weight|lowest|improve|prev/i.test(name)
+    !/(?:^|[ _])(?:best|min|minimum|lowest|prev\w*)(?:$|[ _])|scale|weight|improve/i.test(name)
   );
 }
 
-export function isGradientNorm(name: string): boolean {
+function isGradientNorm(name: string): boolean {
   return /^(?:.*[/_ .])?(?:grad(?:ient)?s?[_ -]?norm|gnorm|gradnorm|total_norm|grad_norm\w*)$/i.test(name);
 }

@@ -14,7 +14,7 @@ const TABLE_PATIENCE = 100;
 const DUMP_RUN = 3;
 const SETTING = /^\s*(?:\S+ - )*[\w.'"-]+\s*[:=]\s*\S/;
 /** A line without any of these cannot be a table's header: two names with a gap, a bar or a comma between. */
-const MAYBE_HEADER = /[a-z]\S*(?: {2,}|\t|\s*[|│┃,]\s*)\S*[a-z@)]/i;
+const MAYBE_HEADER = /[a-z#](?: {2,}|\t|\s?[|│┃,])/i;
 
 /** What is known of a shape. */
 interface Known {
@@ -22,41 +22,68 @@ interface Known {
   readonly header: Table | null;
   /** `name: value` that is no metric. */
   readonly setting: boolean;
+  /** What others want to know of lines of this shape; see `interest`. */
+  readonly flags: number;
 }
 
-/** Lines to metrics. What a line of some shape means is found out once and remembered. */
+/** A metric line as the monitor tells it: its event and its history entry are one object. */
+export type MetricEvent = { readonly kind: 'metrics' } & MetricLine;
+
+/**
+ * Lines to metrics. What a line of some shape means is found out once and remembered: logs repeat their shapes, so almost every line costs one pass over its characters and one look-up.
+ */
 export class MetricReader {
   private readonly scan = new Scan();
   private readonly known = new Map<number, Known>();
+  private current: Known | null = null;
   private table: Table | null = null;
   private sinceRow = 0;
   private settings = 0;
 
-  /** The line's metrics or place in training, or null when it has none. */
-  read(text: string, line: number): MetricLine | null {
-    if (text.length > MAX_METRIC_LINE) return null;
-    const scan = this.scan;
-    scan.scan(text);
-    const row = this.table === null ? null : this.row(this.table, text);
-    if (row) return apply(row, scan, text, line);
+  /** `interest`: further questions about a line whose answer depends on its shape alone, as bits. */
+  constructor(private readonly interest: (text: string) => number = () => 0) {}
+
+  /** Looks at a line; returns the answer of `interest`. What `metrics` gives next is this line's. */
+  see(text: string): number {
+    const { scan } = this;
+    if (text.length <= MAX_METRIC_LINE) scan.scan(text);
+    if (text.length > MAX_METRIC_LINE || scan.full) {
+      this.current = null;
+      return this.interest(text);
+    }
     let known = this.known.get(scan.shape);
     if (known === undefined) {
-      known = learn(text, scan);
+      known = learn(text, scan, this.interest(text));
       if (this.known.size >= MAX_SHAPES) this.known.clear();
       this.known.set(scan.shape, known);
     }
+    this.current = known;
+    return known.flags;
+  }
+
+  /** The metrics or place in training of the line seen last, or null when it has none. */
+  metrics(text: string, line: number): MetricEvent | null {
+    const known = this.current;
+    if (known === null) return null;
+    const row = this.table === null ? null : this.row(this.table, text);
+    if (row) return apply(row, this.scan, text, line);
     if (known.header) {
       this.table = known.header;
       this.sinceRow = 0;
     }
-    const plan = known.plan;
+    const { plan } = known;
     if (plan === null) {
       this.settings = known.setting ? this.settings + 1 : 0;
       return null;
     }
     if (plan.lone && this.settings >= DUMP_RUN) return null;
     this.settings = 0;
-    return apply(plan, scan, text, line);
+    return apply(plan, this.scan, text, line);
+  }
+
+  read(text: string, line: number): MetricEvent | null {
+    this.see(text);
+    return this.metrics(text, line);
   }
 
   private row(table: Table, text: string): Plan | null {
@@ -73,33 +100,35 @@ export class MetricReader {
   }
 }
 
-function learn(text: string, scan: Scan): Known {
+function learn(text: string, scan: Scan, flags: number): Known {
   const header = text.length < 400 && MAYBE_HEADER.test(text) ? readHeader(text, scan) : null;
-  if (scan.count === 0 || header) return { plan: null, header, setting: SETTING.test(text) };
+  if (scan.count === 0 || header) return { plan: null, header, setting: SETTING.test(text), flags };
   const format = readFormat(text, scan, (plan) => readGeneric(text, scan, plan));
   const plan = format === undefined ? readGeneric(text, scan) : format;
-  return { plan, header: null, setting: plan === null && SETTING.test(text) };
+  return { plan, header: null, setting: plan === null && SETTING.test(text), flags };
 }
 
-function apply(plan: Plan, scan: Scan, text: string, line: number): MetricLine {
+function apply(plan: Plan, scan: Scan, text: string, line: number): MetricEvent {
   const metrics: Record<string, number> = {};
   const { names, at } = plan;
   for (let k = 0; k < names.length; k++) {
+    const i = at[k]!;
     const name = plan.dynamic
-      ? names[k]!.replace(/\0(\d+)\0/g, (_, i: string) => text.slice(scan.start[Number(i)], scan.end[Number(i)]))
+      ? names[k]!.replace(/\0(\d+)\0/g, (_, n: string) => text.slice(scan.start[Number(n)], scan.end[Number(n)]))
       : names[k]!;
-    metrics[name] = number(scan, text, at[k]!)!;
+    metrics[name] = valueOf(text, scan.start[i]!, scan.end[i]!, scan.kind[i]!);
   }
   return {
+    kind: 'metrics',
     line,
-    epoch: number(scan, text, plan.epoch),
-    epochs: number(scan, text, plan.epochs),
-    step: number(scan, text, plan.step),
-    steps: number(scan, text, plan.steps),
+    epoch: place(scan, text, plan.epoch),
+    epochs: place(scan, text, plan.epochs),
+    step: place(scan, text, plan.step),
+    steps: place(scan, text, plan.steps),
     metrics,
   };
 }
 
-function number(scan: Scan, text: string, i: number): number | null {
+function place(scan: Scan, text: string, i: number): number | null {
   return i < 0 ? null : valueOf(text, scan.start[i]!, scan.end[i]!, scan.kind[i]!);
 }

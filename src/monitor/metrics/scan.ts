@@ -34,109 +34,93 @@ export class Scan {
   readonly kind = new Uint8Array(MAX_NUMBERS);
   /** 53 bits of it, as a safe integer: two lines of different shape practically never share one. */
   shape = 0;
+  /** The line has more characters or numbers than are looked at: its shape says nothing about the rest. */
+  full = false;
 
   scan(text: string): void {
     const length = text.length < MAX_METRIC_LINE ? text.length : MAX_METRIC_LINE;
     let count = 0;
-    let high = 0x811c9dc5;
-    let low = 0x01234567;
+    // FNV-1a over the characters that count, and how many they were.
+    let hash = 0x811c9dc5 | 0;
+    let hashed = 0;
     let previous = 0;
     let run = 0;
     let i = 0;
+    this.full = text.length > MAX_METRIC_LINE;
     while (i < length) {
       const code = text.charCodeAt(i);
       const kind = code < 128 ? CLASS[code]! : isBar(code) ? Class.Other : Class.Letter;
       if (kind === Class.Letter) {
         // A word, with the digits and joints inside it: `top1_acc`, `mAP50-95`, `ndcg@10`, `acc/top1`, `valid_0's`.
         const from = i;
+        const hashBefore = hash;
+        let joined = false;
+        let digitRun = 0;
+        hash = Math.imul(hash ^ code, 0x01000193);
         i++;
         while (i < length) {
           const c = text.charCodeAt(i);
           const k = c < 128 ? CLASS[c]! : isBar(c) ? Class.Other : Class.Letter;
-          if (k === Class.Letter || k === Class.Digit) i++;
-          else if (c === 64) {
-            const after = threshold(text, i + 1, length);
-            if (after === i + 1) break;
-            i = after;
-          } else if ((c === 45 || c === 46 || c === 47 || c === 39 || c === 94) && i + 1 < length) {
-            const n = text.charCodeAt(i + 1);
-            if (
-              n < 128
-                ? CLASS[n] === Class.Letter || (CLASS[n] === Class.Digit && c !== 46 && !(c === 45 && hasPoint(text, i + 1, length)))
-                : !isBar(n)
-            )
-              i += 2;
-            else break;
-          } else break;
-        }
-        const size = i - from;
-        if ((size === 3 || size === 8) && isSpecial(text, from, size) && count < MAX_NUMBERS) {
-          let at = from;
-          const sign = from > 0 ? text.charCodeAt(from - 1) : 0;
-          if ((sign === 45 || sign === 43) && !endsWord(text, from - 2)) at--;
-          this.start[count] = at;
-          this.end[count] = i;
-          this.kind[count++] = SPECIAL;
-          high = Math.imul(high ^ FLOAT, 0x01000193);
-          low = Math.imul(low ^ FLOAT, 0x85ebca6b) + 0x27d4eb2f;
-          previous = -1;
-          continue;
-        }
-        if (size <= 12 && count < MAX_NUMBERS) {
-          // `epoch3,` `Ep1`: a place with its number glued on
-          const digitsFrom = glued(text, from, i);
-          if (digitsFrom > 0) {
-            this.start[count] = digitsFrom;
-            this.end[count] = i;
-            this.kind[count++] = INT;
-            for (let j = from; j < digitsFrom; j++) {
-              const c = text.charCodeAt(j);
-              high = Math.imul(high ^ c, 0x01000193);
-              low = (Math.imul(low ^ c, 0x85ebca6b) + 0x27d4eb2f) | 0;
-            }
-            high = Math.imul(high ^ 1, 0x01000193);
-            previous = -1;
+          if (k === Class.Letter) digitRun = 0;
+          else if (k === Class.Digit) digitRun++;
+          else {
+            const after = joint(text, c, i, length);
+            if (after < 0) break;
+            joined = true;
+            digitRun = 0;
+            for (; i < after; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
             continue;
           }
+          // `checkpoint-1500`, `run/00012.pt`: numbers in paths do not make a new shape
+          if (digitRun < 3 || !joined) hash = Math.imul(hash ^ c, 0x01000193);
+          i++;
         }
-        for (let j = from; j < i; j++) {
-          const c = text.charCodeAt(j);
-          high = Math.imul(high ^ c, 0x01000193);
-          low = (Math.imul(low ^ c, 0x85ebca6b) + 0x27d4eb2f) | 0;
-        }
+        hashed += i - from;
         previous = -1;
+        const size = i - from;
+        if (size > 12 || !(size === 3 || size === 8 || digitRun > 0)) continue;
+        const special = (size === 3 || size === 8) && isSpecial(text, from, size);
+        const at = special ? from : digitRun > 0 ? glued(text, from, i) : 0;
+        if (!special && at === 0) continue;
+        if (count === MAX_NUMBERS) break;
+        const sign = special && from > 0 ? text.charCodeAt(from - 1) : 0;
+        this.start[count] = (sign === 45 || sign === 43) && !endsWord(text, from - 2) ? at - 1 : at;
+        this.end[count] = i;
+        this.kind[count++] = special ? SPECIAL : INT;
+        hash = hashBefore;
+        hashed -= size;
+        for (let j = from; j < at; j++) hash = Math.imul(hash ^ text.charCodeAt(j), 0x01000193);
+        hash = Math.imul(hash ^ (special ? SPECIAL : INT), 0x01000193);
         continue;
       }
       if (kind === Class.Digit) {
         if (count === MAX_NUMBERS) break;
         let at = i;
-        const sign = i > 0 ? text.charCodeAt(i - 1) : 0;
-        if (sign === 46 && !endsWord(text, i - 2)) at = i - 1;
-        const before = at > 0 ? text.charCodeAt(at - 1) : 0;
-        if ((before === 45 || before === 43) && !endsWord(text, at - 2)) at--;
-        i = this.number(text, i, length, at, count++);
-        const k = this.kind[count - 1]!;
-        const mark = k === INT ? 1 : k === COMPOUND ? 4 : 2;
-        high = Math.imul(high ^ mark, 0x01000193);
-        low = (Math.imul(low ^ mark, 0x85ebca6b) + 0x27d4eb2f) | 0;
+        const point = i > 0 ? text.charCodeAt(i - 1) : 0;
+        if (point === 46 && !endsWord(text, i - 2)) at = i - 1;
+        const sign = at > 0 ? text.charCodeAt(at - 1) : 0;
+        if ((sign === 45 || sign === 43) && !endsWord(text, at - 2)) at--;
+        i = this.number(text, i, length, at, count);
+        hash = Math.imul(hash ^ this.kind[count++]!, 0x01000193);
         previous = -1;
         continue;
       }
       // Spaces and bars repeat by layout, not by meaning: at most two of a kind count.
-      const mark = kind === Class.Space ? (code === 9 ? 9 : 32) : code < 128 ? code : 0x2588;
+      const mark = code === 9 || code < 128 ? code : 0x2588;
       if (mark === previous) run++;
       else {
         previous = mark;
         run = 1;
       }
       if (run <= 2 && !((code === 45 || code === 43) && i + 1 < length && startsNumber(text, i + 1) && !endsWord(text, i - 1))) {
-        high = Math.imul(high ^ mark, 0x01000193);
-        low = (Math.imul(low ^ mark, 0x85ebca6b) + 0x27d4eb2f) | 0;
+        hash = Math.imul(hash ^ mark, 0x01000193);
+        hashed++;
       }
       i++;
     }
+    if (i < length) this.full = true;
     this.count = count;
-    this.shape = (high >>> 0) * 0x200000 + ((low >>> 0) & 0x1fffff);
+    this.shape = (hash >>> 0) + ((hashed * 193 + count) & 0xfffff) * 0x100000000;
   }
 
   /** Reads the number at `i`; what it is called by starts at `at` (sign, leading point). Returns where it ends. */
@@ -200,6 +184,19 @@ function digits(text: string, i: number, length: number): number {
   return i;
 }
 
+/** Where a word goes on after the joint `c` at `i`, or -1 when it ends before. */
+function joint(text: string, c: number, i: number, length: number): number {
+  if (c === 64) {
+    const after = threshold(text, i + 1, length);
+    return after === i + 1 ? -1 : after;
+  }
+  if (!(c === 45 || c === 46 || c === 47 || c === 39 || c === 94) || i + 1 >= length) return -1;
+  const n = text.charCodeAt(i + 1);
+  if (n >= 128) return isBar(n) ? -1 : i + 1;
+  if (CLASS[n] === Class.Letter) return i + 1;
+  return CLASS[n] === Class.Digit && c !== 46 && !(c === 45 && hasPoint(text, i + 1, length)) ? i + 1 : -1;
+}
+
 /** `mAP@0.5`, `mAP@.5:.95`, `ndcg@10`: where the number behind an `@` ends; it belongs to the name. */
 function threshold(text: string, i: number, length: number): number {
   let end = i;
@@ -255,14 +252,35 @@ function isSpecial(text: string, from: number, size: number): boolean {
   return word === 'nan' || word === 'inf' || word === 'infinity';
 }
 
+/** Powers of ten that a double holds exactly. */
+const POWERS = Array.from({ length: 23 }, (_, i) => 10 ** i);
+
 /** The value of a number as printed. */
 export function valueOf(text: string, start: number, end: number, kind: number): number {
+  if (kind !== SPECIAL) {
+    // Digits and a point, few enough that mantissa and power are exact, so that their quotient is rounded right (Clinger's fast path).
+    let i = start;
+    let code = text.charCodeAt(i);
+    const negative = code === 45;
+    if (negative || code === 43) i++;
+    let mantissa = 0;
+    let point = -1;
+    const first = i;
+    for (; i < end; i++) {
+      code = text.charCodeAt(i);
+      if (code >= 48 && code <= 57) mantissa = mantissa * 10 + (code - 48);
+      else if (code === 46 && point < 0) point = i;
+      else break;
+    }
+    if (i === end && end - first <= 16) {
+      const value = point < 0 ? mantissa : mantissa / POWERS[end - point - 1]!;
+      return negative ? -value : value;
+    }
+  }
   const printed = text.slice(start, end);
   if (kind === SPECIAL) {
-    const first = printed.charCodeAt(0);
-    const word = printed.toLowerCase();
-    if (word.endsWith('nan')) return Number.NaN;
-    return first === 45 ? -Infinity : Infinity;
+    if (/nan$/i.test(printed)) return Number.NaN;
+    return printed.startsWith('-') ? -Infinity : Infinity;
   }
   const value = Number(printed);
   return Number.isNaN(value) ? Number(printed.replaceAll(',', '')) : value;

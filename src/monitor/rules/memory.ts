@@ -1,3 +1,4 @@
+import { anyOf } from '../rule.ts';
 import type { Rule } from '../rule.ts';
 
 /** Out of memory, on the GPU and on the host. */
@@ -5,8 +6,19 @@ export const MEMORY_RULES: readonly Rule[] = [
   {
     type: 'cuda-oom',
     on: 'exception',
-    pattern:
-      /^(?:[\w.]+\.)?OutOfMemoryError\b|\b(?:CUDA|HIP|XPU|MPS|MUSA|NPU)\b.{0,12}\bout of memory\b|\bResourceExhaustedError\b(?!.{0,200}(?:No space left|file descriptors))|\bRESOURCE_EXHAUSTED: (?:Out of memory|.{0,80}OOM)|\bOOM when allocating tensor|\bcudaErrorMemoryAllocation\b|\bCUDA_ERROR_OUT_OF_MEMORY\b|Cannot allocate memory on GPU|out of memory.{0,40}\bon GPU\b|No available memory for the cache blocks|Free memory on device .{0,80}is less than desired GPU memory/,
+    pattern: anyOf(
+      /^(?:[\w.]+\.)?OutOfMemoryError\b/,
+      /\b(?:CUDA|HIP|XPU|MPS|MUSA|NPU)\b.{0,12}\bout of memory\b/,
+      /\bResourceExhaustedError\b(?!.{0,200}(?:No space left|file descriptors))/,
+      /\bRESOURCE_EXHAUSTED: (?:Out of memory|.{0,80}OOM)/,
+      /\bOOM when allocating tensor/,
+      /\bcudaErrorMemoryAllocation\b/,
+      /\bCUDA_ERROR_OUT_OF_MEMORY\b/,
+      /Cannot allocate memory on GPU/,
+      /out of memory.{0,40}\bon GPU\b/,
+      /No available memory for the cache blocks/,
+      /Free memory on device .{0,80}is less than desired GPU memory/,
+    ),
     samples: [
       'torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.50 GiB (GPU 0; 23.69 GiB total capacity; 20.00 GiB already allocated; 1.00 GiB free)',
       'torch.OutOfMemoryError: HIP out of memory. Tried to allocate 76.00 MiB. GPU 1 has a total capacity of 63.98 GiB of which 0 bytes is free.',
@@ -20,8 +32,13 @@ export const MEMORY_RULES: readonly Rule[] = [
   {
     type: 'cuda-oom',
     on: 'line',
-    pattern:
-      /\b(?:CUDA|HIP) out of memory\. Tried to allocate \d|\bCUDA_ERROR_OUT_OF_MEMORY: out of memory$|^\S*\s*CUDA Error: out of memory(?:: File exists)?(?:: .{0,80})?$|\bmemory allocation .{0,60}\bfailed on device gpu|ran out of memory trying to allocate .{0,60}Current allocation summary follows/,
+    pattern: anyOf(
+      /\b(?:CUDA|HIP) out of memory\. Tried to allocate \d/,
+      /\bCUDA_ERROR_OUT_OF_MEMORY: out of memory$/,
+      /^\S*\s*CUDA Error: out of memory(?:: File exists)?(?:: .{0,80})?$/,
+      /\bmemory allocation .{0,60}\bfailed on device gpu/,
+      /ran out of memory trying to allocate .{0,60}Current allocation summary follows/,
+    ),
     samples: [
       'Error: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 23.65 GiB',
       'CUDA Error: out of memory',
@@ -37,8 +54,16 @@ export const MEMORY_RULES: readonly Rule[] = [
   {
     type: 'host-oom',
     on: 'exception',
-    pattern:
-      /^(?:[\w.]+\.)?(?:_?ArrayMemoryError|MemoryError)\b|DefaultCPUAllocator: (?:can't|not enough memory)|\[Errno 12\]|DataLoader worker \(pid\(?s?\)? ?[\d, ]+\) (?:is killed by signal: Killed|exited unexpectedly with exit code (?:-9|137))|died with <Signals\.SIGKILL|\bexitcode: -9\b|\bstd::bad_alloc\b|ray\.exceptions\.OutOfMemoryError/,
+    pattern: anyOf(
+      /^(?:[\w.]+\.)?(?:_?ArrayMemoryError|MemoryError)\b/,
+      /DefaultCPUAllocator: (?:can't|not enough memory)/,
+      /\[Errno 12\]/,
+      /DataLoader worker \(pid\(?s?\)? ?[\d, ]+\) (?:is killed by signal: Killed|exited unexpectedly with exit code (?:-9|137))/,
+      /died with <Signals\.SIGKILL/,
+      /\bexitcode: -9\b/,
+      /\bstd::bad_alloc\b/,
+      /ray\.exceptions\.OutOfMemoryError/,
+    ),
     samples: [
       'MemoryError',
       'numpy.core._exceptions._ArrayMemoryError: Unable to allocate 29.8 GiB for an array with shape (4000000000,) and data type float64',
@@ -53,8 +78,23 @@ export const MEMORY_RULES: readonly Rule[] = [
     type: 'host-oom',
     on: 'line',
     // `Killed` by itself is all that a shell prints; after a progress bar it stands on the bar's line.
-    pattern:
-      /^\s*Killed\s*$|[\]%)s] *Killed$|: line \d+: +\d+ Killed\b|^\[\d+\][+-]? +(?:\d+ +)?Killed\b|: \d+ Killed\b|\bDetected \d+ oom[-_]kill event|\boom-kill event\(s\)|\bOUT_OF_MEMORY\b|Out of memory: Kill(?:ed)? process \d|Memory cgroup out of memory|\bOOMKilled\b|^terminate called after throwing an instance of 'std::bad_alloc'|exceeded (?:job )?memory limit.{0,40}(?:killed|terminat)|exitcode *: -9 \(|\(raylet\).{0,80}killed due to (?:the node running low on memory|memory pressure)/,
+    pattern: anyOf(
+      /^\s*Killed\s*$/,
+      /[\]%)s] *Killed$/,
+      /: line \d+: +\d+ Killed\b/,
+      /^\[\d+\][+-]? +(?:\d+ +)?Killed\b/,
+      /: \d+ Killed\b/,
+      /\bDetected \d+ oom[-_]kill event/,
+      /\boom-kill event\(s\)/,
+      /\bOUT_OF_MEMORY\b/,
+      /Out of memory: Kill(?:ed)? process \d/,
+      /Memory cgroup out of memory/,
+      /\bOOMKilled\b/,
+      /^terminate called after throwing an instance of 'std::bad_alloc'/,
+      /exceeded (?:job )?memory limit.{0,40}(?:killed|terminat)/,
+      /\bexitcode *: -9\b/,
+      /\(raylet\).{0,80}killed due to (?:the node running low on memory|memory pressure)/,
+    ),
     samples: [
       'Killed',
       ' 42%|████▏     | 420/1000 [1:02:03<1:20:00,  8.27s/it, loss=0.81, lr=0.01]Killed',
@@ -67,8 +107,16 @@ export const MEMORY_RULES: readonly Rule[] = [
   {
     type: 'dataloader-shm',
     on: 'exception',
-    pattern:
-      /insufficient shared memory|unable to (?:open|mmap|write|resize|allocate) (?:to file|shared memory|\d+ bytes from file).{0,60}(?:\/torch_|shm|shared)|\/dev\/shm\b.{0,120}(?:No space|full|too small|Bus error)|No space left on device: '\/(?:dev\/shm|psm_|mp-)|DataLoader worker .{0,40}killed by signal: Bus error|\bunable to mmap \d+ bytes from file <\/torch_|received 0 items of ancdata|Too many open files/,
+    pattern: anyOf(
+      /insufficient shared memory/,
+      /unable to (?:open|mmap|write|resize|allocate) (?:to file|shared memory|\d+ bytes from file).{0,60}(?:\/torch_|shm|shared)/,
+      /\/dev\/shm\b.{0,120}(?:No space|full|too small|Bus error)/,
+      /No space left on device: '\/(?:dev\/shm|psm_|mp-)/,
+      /DataLoader worker .{0,40}killed by signal: Bus error/,
+      /\bunable to mmap \d+ bytes from file <\/torch_/,
+      /received 0 items of ancdata/,
+      /Too many open files/,
+    ),
     samples: [
       "RuntimeError: DataLoader worker (pid 1234) is killed by signal: Bus error. It is possible that dataloader's workers are out of shared memory. Please try to raise your shared memory limit.",
       'RuntimeError: unable to open shared memory object </torch_1234_5678_9> in read-write mode: Too many open files (24)',
@@ -87,8 +135,18 @@ export const MEMORY_RULES: readonly Rule[] = [
   {
     type: 'disk-full',
     on: 'exception',
-    pattern:
-      /\[Errno 28\]|\bNo space left on device\b|\[Errno 122\]|Disk quota exceeded|PytorchStreamWriter failed writing file|\bENOSPC\b|database or disk is full|Not enough free disk space|\binsufficient disk space|There is not enough space on the disk/i,
+    pattern: anyOf(
+      /\[Errno 28\]/i,
+      /\bNo space left on device\b/i,
+      /\[Errno 122\]/i,
+      /Disk quota exceeded/i,
+      /PytorchStreamWriter failed writing file/i,
+      /\bENOSPC\b/i,
+      /database or disk is full/i,
+      /Not enough free disk space/i,
+      /\binsufficient disk space/i,
+      /There is not enough space on the disk/i,
+    ),
     samples: [
       "OSError: [Errno 28] No space left on device: '/workspace/ckpt/step_1000.pt'",
       'RuntimeError: [enforce fail at inline_container.cc:764] . PytorchStreamWriter failed writing file data/12: file write failed',

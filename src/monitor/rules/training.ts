@@ -1,3 +1,4 @@
+import { anyOf } from '../rule.ts';
 import type { Rule } from '../rule.ts';
 
 /** What a training loop itself says about its numbers. The numbers are watched by the trends; these are the sentences. */
@@ -5,8 +6,13 @@ export const TRAINING_RULES: readonly Rule[] = [
   {
     type: 'gradient-explosion',
     on: 'exception',
-    pattern:
-      /\bgradients? (?:is |are |has |have )?explod|exploding gradient|gradient explosion|total norm .{0,40}for gradients .{0,60}non-finite|gradient norm .{0,30}(?:inf|nan|infinite|too large)/i,
+    pattern: anyOf(
+      /\bgradients? (?:is |are |has |have )?explod/i,
+      /exploding gradient/i,
+      /gradient explosion/i,
+      /total norm .{0,40}for gradients .{0,60}non-finite/i,
+      /gradient norm .{0,30}(?:inf|nan|infinite|too large)/i,
+    ),
     samples: [
       'RuntimeError: The total norm of order 2.0 for gradients from `parameters` is non-finite, so it cannot be clipped.',
       'FloatingPointError: gradient explosion: norm 1e12',
@@ -15,8 +21,25 @@ export const TRAINING_RULES: readonly Rule[] = [
   {
     type: 'nan-loss',
     on: 'exception',
-    pattern:
-      /\bloss\b.{0,60}\b(?:is|became|was|turned|got|to be|=)\b.{0,20}\b(?:nan|NaN|NAN|inf|Inf|infinite|infinity|not finite|non-?finite)\b|\b(?:nan|NaN|NAN|inf|non-?finite|invalid)\b(?: or (?:nan|NaN|inf|Inf))? (?:\w+ )?(?:loss|losses)\b(?! func)|[Ll]oss (?:is|became|=) ?(?:\[?nan|\[?inf)|returned nan values in its \d+th output|FloatingPointError|\bloss .{0,20}(?:diverged|not finite|is infinite)|Minimum loss scale reached|[Cc]urrent loss scale already at minimum|Model diverged with loss = NaN|NanLossDuringTrainingError|NaN or Inf found in (?:loss|input)|[Ll]oss exploded|(?:outputs?|logits|predictions|activations?|weights) .{0,30}contains? (?:NaN|nan|inf)|probability tensor contains either `?inf`?|found (?:nan|inf|NaN)\b.{0,40}\b(?:loss|gradient)|Expected parameter \w+ .{0,120}to satisfy the constraint .{0,60}but found invalid values|nan encountered/,
+    pattern: anyOf(
+      /\bloss\b.{0,60}\b(?:is|became|was|turned|got|to be|=)\b.{0,20}\b(?:nan|NaN|NAN|inf|Inf|infinite|infinity|not finite|non-?finite)\b/,
+      /\b(?:nan|NaN|NAN|inf|non-?finite|invalid)\b(?: or (?:nan|NaN|inf|Inf))? (?:\w+ )?(?:loss|losses)\b(?! func)/,
+      /[Ll]oss (?:is|became|=) ?(?:\[?nan|\[?inf)/,
+      /returned nan values in its \d+th output/,
+      /FloatingPointError/,
+      /\bloss .{0,20}(?:diverged|not finite|is infinite)/,
+      /Minimum loss scale reached/,
+      /[Cc]urrent loss scale already at minimum/,
+      /Model diverged with loss = NaN/,
+      /NanLossDuringTrainingError/,
+      /NaN or Inf found in (?:loss|input)/,
+      /[Ll]oss exploded/,
+      /(?:outputs?|logits|predictions|activations?|weights) .{0,30}contains? (?:NaN|nan|inf)/,
+      /probability tensor contains either `?inf`?/,
+      /found (?:nan|inf|NaN)\b.{0,40}\b(?:loss|gradient)/,
+      /Expected parameter \w+ .{0,120}to satisfy the constraint .{0,60}but found invalid values/,
+      /nan encountered/,
+    ),
     samples: [
       'FloatingPointError: loss became nan in epoch 3',
       'ValueError: Loss is nan, stopping training',
@@ -35,8 +58,15 @@ export const TRAINING_RULES: readonly Rule[] = [
   {
     type: 'nan-loss',
     on: 'line',
-    pattern:
-      /^(?!.*\b(?:if|when|unless|skip)\b)(?:\W*\w+\W{1,3}){0,4}?[Ll]oss (?:is|became|was) (?:nan|NaN|inf|infinite|not finite|non-finite)\b|\bLoss is (?:nan|inf), stopping training|^(?:ERROR|WARNING|CRITICAL|Error|Warning|!+)\W.{0,60}\b(?:NaN|nan|non-finite|Inf) (?:or (?:inf|Inf) )?(?:loss|training loss)\b|\b(?:NaN|nan|non-finite) loss (?:detected|encountered|at (?:step|epoch|iteration))|\bInvalid loss, terminating training|\bterminate?on_?nan\b.{0,40}batch|Model diverged with loss = NaN/i,
+    pattern: anyOf(
+      /^(?!.*\b(?:if|when|unless|skip)\b)(?:\W*\w+\W{1,3}){0,4}?[Ll]oss (?:is|became|was) (?:nan|NaN|inf|infinite|not finite|non-finite)\b/i,
+      /\bLoss is (?:nan|inf), stopping training/i,
+      /^(?:ERROR|WARNING|CRITICAL|Error|Warning|!+)\W.{0,60}\b(?:NaN|nan|non-finite|Inf) (?:or (?:inf|Inf) )?(?:loss|training loss)\b/i,
+      /\b(?:NaN|nan|non-finite) loss (?:detected|encountered|at (?:step|epoch|iteration))/i,
+      /\bInvalid loss, terminating training/i,
+      /\bterminate?on_?nan\b.{0,40}batch/i,
+      /Model diverged with loss = NaN/i,
+    ),
     samples: [
       'Loss is nan, stopping training',
       'Batch 14: Invalid loss, terminating training',
@@ -54,8 +84,13 @@ export const TRAINING_RULES: readonly Rule[] = [
     type: 'class-collapse',
     on: 'line',
     // all 300 predictions are class 'x' ; model predicts only class 3 ; all predictions are the same class
-    pattern:
-      /(?<!\bno )\bclass(?:es)? collapse\b(?!_)|\ball (?:\d+ )?predictions (?:are|belong to|fall in) (?:the )?(?:same )?(?:class|one class|label)|\bpredict(?:s|ed|ing)? only (?:one|a single|1) class\b|\bmodel (?:is )?predict(?:s|ing) (?:only|always) (?:the )?(?:same )?class\b|\bmode collapse detected\b/i,
+    pattern: anyOf(
+      /(?<!\bno )\bclass(?:es)? collapse\b(?!_)/i,
+      /\ball (?:\d+ )?predictions (?:are|belong to|fall in) (?:the )?(?:same )?(?:class|one class|label)/i,
+      /\bpredict(?:s|ed|ing)? only (?:one|a single|1) class\b/i,
+      /\bmodel (?:is )?predict(?:s|ing) (?:only|always) (?:the )?(?:same )?class\b/i,
+      /\bmode collapse detected\b/i,
+    ),
     samples: [
       "WARNING: class collapse: all 300 predictions are class 'expansion'",
       'All predictions are the same class (3)',

@@ -371,6 +371,7 @@ describe('metrics', () => {
     const reader = new MetricReader();
     for (let i = 1; i < 50; i++)
       assert.deepEqual(reader.read(`Epoch ${i}/50 - class ${i} accuracy: 0.${i} - loss: ${i}.5e-3`, i), {
+        kind: 'metrics',
         line: i,
         epoch: i,
         epochs: 50,

@@ -29,6 +29,7 @@ describe('TrainingMonitor', () => {
     ]);
     assert.deepEqual(findings, []);
     assert.deepEqual(monitor.getMetrics()[0], {
+      kind: 'metrics',
       line: 1,
       epoch: 3,
       epochs: 30,

@@ -1,0 +1,64 @@
+import type { Thresholds } from './thresholds.ts';
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1]!;
+}
+
+/** One loss: its recent values, its best, how long ago that was. Constant memory. */
+export class LossSeries {
+  last = Number.NaN;
+  best = Infinity;
+  /** Values since the last improvement. */
+  sinceBest = 0;
+  /** Values in a row that lie above the best by the overfitting ratio. */
+  above = 0;
+  /** The window's median when it was last needed. */
+  usual = Number.NaN;
+
+  private readonly window: number[] = [];
+  private next = 0;
+  private high = 0;
+  /** No spike lies at or below this: kept so that an ordinary value costs one comparison. */
+  private ceiling = Infinity;
+  private sinceCeiling = 0;
+
+  constructor(private readonly thresholds: Thresholds) {}
+
+  /** Takes a finite value; says whether it is the first of a spike, or the one that makes a lasting one a divergence. */
+  add(value: number): 'spike' | 'divergence' | null {
+    const { plateauDelta, overfitRatio } = this.thresholds;
+    this.last = value;
+    if (value < this.best - Math.abs(this.best === Infinity ? 0 : this.best) * plateauDelta) {
+      this.best = value;
+      this.sinceBest = 0;
+    } else this.sinceBest++;
+    this.above = value > this.best + Math.abs(this.best) * overfitRatio ? this.above + 1 : 0;
+    return this.judge(value);
+  }
+
+  private judge(value: number): 'spike' | 'divergence' | null {
+    const { lossWindow, divergenceRun } = this.thresholds;
+    if (this.window.length < lossWindow) {
+      this.window.push(value);
+      return null;
+    }
+    if (this.ceiling === Infinity || ++this.sinceCeiling >= lossWindow) this.measure();
+    if (value > this.ceiling) {
+      this.high++;
+      return this.high === 1 ? 'spike' : this.high === divergenceRun ? 'divergence' : null;
+    }
+    this.high = 0;
+    this.window[this.next] = value;
+    this.next = (this.next + 1) % lossWindow;
+    return null;
+  }
+
+  private measure(): void {
+    const { spikeScore } = this.thresholds;
+    this.sinceCeiling = 0;
+    this.usual = median(this.window);
+    const spread = 1.4826 * median(this.window.map((v) => Math.abs(v - this.usual)));
+    this.ceiling = this.usual + Math.max(spikeScore * spread, Math.abs(this.usual) / 2);
+  }
+}
