@@ -18,7 +18,6 @@ import { connectPod } from './pod/connect.ts';
 import type { HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
 import { podOptions } from './pod/podOptions.ts';
 import { type ShownHostKey, shownHostKey } from './pod/shownHostKey.ts';
-import { choosePod } from './project/choosePod.ts';
 import { expandPreset, listDeployable } from './project/files.ts';
 import { Home } from './project/home.ts';
 import {
@@ -143,7 +142,7 @@ export class Orchestrator implements Disposable {
   static async open(options: OpenOptions): Promise<Orchestrator> {
     const home = new Home(options.home);
     const project = await loadProject(resolve(options.projectRoot));
-    const { name, entry } = await choosePod(home, options.pod);
+    const { name, entry } = await home.pod(options.pod);
     const pod = connectPod(
       await podOptions(entry, {
         name,
@@ -440,6 +439,6 @@ export async function hostKeyOfPod(
   options: { readonly pod?: string; readonly home?: string; readonly signal?: AbortSignal } = {},
 ): Promise<ShownHostKey & { readonly pod: string }> {
   const home = new Home(options.home);
-  const { name, entry } = await choosePod(home, options.pod);
+  const { name, entry } = await home.pod(options.pod);
   return { pod: name, ...(await shownHostKey(await podOptions(entry, { name, knownHostsFile: home.knownHostsFile }), options.signal)) };
 }

@@ -1,5 +1,6 @@
 import { findNodeAtLocation, parseTree } from 'jsonc-parser';
 import { LineIndex } from './configFile.ts';
+import { nestsTooDeep } from './nesting.ts';
 
 /** Where a value of runpod.json stands; all 1-based, the column range in UTF-16 units. */
 export interface ConfigPlace {
@@ -9,6 +10,7 @@ export interface ConfigPlace {
 
 /** The place of the first of these paths that the text has; null when it has none, or is no JSON. */
 export function placeInConfig(text: string, paths: readonly (readonly (string | number)[])[]): ConfigPlace | null {
+  if (nestsTooDeep(text)) return null;
   const root = parseTree(text, [], { allowTrailingComma: true });
   if (!root) return null;
   const lines = new LineIndex(text);

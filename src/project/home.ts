@@ -50,13 +50,11 @@ export class Home {
     const names = Object.keys(pods);
     const wanted = name ?? selected ?? (names.length === 1 ? names[0] : undefined);
     if (wanted === undefined) {
-      const how =
+      const what =
         names.length === 0
-          ? `Add one with the SSH line that RunPod's console shows ("SSH over exposed TCP").`
-          : `Select one of: ${names.join(', ')}.`;
-      throw new UserError('not-configured', `${names.length === 0 ? 'There is no pod yet' : 'No pod is selected'}. ${how}`, {
-        details: { names },
-      });
+          ? 'No pod is set up yet. Add one with `rpo pods add "ssh root@HOST -p PORT -i KEY"` (the line that RunPod shows under Connect, "SSH over exposed TCP"), or "RunPod: Add Pod" in the editor; `rpo demo` needs none.'
+          : `Several pods are set up (${names.join(', ')}) and none is selected. Choose one with \`rpo pods select NAME\` or --pod NAME.`;
+      throw new UserError('not-configured', what, { details: { names } });
     }
     return { name: wanted, entry: entryOf(pods, wanted) };
   }

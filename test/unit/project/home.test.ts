@@ -61,7 +61,7 @@ describe("the person's folder", () => {
 
   it('has no pods before one is added; the first is selected, the file is for its owner only', async () => {
     assert.deepEqual(await home.readPods(), { pods: {} });
-    await refused(home.pod(), 'not-configured', /There is no pod yet\. Add one with the SSH line/);
+    await refused(home.pod(), 'not-configured', /No pod is set up yet\. Add one with `rpo pods add/);
     assert.equal(existsSync(home.folder), false);
     await home.addPod('a', entry);
     await home.addPod('b', { sshConfigHost: 'box' });
@@ -76,7 +76,7 @@ describe("the person's folder", () => {
     await home.selectPod('b');
     assert.deepEqual(await home.pod(), { name: 'b', entry: { sshConfigHost: 'box' } });
     await home.removePod('b');
-    await refused(home.pod(), 'not-configured', /No pod is selected\. Select one of: a, c\./);
+    await refused(home.pod(), 'not-configured', /Several pods are set up \(a, c\) and none is selected\./);
     assert.deepEqual((await home.pod('a')).entry, entry);
     await home.removePod('a');
     assert.equal((await home.pod()).name, 'c');
