@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { commands } from '../../src/manifest';
-import { person } from './support/person';
 import { until } from './steps';
 
 const extension = vscode.extensions.getExtension('runpod-orchestrator.runpod-orchestrator');
@@ -13,14 +12,16 @@ describe('activation', () => {
   });
 
   it('takes less than 50 ms, as the editor measures it', async function () {
-    if (!person.available) this.skip();
-    await vscode.commands.executeCommand('workbench.action.showRuntimeExtensions');
-    const row = await person.text('.runtime-extensions-editor .monaco-list-row:has-text("RunPod Orchestrator")');
+    await vscode.commands.executeCommand('perfview.show');
+    const report = () => vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === 'perf')?.getText() ?? '';
+    await until('the report is written', () => report().includes('runpod-orchestrator'));
+    const row = report().split('\n').find((line) => line.includes('runpod-orchestrator')) ?? '';
     await vscode.commands.executeCommand('workbench.action.closeActiveEditor');
-    const milliseconds = Number(/Activation: (\d+)ms/.exec(row)?.[1]);
-    console.log(`activation: ${milliseconds} ms`);
-    this.test!.title += ` (${milliseconds} ms)`;
-    assert.ok(milliseconds < 50, row);
+    // | Extension | Eager | Load Code | Call Activate | Finish Activate | ...
+    const [load, call, finish] = row.split('|').slice(3, 6).map(Number) as [number, number, number];
+    console.log(`activation: ${load} ms to load, ${call} ms to call, ${finish} ms to finish`);
+    this.test!.title += ` (${load + call + finish} ms)`;
+    assert.ok(load + call + finish < 50, row);
   });
 
   it('registers every command', async () => {

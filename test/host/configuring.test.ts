@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { commands } from '../../src/manifest';
 import { person } from './support/person';
-import { at, closeNotifications, command, problems, until } from './steps';
+import { at, closeNotifications, command, notified, problems, until } from './steps';
 
 const podsFile = join(process.env['RPO_HOME'] ?? '', 'pods.json');
 const pods = () => JSON.parse(readFileSync(podsFile, 'utf8')) as { readonly selected?: string; readonly pods: Record<string, unknown> };
@@ -16,8 +16,7 @@ describe('setting up', () => {
   it('says what to do when there is no pod yet', async () => {
     assert.ok(!existsSync(podsFile));
     assert.equal(await command(commands.deployChanged), undefined);
-    await person.sees('.notification-toast:has-text("No pod is set up yet") .monaco-button:has-text("Start Practice Pod")');
-    await person.screenshot('not-configured');
+    await notified('No pod is set up yet', 'Start Practice Pod');
   });
 
   it("adds a pod by the SSH line of RunPod's console, pasted whole", async () => {
@@ -45,7 +44,7 @@ describe('setting up', () => {
   });
 
   it('shows the selected pod in the status bar', async () => {
-    await person.sees('.statusbar-item:has-text("gpu")');
+    if (person.available) await person.sees('.statusbar-item:has-text("gpu")');
   });
 
   it('removes pods', async () => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { type CommandArguments, type CommandId, commands } from '../../src/manifest';
+import { person } from './support/person';
 
 /** The example project, open in this window; tests change it as they like. */
 export const workspace = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? '';
@@ -33,11 +34,26 @@ export async function endOf(started: { readonly run: string } | undefined): Prom
   return command<Ended>(commands.followRun, { run: started.run, wait: true });
 }
 
+/** Fails with what was printed. */
+export function assertSucceeded({ exitCode }: Ended): void {
+  assert.equal(exitCode, 0, `exit code ${exitCode}:\n${output().slice(-2000)}`);
+}
+
+let sources = new Map<string, string>();
+
+/** The project as it was when the pod was started: what one test broke is no other test's business. */
+export async function restoreProject(): Promise<void> {
+  await vscode.workspace.saveAll();
+  for (const [path, text] of sources) if (readFileSync(at(path).fsPath, 'utf8') !== text) await rewrite(path, text);
+}
+
 /** A practice pod with the project on it. */
 export async function startPod(): Promise<void> {
   assert.equal(await command(commands.startPracticePod), 'practice');
   await command(commands.deployChanged);
   await closeNotifications();
+  const python = readdirSync(at('src').fsPath, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.py'));
+  sources = new Map(['runpod.json', ...python.map((path) => `src/${path}`)].map((path) => [path, readFileSync(at(path).fsPath, 'utf8')]));
 }
 
 export async function stopPod(): Promise<void> {
@@ -47,15 +63,18 @@ export async function stopPod(): Promise<void> {
 /** The folder that is /workspace on the practice pod. */
 export const podWorkspace = join(process.env['RPO_HOME'] ?? '', 'practice', 'workspace');
 export const onPod = (path: string): string => readFileSync(join(podWorkspace, 'moola', path), 'utf8');
-export const changeOnPod = (path: string, text: string): void => writeFileSync(join(podWorkspace, 'moola', path), text);
 
 /** Changes a file of the project on the disk, as another program would. */
 export async function replaceIn(path: string, from: string, to: string): Promise<void> {
   const text = await readFile(at(path).fsPath, 'utf8');
   assert.ok(text.includes(from), `${path} has no ${JSON.stringify(from)}`);
-  await writeFile(at(path).fsPath, text.replace(from, to));
-  // The editor looks at the disk when it pleases; an open document must be the new one before anything is done with it.
-  await until(`${path} is read again`, async () => (await vscode.workspace.openTextDocument(at(path))).getText().includes(to));
+  await rewrite(path, text.replace(from, to));
+}
+
+/** The editor looks at the disk when it pleases; an open document must be the new one before anything is done with it. */
+async function rewrite(path: string, text: string): Promise<void> {
+  await writeFile(at(path).fsPath, text);
+  await until(`${path} is read again`, async () => (await vscode.workspace.openTextDocument(at(path))).getText() === text);
 }
 
 interface Bug {
@@ -88,14 +107,16 @@ export function problems(): readonly { readonly file: string; readonly diagnosti
     .flatMap(([uri, diagnostics]) => diagnostics.filter(({ source }) => source === 'RunPod').map((diagnostic) => ({ file: vscode.workspace.asRelativePath(uri), diagnostic })));
 }
 
+/** Those that are failures; advice on a run that went well is none. */
+export const errors = () => problems().filter(({ diagnostic }) => diagnostic.severity === vscode.DiagnosticSeverity.Error);
+
 /** The quick fixes that the light bulb offers for the only problem of that type. */
 export async function quickFixes(type: string): Promise<readonly vscode.CodeAction[]> {
   const found = problems().filter(({ diagnostic }) => diagnostic.code === type);
   assert.equal(found.length, 1, `problems: ${JSON.stringify(problems())}`);
   const [{ file, diagnostic }] = found as [(typeof found)[number]];
   await vscode.window.showTextDocument(at(file));
-  const actions = await vscode.commands.executeCommand<readonly vscode.CodeAction[]>('vscode.executeCodeActionProvider', at(file), diagnostic.range, vscode.CodeActionKind.QuickFix.value);
-  return actions.filter(({ diagnostics }) => diagnostics?.some(({ source }) => source === 'RunPod'));
+  return vscode.commands.executeCommand('vscode.executeCodeActionProvider', at(file), diagnostic.range, vscode.CodeActionKind.QuickFix.value);
 }
 
 /** What choosing a quick fix does. */
@@ -105,12 +126,31 @@ export async function choose<Answer>(action: vscode.CodeAction): Promise<Answer>
   return vscode.commands.executeCommand<Answer>(action.command.command, ...((action.command.arguments ?? []) as unknown[]));
 }
 
+/** What the run's output channel that is shown says. */
+export const output = () => vscode.workspace.textDocuments.find(({ uri, languageId }) => uri.scheme === 'output' && languageId === 'log' && uri.path.includes('RunPod'))?.getText() ?? '';
+
 export async function until(what: string, check: () => boolean | Promise<boolean>, seconds = 20): Promise<void> {
   for (const end = Date.now() + seconds * 1000; ; ) {
     if (await check()) return;
     if (Date.now() > end) throw new Error(`waited ${seconds} s in vain until ${what}`);
     await new Promise((done) => setTimeout(done, 50));
   }
+}
+
+/**
+ * A notification with this text is there, with this button. While tests run in its host, VS Code shows no toasts; the
+ * notification centre has them all.
+ */
+export async function notified(text: string, button?: string): Promise<void> {
+  if (!person.available) return;
+  const item = `.notifications-center .notification-list-item:has-text(${JSON.stringify(text)})`;
+  await vscode.commands.executeCommand('notifications.showList');
+  try {
+    await person.sees(button === undefined ? item : `${item} .monaco-button:has-text(${JSON.stringify(button)})`);
+  } catch {
+    assert.fail(`no notification ${JSON.stringify(text)} with ${JSON.stringify(button)} among: ${await person.text('.notifications-center')}`);
+  }
+  await vscode.commands.executeCommand('notifications.hideList');
 }
 
 export async function closeNotifications(): Promise<void> {

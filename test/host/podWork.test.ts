@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { VerifyReport } from '../../src/doctor/check';
+import { commands } from '../../src/manifest';
+import { findPracticePod } from '../../src/practice/practicePod';
+import type { FetchReport } from '../../src/results/fetch';
+import { assertSucceeded, at, closeNotifications, command, notified, startPod, stopPod, train } from './steps';
+
+const folder = join(process.env['RPO_HOME'] ?? '', 'practice');
+
+describe('on the pod', function () {
+  this.timeout(180_000);
+  before(startPod);
+  after(stopPod);
+  afterEach(closeNotifications);
+
+  it('verifies the environment and says what to do', async () => {
+    const report = await command<VerifyReport>(commands.verifyEnvironment);
+    assert.equal(report.pod, 'practice');
+    assert.ok(report.checks.some(({ id, status }) => id === 'python' && status === 'passed'), JSON.stringify(report.checks));
+    await notified('practice is', 'Show Output');
+  });
+
+  it("runs a command in the project's environment", async () => {
+    assert.deepEqual(await command(commands.runCommand, { command: 'test "$PYTHONPATH" = src && exit 7' }), { exitCode: 7 });
+  });
+
+  it('downloads results and judges them', async () => {
+    assertSucceeded(await train('logreg'));
+    await closeNotifications();
+    const report = await command<FetchReport>(commands.downloadResults, { model: 'logreg' });
+    assert.deepEqual(report.files.map(({ path }) => path).sort(), ['artifacts/oof/labels.npy', 'artifacts/oof/logreg/v1/seed_1337.npy']);
+    assert.ok(existsSync(at('results/artifacts/oof/logreg/v1/seed_1337.npy').fsPath));
+    await notified('2 files in results: results of logreg. seed_1337.npy:', 'Reveal in Explorer');
+  });
+
+  it('downloads logs', async () => {
+    const report = await command<FetchReport>(commands.downloadLogs, { folder: at('fetched').fsPath });
+    assert.ok(report.files.some(({ path }) => /output\.log$/.test(path)), JSON.stringify(report.files));
+  });
+
+  it('says how to go on when the host key has changed, and connects when it is trusted', async () => {
+    const pod = await findPracticePod(folder);
+    assert.ok(pod);
+    await pod.restart({ newHostKey: true });
+    assert.equal(await command(commands.runCommand, { command: 'true' }), undefined);
+    await notified('The host key of 127.0.0.1', 'Trust New Key');
+    assert.equal(await command(commands.trustHostKey, { pod: 'practice', confirmed: true }), await pod.hostFingerprint());
+    assert.deepEqual(await command(commands.runCommand, { command: 'true' }), { exitCode: 0 });
+  });
+
+  it('says so when the pod cannot be reached', async () => {
+    const pod = await findPracticePod(folder);
+    await pod?.goDown();
+    assert.equal(await command(commands.runCommand, { command: 'true' }), undefined);
+    await notified('refuses connections', 'Try Again');
+  });
+});
