@@ -18,7 +18,16 @@ export type { FixAction, LocalPlace, LocatedFinding } from './fixes/located.ts';
 export type { Finding, FindingType, Fix, Frame, Severity } from './monitor/finding.ts';
 export type { MetricLine } from './monitor/metric.ts';
 export type { MonitorEvent, MonitorOptions } from './monitor/monitor.ts';
-export type { ConnectOptions, DirectoryOptions, ExecuteOptions, OpenOptions, RunEvent, TrainingRequest, WatchedRun, WatchOptions } from './orchestrator.ts';
+export type {
+  ConnectOptions,
+  DirectoryOptions,
+  ExecuteOptions,
+  OpenOptions,
+  RunEvent,
+  TrainingRequest,
+  WatchedRun,
+  WatchOptions,
+} from './orchestrator.ts';
 export type { TransferOptions, TransferProgress } from './pod/pod.ts';
 export type { FetchReport } from './results/fetch.ts';
 export type { Verdict } from './results/validate.ts';

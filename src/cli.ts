@@ -37,6 +37,7 @@ async function main(args: readonly string[]): Promise<number> {
         signal: interrupts.signal,
         emit: (event) => face.event(event),
         progress: (progress) => face.progress(progress),
+        ready: () => face.ready(),
       });
       await face.result(record, output);
       exitCode = record.exitCode?.(output) ?? 0;

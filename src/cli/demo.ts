@@ -48,7 +48,10 @@ export async function runDemo({ terminal, signal, json }: DemoOptions): Promise<
     const { pod, projectRoot, home } = await narrator.step('Start the practice pod', async () => {
       const begun = performance.now();
       practice = await startPracticePod({ folder: join(folder, 'pod') });
-      narrator.done(`sshd at ${practice.host}:${practice.port}, its key ${(await practice.hostFingerprint()).slice(0, 20)}...`, performance.now() - begun);
+      narrator.done(
+        `sshd at ${practice.host}:${practice.port}, its key ${(await practice.hostFingerprint()).slice(0, 20)}...`,
+        performance.now() - begun,
+      );
       const venvBegun = performance.now();
       terminal.progress({ message: '    making /workspace/venv' });
       await practice.prepareVenv();
@@ -84,7 +87,9 @@ export async function runDemo({ terminal, signal, json }: DemoOptions): Promise<
 
     await narrator.step(`Train ${model}`, () => loop.train(shapeBug.expect));
     await narrator.step('Fix it as a person would: one line', async () => {
-      narrator.aside('The marked line is where scalings and features do not match in number; fit_scaling, above it in the same file, made too many:');
+      narrator.aside(
+        'The marked line is where scalings and features do not match in number; fit_scaling, above it in the same file, made too many:',
+      );
       narrator.diff(await replaceInFile(projectRoot, shapeBug.file, shapeBug.broken, shapeBug.fixed));
     });
     await narrator.step('Deploy just that file', () => loop.deploy({ files: [shapeBug.file] }));
@@ -140,10 +145,15 @@ class Loop {
       onProgress: ({ bytesDone, bytesTotal }: { readonly bytesDone: number; readonly bytesTotal: number }) =>
         this.terminal.progress({ message: '    deploying', done: bytesDone, total: bytesTotal, unit: 'bytes' }),
     };
-    const report = 'preset' in what ? await this.orchestrator.deployPreset(what.preset, options) : await this.orchestrator.deployFixes(what.files, options);
+    const report =
+      'preset' in what
+        ? await this.orchestrator.deployPreset(what.preset, options)
+        : await this.orchestrator.deployFixes(what.files, options);
     const sent = report.files.filter((file) => file.changed);
     const name = sent.length === 1 ? (sent[0]?.path ?? '') : count(sent.length, 'file');
-    this.narrator.done(`${name}, ${bytes(sent.reduce((sum, file) => sum + file.bytes, 0))}, verified on the pod in ${pc.bold(`${report.milliseconds} ms`)}`);
+    this.narrator.done(
+      `${name}, ${bytes(sent.reduce((sum, file) => sum + file.bytes, 0))}, verified on the pod in ${pc.bold(`${report.milliseconds} ms`)}`,
+    );
   }
 
   async verify(): Promise<void> {
@@ -151,9 +161,13 @@ class Loop {
     const report = await this.orchestrator.verifyEnvironment(this.signal);
     const passed = report.checks.filter((check) => check.status === 'passed');
     const others = report.checks.filter((check) => check.status !== 'passed');
-    this.narrator.done(`${passed.length} of ${report.checks.length} checks passed: ${passed.map((check) => check.title).join(', ')}`, report.milliseconds);
+    this.narrator.done(
+      `${passed.length} of ${report.checks.length} checks passed: ${passed.map((check) => check.title).join(', ')}`,
+      report.milliseconds,
+    );
     for (const check of others) this.narrator.warn(`${check.title}: ${check.seen}`);
-    if (others.some((check) => /^(gpu|package|torch|cuda)/.test(check.id))) this.narrator.aside(`${model}, which is trained here, needs no GPU and no package.`);
+    if (others.some((check) => /^(gpu|package|torch|cuda)/.test(check.id)))
+      this.narrator.aside(`${model}, which is trained here, needs no GPU and no package.`);
   }
 
   /** Trains, and gives the finding of the kind that is looked for; null: it must succeed. */
@@ -161,7 +175,10 @@ class Loop {
     this.narrator.say(pc.dim(`$ rpo train ${model}`));
     const begun = performance.now();
     const tail = new LiveTail(this.terminal, this.narrator.stream);
-    const watched = await this.orchestrator.runTraining({ model }, { signal: this.signal, onEvent: (event) => event.kind === 'output' && tail.write(event.text) });
+    const watched = await this.orchestrator.runTraining(
+      { model },
+      { signal: this.signal, onEvent: (event) => event.kind === 'output' && tail.write(event.text) },
+    );
     tail.end();
     const milliseconds = performance.now() - begun;
     if (expected === null) {
@@ -194,7 +211,8 @@ class Loop {
     const begun = performance.now();
     const report = await this.orchestrator.downloadResults(model, folder, { signal: this.signal });
     this.narrator.done(`${count(report.files.length, 'file')} fetched and verified`, performance.now() - begun);
-    for (const file of report.files) this.narrator.say(`  ${shortPath(file.localPath, this.orchestrator.project.root)}  ${bytes(file.bytes)}`);
+    for (const file of report.files)
+      this.narrator.say(`  ${shortPath(file.localPath, this.orchestrator.project.root)}  ${bytes(file.bytes)}`);
     return report.files.map((file) => file.localPath);
   }
 
@@ -202,8 +220,13 @@ class Loop {
     const labels = files.find((file) => file.endsWith('labels.npy'));
     for (const file of files.filter((one) => one !== labels)) {
       const verdict = await this.orchestrator.validate(file, labels);
-      const [first = '', ...rest] = verdictLines({ ...verdict, file: shortPath(file, this.orchestrator.project.root), labels: labels ?? null });
-      if (!verdict.ok) throw new UserError('run-failed', `${first} The results were to be good. Please report this with what stands above.`);
+      const [first = '', ...rest] = verdictLines({
+        ...verdict,
+        file: shortPath(file, this.orchestrator.project.root),
+        labels: labels ?? null,
+      });
+      if (!verdict.ok)
+        throw new UserError('run-failed', `${first} The results were to be good. Please report this with what stands above.`);
       this.narrator.done(first.replace(/^\S+ /, ''));
       for (const line of rest) this.narrator.aside(line.trim());
     }
@@ -211,13 +234,20 @@ class Loop {
 
   private unexpected(watched: WatchedRun, what: string): UserError {
     const saw = watched.errors.map((finding) => finding.type).join(', ');
-    return new UserError('run-failed', `The training run ${what}, and ended with exit code ${watched.exitCode}${saw === '' ? '' : ` (${saw})`}. Please report this with what stands above.`);
+    return new UserError(
+      'run-failed',
+      `The training run ${what}, and ended with exit code ${watched.exitCode}${saw === '' ? '' : ` (${saw})`}. Please report this with what stands above.`,
+    );
   }
 }
 
 async function copyExample(target: string): Promise<void> {
   const source = join(__dirname, '..', 'examples', 'moola');
-  if (!(await stat(join(source, 'runpod.json')).catch(() => null))) throw new UserError('unsupported', 'The example project (examples/moola) is not beside this rpo. Run the demo from a checkout: npm run demo.');
+  if (!(await stat(join(source, 'runpod.json')).catch(() => null)))
+    throw new UserError(
+      'unsupported',
+      'The example project (examples/moola) is not beside this rpo. Run the demo from a checkout: npm run demo.',
+    );
   await cp(source, target, { recursive: true, filter: (path) => !/(__pycache__|[\\/](artifacts|logs|\.runpod))$/.test(path) });
 }
 

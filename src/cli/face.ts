@@ -99,7 +99,15 @@ export class TextFace implements Face {
       case 'finding': {
         this.shown = true;
         const lines = await findingLines(event.located, this.projectRoot);
-        return this.terminal.lines('out', findingText(lines, { file: event.file, logLine: event.located.finding.line, amends: event.amends ?? false, width: this.terminal.width }));
+        return this.terminal.lines(
+          'out',
+          findingText(lines, {
+            file: event.file,
+            logLine: event.located.finding.line,
+            amends: event.amends ?? false,
+            width: this.terminal.width,
+          }),
+        );
       }
       case 'metrics':
         // The output holds them already.
@@ -135,13 +143,19 @@ export class TextFace implements Face {
 }
 
 export function errorText(error: unknown): string {
-  const detail = process.env['RPO_DEBUG'] === '1' && error instanceof Error ? `\n${error.stack ?? ''}${error.cause instanceof Error ? `\ncaused by ${error.cause.stack ?? ''}` : ''}` : '';
+  const detail =
+    process.env['RPO_DEBUG'] === '1' && error instanceof Error
+      ? `\n${error.stack ?? ''}${error.cause instanceof Error ? `\ncaused by ${error.cause.stack ?? ''}` : ''}`
+      : '';
   const bug = isUserError(error) ? '' : ' This is a fault of rpo; RPO_DEBUG=1 shows where.';
   return pc.red('error:') + ' ' + stripControl(messageOf(error)) + bug + stripControl(detail);
 }
 
 /** A finding as a block beside a coloured bar. */
-export function findingText(lines: readonly FindingLine[], about: { readonly file?: string | undefined; readonly logLine: number; readonly amends: boolean; readonly width: number }): string {
+export function findingText(
+  lines: readonly FindingLine[],
+  about: { readonly file?: string | undefined; readonly logLine: number; readonly amends: boolean; readonly width: number },
+): string {
   const where = about.file === undefined ? `log line ${about.logLine}` : `${about.file}:${about.logLine}`;
   const severity = /^\w+/.exec(lines[0]?.text ?? '')?.[0];
   const colour = severity === 'error' ? pc.red : severity === 'warning' ? pc.yellow : pc.cyan;

@@ -27,14 +27,27 @@ interface PropertySchema {
 
 /** Fields in the order of the schema. */
 export function fieldsOf(record: Pick<Operation, 'input' | 'name'>): Field[] {
-  const schema = z.toJSONSchema(record.input, { io: 'input' }) as { readonly properties?: Readonly<Record<string, PropertySchema>>; readonly required?: readonly string[] };
+  const schema = z.toJSONSchema(record.input, { io: 'input' }) as {
+    readonly properties?: Readonly<Record<string, PropertySchema>>;
+    readonly required?: readonly string[];
+  };
   return Object.entries(schema.properties ?? {}).map(([name, property]) => {
     const many = property.type === 'array';
     const item = many ? (property.items ?? {}) : property;
     const choices = item.enum?.filter((choice) => typeof choice === 'string');
     const kind = item.type ?? (choices ? 'string' : undefined);
-    if (kind !== 'string' && kind !== 'number' && kind !== 'integer' && kind !== 'boolean') throw new Error(`${record.name}: the command line has no form for the field "${name}".`);
-    return { name, flag: kebab(name), kind, many, choices, required: schema.required?.includes(name) ?? false, fallback: property.default, description: property.description ?? '' };
+    if (kind !== 'string' && kind !== 'number' && kind !== 'integer' && kind !== 'boolean')
+      throw new Error(`${record.name}: the command line has no form for the field "${name}".`);
+    return {
+      name,
+      flag: kebab(name),
+      kind,
+      many,
+      choices,
+      required: schema.required?.includes(name) ?? false,
+      fallback: property.default,
+      description: property.description ?? '',
+    };
   });
 }
 
@@ -47,7 +60,11 @@ export function valueOf(field: Field, text: string): string | number | boolean {
   if (field.kind === 'boolean') return text === 'true';
   if (field.kind === 'string') return text;
   const number = text.trim() === '' ? Number.NaN : Number(text);
-  if (Number.isNaN(number)) throw new UserError('bad-argument', `${label(field)} takes ${field.kind === 'integer' ? 'a whole number' : 'a number'}, not ${JSON.stringify(text)}.`);
+  if (Number.isNaN(number))
+    throw new UserError(
+      'bad-argument',
+      `${label(field)} takes ${field.kind === 'integer' ? 'a whole number' : 'a number'}, not ${JSON.stringify(text)}.`,
+    );
   return number;
 }
 
@@ -57,7 +74,11 @@ export function lineOf(words: readonly string[]): string {
 }
 
 /** Values -> the record's input, defaults filled in. @throws UserError 'bad-argument' naming the flag. */
-export function parseInput(record: Operation, fields: readonly Field[], values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function parseInput(
+  record: Operation,
+  fields: readonly Field[],
+  values: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const parsed = record.input.safeParse(values);
   if (parsed.success) return parsed.data;
   const sentences = parsed.error.issues.map((issue) => {

@@ -3,7 +3,10 @@ import { Writable } from 'node:stream';
 import type { Terminal } from './terminal.ts';
 
 /** Asks on the terminal without showing what is typed; undefined when there is no terminal, or on Ctrl+C or Ctrl+D. */
-export function passphraseAsker(terminal: Terminal, stdin: NodeJS.ReadStream): (identityFile: string, retry: boolean) => Promise<string | undefined> {
+export function passphraseAsker(
+  terminal: Terminal,
+  stdin: NodeJS.ReadStream,
+): (identityFile: string, retry: boolean) => Promise<string | undefined> {
   return async (identityFile, retry) => {
     if (!stdin.isTTY || !terminal.isLive) return undefined;
     terminal.freshLine();

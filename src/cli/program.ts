@@ -53,7 +53,10 @@ function addVerb(program: Command, record: Operation, run: RunOperation): void {
   const path = record.name.split(' ');
   let parent = program;
   for (const word of path.slice(0, -1)) parent = parent.commands.find((command) => command.name() === word) ?? parent.command(word);
-  const command = parent.command(path.at(-1) ?? record.name).description(record.description).summary(record.title);
+  const command = parent
+    .command(path.at(-1) ?? record.name)
+    .description(record.description)
+    .summary(record.title);
   const fields = fieldsOf(record);
   const positional = (record.positional ?? []).map((name) => {
     const field = fields.find((one) => one.name === name);
@@ -72,7 +75,8 @@ function addVerb(program: Command, record: Operation, run: RunOperation): void {
   if (record.words?.flags === 'theirs') command.passThroughOptions();
   if (record.words?.flags === 'ours') command.allowUnknownOption();
   addGlobals(command);
-  if (record.examples) command.addHelpText('after', '\nExamples:\n' + record.examples.map(([example, what]) => `  ${example}\n      ${what}`).join('\n'));
+  if (record.examples)
+    command.addHelpText('after', '\nExamples:\n' + record.examples.map(([example, what]) => `  ${example}\n      ${what}`).join('\n'));
   command.action(async () => {
     const flags = command.optsWithGlobals<GlobalFlags & Record<string, unknown>>();
     await run(record, inputOf(record, fields, positional, command.processedArgs, command.opts<Record<string, unknown>>()), flags);
@@ -101,7 +105,13 @@ function addGlobals(command: Command): void {
 }
 
 /** What was typed, as the record's input. */
-function inputOf(record: Operation, fields: readonly Field[], positional: readonly Field[], args: readonly unknown[], options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function inputOf(
+  record: Operation,
+  fields: readonly Field[],
+  positional: readonly Field[],
+  args: readonly unknown[],
+  options: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   const texts = (value: unknown): string[] => (Array.isArray(value) ? value : [value]).filter((text) => typeof text === 'string');
   const put = (field: Field, given: unknown) => {

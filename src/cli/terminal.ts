@@ -44,7 +44,9 @@ export class Terminal {
 
   /** Columns to write in; lines that reach across a wide screen are hard to read. */
   get width(): number {
-    return Math.min(this.streams.err.columns || this.streams.out.columns || 100, 120);
+    // A terminal that does not know says 0.
+    const known = [this.streams.err.columns, this.streams.out.columns].find((columns) => columns !== undefined && columns > 0);
+    return Math.min(known ?? 100, 120);
   }
 
   /** On a terminal, lines that are too long are broken between words. */

@@ -24,7 +24,8 @@ type Deployed = z.output<typeof deployedSchema>;
 export const deploy = operation({
   name: 'deploy',
   title: 'Deploy files',
-  description: 'Puts chosen files of the project on the pod: all or none, each verified. A file that changed on the pod since it was last deployed is not replaced without `force`.',
+  description:
+    'Puts chosen files of the project on the pod: all or none, each verified. A file that changed on the pod since it was last deployed is not replaced without `force`.',
   effect: 'write',
   input: z.object({
     files: z.array(z.string().min(1)).default([]).describe('Files or folders of the project.'),
@@ -42,7 +43,8 @@ export const deploy = operation({
   ],
   async handle(context, { files, preset, changed, force }, call) {
     const ways = [files.length > 0, preset !== undefined, changed].filter(Boolean).length;
-    if (ways === 0) throw new UserError('bad-argument', 'Say what to deploy: files, --preset NAME, or --changed for whatever differs from the pod.');
+    if (ways === 0)
+      throw new UserError('bad-argument', 'Say what to deploy: files, --preset NAME, or --changed for whatever differs from the pod.');
     if (ways > 1) throw new UserError('bad-argument', 'Give files, --preset or --changed, one of them.');
     const orchestrator = await context.orchestrator();
     const options = { force, ...transfer(call, 'deploying') };
@@ -59,7 +61,10 @@ export const deploy = operation({
 });
 
 /** A deploy report as an answer. */
-export function deployed(orchestrator: Orchestrator, report: { readonly files: readonly z.output<typeof fileSchema>[]; readonly milliseconds: number }): Deployed {
+export function deployed(
+  orchestrator: Orchestrator,
+  report: { readonly files: readonly z.output<typeof fileSchema>[]; readonly milliseconds: number },
+): Deployed {
   const files = report.files.map(({ path, remotePath, bytes, changed }) => ({ path, remotePath, bytes, changed }));
   return { pod: orchestrator.pod.name, files, sent: files.filter((file) => file.changed).length, milliseconds: report.milliseconds };
 }
@@ -80,7 +85,8 @@ export function renderDeployed({ pod, files, sent, milliseconds }: Deployed): st
 export function transfer({ signal, progress }: Call, message: string) {
   return {
     signal,
-    onProgress: ({ bytesDone, bytesTotal }: { readonly bytesDone: number; readonly bytesTotal: number }) => progress({ message, done: bytesDone, total: bytesTotal, unit: 'bytes' }),
+    onProgress: ({ bytesDone, bytesTotal }: { readonly bytesDone: number; readonly bytesTotal: number }) =>
+      progress({ message, done: bytesDone, total: bytesTotal, unit: 'bytes' }),
   };
 }
 
@@ -98,7 +104,11 @@ async function withoutFolders(orchestrator: Orchestrator, paths: readonly string
     }
     deployable ??= await orchestrator.deployableFiles(signal);
     const below = deployable.filter((file) => relative === '' || file.startsWith(relative + '/'));
-    if (below.length === 0) throw new UserError('local-missing', `${relative === '' ? 'The project' : relative} holds no files to deploy: the folder is empty, or .gitignore or "exclude" in runpod.json leaves all of it out.`);
+    if (below.length === 0)
+      throw new UserError(
+        'local-missing',
+        `${relative === '' ? 'The project' : relative} holds no files to deploy: the folder is empty, or .gitignore or "exclude" in runpod.json leaves all of it out.`,
+      );
     files.push(...below);
   }
   return files;

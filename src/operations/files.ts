@@ -11,7 +11,13 @@ const fetchedSchema = z.object({
   pod: z.string(),
   folder: z.string().describe('Absolute local folder.'),
   missing: z.array(z.string()).describe('Paths and globs that matched nothing on the pod.'),
-  files: z.array(z.object({ path: z.string().describe('Below the folder.'), bytes: z.int(), changed: z.boolean().describe('False when it was here already with the same bytes.') })),
+  files: z.array(
+    z.object({
+      path: z.string().describe('Below the folder.'),
+      bytes: z.int(),
+      changed: z.boolean().describe('False when it was here already with the same bytes.'),
+    }),
+  ),
   milliseconds: z.number(),
 });
 
@@ -20,11 +26,16 @@ type Fetched = z.output<typeof fetchedSchema>;
 export const upload = operation({
   name: 'upload',
   title: 'Upload a file or folder',
-  description: 'Puts any local file or folder on the pod, also one outside the project; each file verified and put in place in one step. For files of the project use `deploy`.',
+  description:
+    'Puts any local file or folder on the pod, also one outside the project; each file verified and put in place in one step. For files of the project use `deploy`.',
   effect: 'write',
   input: z.object({
     local: z.string().min(1).describe('Local file or folder.'),
-    remote: z.string().min(1).optional().describe('Where to on the pod, below the remote root or absolute; default: its place in the project.'),
+    remote: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Where to on the pod, below the remote root or absolute; default: its place in the project.'),
     exclude: z.array(z.string().min(1)).default([]).describe('Left out of a folder; gitignore syntax.'),
   }),
   output: deployedSchema,
@@ -66,7 +77,13 @@ export const download = operation({
       const isFolder = (await stat(target).catch(() => null))?.isDirectory() ?? false;
       const name = remote.split('/').filter(Boolean).at(-1) ?? 'file';
       const got = await orchestrator.downloadFile(remote, isFolder ? resolve(target, name) : target, options);
-      return { pod: orchestrator.pod.name, folder: resolve(got.localPath, '..'), missing: [], files: [{ path: got.localPath.split(/[\\/]/).at(-1) ?? '', bytes: got.bytes, changed: true }], milliseconds: Date.now() - startedAt };
+      return {
+        pod: orchestrator.pod.name,
+        folder: resolve(got.localPath, '..'),
+        missing: [],
+        files: [{ path: got.localPath.split(/[\\/]/).at(-1) ?? '', bytes: got.bytes, changed: true }],
+        milliseconds: Date.now() - startedAt,
+      };
     } catch (error) {
       // Not a file: perhaps a folder.
       if (!isUserError(error, 'remote-missing')) throw error;
@@ -100,7 +117,10 @@ export const results = operation({
     const npy = output.files.filter((file) => file.path.endsWith('.npy'));
     const labels = npy.find((file) => /labels\.npy$/.test(file.path));
     const predictions = npy.find((file) => file !== labels);
-    const next = predictions === undefined ? '' : `\nJudge them with \`rpo validate ${at(output, predictions.path)}${labels === undefined ? '' : ` --labels ${at(output, labels.path)}`}\`.`;
+    const next =
+      predictions === undefined
+        ? ''
+        : `\nJudge them with \`rpo validate ${at(output, predictions.path)}${labels === undefined ? '' : ` --labels ${at(output, labels.path)}`}\`.`;
     return renderFetched(output) + next;
   },
   // A script that goes on with the results must notice that some are not there.
@@ -141,7 +161,8 @@ function renderFetched(output: Fetched): string {
   const fresh = files.filter((file) => file.changed);
   const had = files.length - fresh.length;
   const where = here(folder);
-  if (fresh.length === 0) return [`${count(files.length, 'file')} in ${where}: nothing had changed on ${pod} (${duration(milliseconds)}).`, ...absent].join('\n');
+  if (fresh.length === 0)
+    return [`${count(files.length, 'file')} in ${where}: nothing had changed on ${pod} (${duration(milliseconds)}).`, ...absent].join('\n');
   const total = fresh.reduce((sum, file) => sum + file.bytes, 0);
   return [
     `${count(fresh.length, 'file')}, ${bytes(total)}, fetched from ${pod} into ${where} in ${duration(milliseconds)}${had > 0 ? `; ${had} more were here already` : ''}:`,
@@ -163,4 +184,3 @@ function here(path: string): string {
 function at({ folder }: Fetched, path: string): string {
   return here(resolve(folder, path));
 }
-

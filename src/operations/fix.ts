@@ -23,7 +23,8 @@ const severities = ['error', 'warning', 'info'] as const;
 export const fix = operation({
   name: 'fix',
   title: 'Apply a fix',
-  description: "Lists what can be done about the findings of a run, or does one of these things: changes a local setting, installs a package on the pod, deploys files, runs a stage.",
+  description:
+    'Lists what can be done about the findings of a run, or does one of these things: changes a local setting, installs a package on the pod, deploys files, runs a stage.',
   effect: 'write',
   input: z.object({
     run: z.string().min(1).optional().describe('Id of the run; default: the newest.'),
@@ -34,7 +35,14 @@ export const fix = operation({
     model: z.string().nullable(),
     actions: z.array(actionSchema),
     findings: z.int(),
-    applied: z.object({ number: z.int(), kind: z.string(), done: z.string(), files: z.array(z.string()).describe('Local files that were changed, below the project.') }).nullable(),
+    applied: z
+      .object({
+        number: z.int(),
+        kind: z.string(),
+        done: z.string(),
+        files: z.array(z.string()).describe('Local files that were changed, below the project.'),
+      })
+      .nullable(),
   }),
   positional: ['run', 'number'],
   examples: [
@@ -65,10 +73,19 @@ export const fix = operation({
     const report = { run: manifest.id, model: manifest.model, actions, findings: findings.length };
     if (number === undefined) return { ...report, applied: null };
     const action = all[number - 1]?.action;
-    if (!action) throw new UserError('bad-argument', actions.length === 0 ? `There is nothing that could be applied by itself for run ${manifest.id}. \`rpo follow ${manifest.id}\` shows its findings.` : `There is no fix ${number}; \`rpo fix ${manifest.id}\` lists ${actions.length === 1 ? 'one' : `1 to ${actions.length}`}.`);
+    if (!action)
+      throw new UserError(
+        'bad-argument',
+        actions.length === 0
+          ? `There is nothing that could be applied by itself for run ${manifest.id}. \`rpo follow ${manifest.id}\` shows its findings.`
+          : `There is no fix ${number}; \`rpo fix ${manifest.id}\` lists ${actions.length === 1 ? 'one' : `1 to ${actions.length}`}.`,
+      );
     if (action.kind === 'edit') await checkUnchanged(action.edit.file, shortPath(action.edit.file, root), manifest);
     call.progress({ message: action.title });
-    const done = await orchestrator.applyFix(action, { ...transfer(call, action.title), onOutput: (text) => call.emit({ kind: 'output', stream: 'stdout', text }) });
+    const done = await orchestrator.applyFix(action, {
+      ...transfer(call, action.title),
+      onOutput: (text) => call.emit({ kind: 'output', stream: 'stdout', text }),
+    });
     const files = action.kind === 'edit' ? [shortPath(action.edit.file, root)] : [];
     return { ...report, applied: { number, kind: action.kind, done, files } };
   },
@@ -79,7 +96,8 @@ export const fix = operation({
       return `${applied.done} ${file === undefined ? `Train again with ${train}.` : `Now \`rpo deploy ${file}\`, then ${train}.`}`;
     }
     if (findings === 0) return `Nothing wrong was found in run ${run}.`;
-    if (actions.length === 0) return `Nothing could be applied by itself for run ${run}. \`rpo follow ${run}\` shows its ${findings === 1 ? 'finding' : `${findings} findings`} and what to do.`;
+    if (actions.length === 0)
+      return `Nothing could be applied by itself for run ${run}. \`rpo follow ${run}\` shows its ${findings === 1 ? 'finding' : `${findings} findings`} and what to do.`;
     const lines = actions.map(({ number, title, finding }) => `[${number}] ${title}\n    for ${finding.slice(0, 160)}`);
     return [...bounded(lines, 20, 'fix'), `Apply one with \`rpo fix ${run} NUMBER\`.`].join('\n');
   },
@@ -88,6 +106,16 @@ export const fix = operation({
 /** The same fix twice would scale a setting twice: the file must be the one that the run was started with. */
 async function checkUnchanged(file: string, path: string, manifest: RunManifest): Promise<void> {
   const then = manifest.sources[path];
-  if (then === undefined || then === createHash('sha256').update(await readFile(file)).digest('hex')) return;
-  throw new UserError('local-failed', `${path} is not what it was when run ${manifest.id} started, so this fix may be in it already. Deploy it and train again, or change it by hand.`);
+  if (
+    then === undefined ||
+    then ===
+      createHash('sha256')
+        .update(await readFile(file))
+        .digest('hex')
+  )
+    return;
+  throw new UserError(
+    'local-failed',
+    `${path} is not what it was when run ${manifest.id} started, so this fix may be in it already. Deploy it and train again, or change it by hand.`,
+  );
 }

@@ -32,9 +32,13 @@ export const verify = operation({
     return { ...report, checks: report.checks.map((check) => ({ ...check })) };
   },
   render({ pod, remoteRoot, ok, checks, milliseconds }) {
-    const lines = checks.map((check) => `${marks[check.status]} ${check.title}: ${check.seen}${check.advice === null ? '' : `\n    ${check.advice}`}`);
+    const lines = checks.map(
+      (check) => `${marks[check.status]} ${check.title}: ${check.seen}${check.advice === null ? '' : `\n    ${check.advice}`}`,
+    );
     const failed = checks.filter((check) => check.status === 'failed').length;
-    const end = ok ? `${pod} is ready to train in ${remoteRoot} (${duration(milliseconds)}).` : `${pod} is not ready: ${count(failed, 'check')} failed. Do what stands below each ✗, then verify again.`;
+    const end = ok
+      ? `${pod} is ready to train in ${remoteRoot} (${duration(milliseconds)}).`
+      : `${pod} is not ready: ${count(failed, 'check')} failed. Do what stands below each ✗, then verify again.`;
     return [...lines, end].join('\n');
   },
   exitCode: ({ ok }) => (ok ? 0 : 1),
@@ -46,7 +50,8 @@ const keptCharacters = 32_000;
 export const exec = operation({
   name: 'exec',
   title: 'Run a command',
-  description: "Runs one shell command in the project's folder and environment on the pod and gives its output and exit code. For training use `train`: it outlives the connection.",
+  description:
+    "Runs one shell command in the project's folder and environment on the pod and gives its output and exit code. For training use `train`: it outlives the connection.",
   effect: 'destroy',
   input: z.object({
     command: z.string().min(1).describe('The command: one quoted shell line, or words as typed.'),
@@ -86,12 +91,24 @@ export const exec = operation({
         emit({ kind: 'output', stream: 'stderr', text });
       },
     });
-    return { command, exitCode, stdout: stdout.value, stderr: stderr.value, leftOut: stdout.leftOut + stderr.leftOut, milliseconds: Date.now() - startedAt };
+    return {
+      command,
+      exitCode,
+      stdout: stdout.value,
+      stderr: stderr.value,
+      leftOut: stdout.leftOut + stderr.leftOut,
+      milliseconds: Date.now() - startedAt,
+    };
   },
   render({ command, exitCode, stdout, stderr, milliseconds }, { eventsShown }) {
     if (eventsShown) return '';
-    const part = (name: string, text: string) => (text.trim() === '' ? [] : [`--- ${name}${text.length > 3500 ? ' (its end)' : ''}`, text.slice(-3500).trimEnd()]);
-    return [`\`${command}\` ended with exit code ${exitCode} after ${duration(milliseconds)}.`, ...part('stdout', stdout), ...part('stderr', stderr)].join('\n');
+    const part = (name: string, text: string) =>
+      text.trim() === '' ? [] : [`--- ${name}${text.length > 3500 ? ' (its end)' : ''}`, text.slice(-3500).trimEnd()];
+    return [
+      `\`${command}\` ended with exit code ${exitCode} after ${duration(milliseconds)}.`,
+      ...part('stdout', stdout),
+      ...part('stderr', stderr),
+    ].join('\n');
   },
   exitCode: ({ exitCode }) => exitCode,
 });

@@ -7,7 +7,7 @@ import type { Finding } from '../monitor/finding.ts';
 import type { MonitorEvent } from '../monitor/monitor.ts';
 import { findingRecord, findingSchema, findingSummary, type MetricsRecord, metricsRecord, metricsSchema, metricsText } from './findings.ts';
 import { type Call, operation } from './operation.ts';
-import { bytes, count } from './text.ts';
+import { bytes, count, fitting } from './text.ts';
 
 const logSchema = z.object({
   file: z.string(),
@@ -26,7 +26,8 @@ const keptFindings = 100;
 export const monitor = operation({
   name: 'monitor',
   title: 'Read logs',
-  description: 'Reads training logs on this machine, from any source, and tells the failures and metrics in them. Each file is a log of its own. Needs no pod.',
+  description:
+    'Reads training logs on this machine, from any source, and tells the failures and metrics in them. Each file is a log of its own. Needs no pod.',
   effect: 'read',
   input: z.object({ files: z.array(z.string().min(1)).min(1).describe('Log files; - is standard input.') }),
   output: z.object({ logs: z.array(logSchema) }),
@@ -47,9 +48,14 @@ export const monitor = operation({
       }
       const path = resolve(context.projectRoot, file);
       const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
-        throw new UserError('local-missing', error.code === 'ENOENT' ? `There is no file ${file}.` : `${file} cannot be read (${error.code ?? error.message}).`, { cause: error });
+        throw new UserError(
+          'local-missing',
+          error.code === 'ENOENT' ? `There is no file ${file}.` : `${file} cannot be read (${error.code ?? error.message}).`,
+          { cause: error },
+        );
       });
-      if (info.isDirectory()) throw new UserError('local-missing', `${file} is a folder. Name the log files in it, e.g. ${file.replace(/\/$/, '')}/*.log.`);
+      if (info.isDirectory())
+        throw new UserError('local-missing', `${file} is a folder. Name the log files in it, e.g. ${file.replace(/\/$/, '')}/*.log.`);
       logs.push(await readLog(file, createReadStream(path, { highWaterMark: 256 * 1024, signal: call.signal }), call, !info.isFile()));
     }
     return { logs };
@@ -60,9 +66,12 @@ export const monitor = operation({
       const told = eventsShown ? [] : findings.slice(0, 10).map((finding) => findingSummary(finding));
       const name = file === '-' ? 'standard input' : file;
       const last = lastMetrics === null ? '' : `, last: ${metricsText(lastMetrics).slice(0, 200)}`;
-      return [...told, `${name}: ${findingCount === 0 ? 'nothing wrong was found' : count(findingCount, 'finding')}; ${count(metricsLines, 'line')} with metrics${last} (${bytes(log.bytes)}).`];
+      return [
+        ...told,
+        `${name}: ${findingCount === 0 ? 'nothing wrong was found' : count(findingCount, 'finding')}; ${count(metricsLines, 'line')} with metrics${last} (${bytes(log.bytes)}).`,
+      ];
     });
-    return lines.length <= 40 ? lines.join('\n') : [...lines.slice(0, 40), `... and ${count(lines.length - 40, 'more line')}`].join('\n');
+    return fitting(lines);
   },
 });
 
@@ -70,7 +79,12 @@ export const monitor = operation({
 const settleMs = 1_000;
 
 /** Memory stays flat: what is kept of a log is its findings, which the monitor bounds. */
-async function readLog(file: string, chunks: AsyncIterable<Uint8Array>, { emit, progress, signal, ready }: Call, live: boolean): Promise<LogReport> {
+async function readLog(
+  file: string,
+  chunks: AsyncIterable<Uint8Array>,
+  { emit, progress, signal, ready }: Call,
+  live: boolean,
+): Promise<LogReport> {
   const { TrainingMonitor } = await import('../monitor/monitor.ts');
   const monitor = new TrainingMonitor();
   const held = new HeldFindings(live ? settleMs : null, (finding, amends) => {
@@ -115,7 +129,14 @@ async function readLog(file: string, chunks: AsyncIterable<Uint8Array>, { emit, 
   take(monitor.end());
   held.end();
   const findings = monitor.getErrors();
-  return { file, bytes: read, findings: findings.slice(0, keptFindings).map(findingRecord), findingCount: findings.length, metricsLines, lastMetrics };
+  return {
+    file,
+    bytes: read,
+    findings: findings.slice(0, keptFindings).map(findingRecord),
+    findingCount: findings.length,
+    metricsLines,
+    lastMetrics,
+  };
 }
 
 /** Tells each finding once, when nothing more is to be expected for it: at the end, or (live) a little later. */

@@ -10,7 +10,12 @@ export type Effect = 'read' | 'write' | 'destroy';
 export type OperationEvent =
   | { readonly kind: 'output'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
   | ({ readonly kind: 'metrics'; readonly file?: string } & MetricLine)
-  | { readonly kind: 'finding'; readonly file?: string; readonly located: LocatedFinding; /** It replaces one that was told before. */ readonly amends?: boolean }
+  | {
+      readonly kind: 'finding';
+      readonly file?: string;
+      readonly located: LocatedFinding;
+      /** It replaces one that was told before. */ readonly amends?: boolean;
+    }
   | { readonly kind: 'note'; readonly text: string };
 
 /** How far: `done` of `total` in `unit`, or only words. */

@@ -56,7 +56,11 @@ export const podsAdd = operation({
     name: z.string().min(1).optional().describe('What to call it; default: made from the address.'),
     select: z.boolean().default(false).describe('Use it when no pod is named. The first pod is selected anyway.'),
     replace: z.boolean().default(false).describe('Replace the pod of that name, if there is one.'),
-    workspace: z.string().regex(/^\//, 'an absolute path on the pod').optional().describe('The folder that is /workspace on RunPod, where this pod has it elsewhere.'),
+    workspace: z
+      .string()
+      .regex(/^\//, 'an absolute path on the pod')
+      .optional()
+      .describe('The folder that is /workspace on RunPod, where this pod has it elsewhere.'),
     hostKeys: z.enum(['accept-new', 'strict', 'off']).optional().describe('How its host key is checked (default: accept-new).'),
   }),
   output: z.object({ name: z.string(), address: z.string(), selected: z.boolean(), file: z.string() }),
@@ -70,7 +74,11 @@ export const podsAdd = operation({
     const home = new Home(context.home);
     const parsed = parseSshLine(line);
     const name = wanted ?? parsed.name;
-    const entry: PodEntry = { ...absoluteKey(parsed.entry), ...(workspace === undefined ? {} : { workspace }), ...(hostKeys === undefined ? {} : { hostKeys }) };
+    const entry: PodEntry = {
+      ...absoluteKey(parsed.entry),
+      ...(workspace === undefined ? {} : { workspace }),
+      ...(hostKeys === undefined ? {} : { hostKeys }),
+    };
     await home.addPod(name, entry, { select, replace });
     const { selected } = await home.readPods();
     return { name, address: addressOf(entry), selected: selected === name, file: home.podsFile };
@@ -126,20 +134,34 @@ function addressOf(entry: PodEntry): string {
 export const podsTrust = operation({
   name: 'pods trust',
   title: 'Trust a host key',
-  description: 'Remembers the host key that a pod shows now as the only right one, after it was recreated or its address went to another pod of yours.',
+  description:
+    'Remembers the host key that a pod shows now as the only right one, after it was recreated or its address went to another pod of yours.',
   effect: 'write',
   input: z.object({
     name: nameField.optional().describe('Name of the pod; default: the selected one.'),
-    fingerprint: z.string().startsWith('SHA256:', 'a fingerprint like SHA256:...').optional().describe("Only if it is this one, e.g. from the pod's boot log."),
+    fingerprint: z
+      .string()
+      .startsWith('SHA256:', 'a fingerprint like SHA256:...')
+      .optional()
+      .describe("Only if it is this one, e.g. from the pod's boot log."),
   }),
-  output: z.object({ pod: z.string(), address: z.string(), fingerprint: z.string(), remembered: z.array(z.string()).describe('Fingerprints that were remembered before.') }),
+  output: z.object({
+    pod: z.string(),
+    address: z.string(),
+    fingerprint: z.string(),
+    remembered: z.array(z.string()).describe('Fingerprints that were remembered before.'),
+  }),
   positional: ['name'],
   async handle(context, { name, fingerprint }, { signal, progress }) {
     progress({ message: 'asking for the host key' });
     const { hostKeyOfPod } = await import('../orchestrator.ts');
     const { trust, ...shown } = await hostKeyOfPod({ pod: name, home: context.home, signal });
     if (fingerprint !== undefined && fingerprint !== shown.fingerprint) {
-      throw new UserError('host-key-changed', `${shown.address} shows ${shown.fingerprint}, not ${fingerprint}. Nothing was changed; do not connect to it before you know why.`, { details: { fingerprint: shown.fingerprint } });
+      throw new UserError(
+        'host-key-changed',
+        `${shown.address} shows ${shown.fingerprint}, not ${fingerprint}. Nothing was changed; do not connect to it before you know why.`,
+        { details: { fingerprint: shown.fingerprint } },
+      );
     }
     await trust();
     return { ...shown, remembered: [...shown.remembered] };

@@ -30,12 +30,24 @@ export function duration(milliseconds: number): string {
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
-  return rows.map((row) => row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join('  ').trimEnd());
+  return rows.map((row) =>
+    row
+      .map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 /** The first `limit` lines, and how many were left out. */
 export function bounded(lines: readonly string[], limit: number, noun: string): string[] {
   return lines.length <= limit ? [...lines] : [...lines.slice(0, limit), `... and ${count(lines.length - limit, `more ${noun}`)}`];
+}
+
+/** As many lines as stay below `limit` characters, and how many were left out. */
+export function fitting(lines: readonly string[], limit = 7_000): string {
+  let length = 0;
+  const fits = lines.findIndex((line) => (length += line.length + 1) > limit);
+  return fits < 0 ? lines.join('\n') : bounded(lines, fits, 'line').join('\n');
 }
 
 /** The last `limit` characters of a stream that may be endless, and how many came before them. */

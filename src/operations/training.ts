@@ -26,7 +26,16 @@ type RunRecord = z.output<typeof runSchema>;
 
 export function runRecord({ manifest, status, logBytes }: Run): RunRecord {
   const { id, model, command, startedAt, startedBy } = manifest;
-  return { id, model, command, status: statusWord(status), exitCode: status.kind === 'exited' ? status.exitCode : null, startedAt, startedBy, logBytes };
+  return {
+    id,
+    model,
+    command,
+    status: statusWord(status),
+    exitCode: status.kind === 'exited' ? status.exitCode : null,
+    startedAt,
+    startedBy,
+    logBytes,
+  };
 }
 
 const watchedSchema = z.object({
@@ -48,7 +57,8 @@ type Watched = z.output<typeof watchedSchema>;
 export const train = operation({
   name: 'train',
   title: 'Train',
-  description: 'Starts a training run on the pod that outlives this connection, and watches it: its output, metrics, and findings at the local line. With `detach` it returns the run id at once.',
+  description:
+    'Starts a training run on the pod that outlives this connection, and watches it: its output, metrics, and findings at the local line. With `detach` it returns the run id at once.',
   effect: 'write',
   input: z.object({
     model: z.string().min(1).optional().describe('A model of runpod.json.'),
@@ -87,7 +97,8 @@ export const train = operation({
 export const follow = operation({
   name: 'follow',
   title: 'Follow a run',
-  description: 'Shows the output and findings of a run from its start (or a byte of its log) to its end, also of one that has ended or that someone else started.',
+  description:
+    'Shows the output and findings of a run from its start (or a byte of its log) to its end, also of one that has ended or that someone else started.',
   effect: 'read',
   input: z.object({
     run: z.string().min(1).optional().describe('Id of the run; default: the newest.'),
@@ -118,8 +129,17 @@ export const runs = operation({
   },
   render({ pod, runs, total }) {
     if (total === 0) return `No runs on ${pod} yet. Start one with \`rpo train MODEL\`.`;
-    const rows = runs.map((run) => [run.id, run.status + (run.status === 'failed' ? ` (${run.exitCode})` : ''), run.startedAt.slice(0, 16).replace('T', ' ') + ' UTC', `log ${bytes(run.logBytes)}`, shorten(run.command, 60)]);
-    return [...columns(rows), ...(total > runs.length ? [`... and ${count(total - runs.length, 'older run')}; --limit shows more.`] : [])].join('\n');
+    const rows = runs.map((run) => [
+      run.id,
+      run.status + (run.status === 'failed' ? ` (${run.exitCode})` : ''),
+      run.startedAt.slice(0, 16).replace('T', ' ') + ' UTC',
+      `log ${bytes(run.logBytes)}`,
+      shorten(run.command, 60),
+    ]);
+    return [
+      ...columns(rows),
+      ...(total > runs.length ? [`... and ${count(total - runs.length, 'older run')}; --limit shows more.`] : []),
+    ].join('\n');
   },
 });
 
@@ -133,7 +153,9 @@ export const stop = operation({
     interruptSeconds: z.number().min(0).max(3600).default(15).describe('Seconds to wait after SIGINT.'),
     terminateSeconds: z.number().min(0).max(3600).default(10).describe('Seconds to wait after SIGTERM.'),
   }),
-  output: runSchema.extend({ lastSignal: z.enum(['INT', 'TERM', 'KILL']).nullable().describe('The last signal that was needed; null when it had ended already.') }),
+  output: runSchema.extend({
+    lastSignal: z.enum(['INT', 'TERM', 'KILL']).nullable().describe('The last signal that was needed; null when it had ended already.'),
+  }),
   positional: ['run'],
   async handle(context, { run, interruptSeconds, terminateSeconds }, { signal, progress }) {
     const orchestrator = await context.orchestrator();
@@ -173,13 +195,22 @@ export async function watch(orchestrator: Orchestrator, run: Run, from: number, 
             findings.set(event.located.finding, event.located);
             return call.emit({ kind: 'finding', located: event.located, ...(event.amends ? { amends: true } : {}) });
           case 'interrupted':
-            return call.emit({ kind: 'note', text: `The connection was lost (${event.message}); trying again in ${duration(event.delayMs)}. The run goes on.` });
+            return call.emit({
+              kind: 'note',
+              text: `The connection was lost (${event.message}); trying again in ${duration(event.delayMs)}. The run goes on.`,
+            });
           case 'line':
             return;
         }
       },
     });
-    return answer(orchestrator, watched.run, { watching: 'to-the-end', findings: watched.located, metrics, bytes: watched.bytes, startedAt });
+    return answer(orchestrator, watched.run, {
+      watching: 'to-the-end',
+      findings: watched.located,
+      metrics,
+      bytes: watched.bytes,
+      startedAt,
+    });
   } catch (error) {
     if (!call.signal.aborted || !isUserError(error, 'cancelled')) throw error;
     return answer(orchestrator, run, { watching: 'interrupted', findings: [...findings.values()], metrics, bytes: from, startedAt });
@@ -196,15 +227,30 @@ interface Seen {
 
 function answer(orchestrator: Orchestrator, run: Run, { watching, findings, metrics, bytes, startedAt }: Seen): Watched {
   const { id, model, command, status, exitCode } = runRecord(run);
-  return { run: id, pod: orchestrator.pod.name, model, command, status, exitCode, watching, findings: findings.map(locatedRecord), metrics, bytes, milliseconds: Date.now() - startedAt };
+  return {
+    run: id,
+    pod: orchestrator.pod.name,
+    model,
+    command,
+    status,
+    exitCode,
+    watching,
+    findings: findings.map(locatedRecord),
+    metrics,
+    bytes,
+    milliseconds: Date.now() - startedAt,
+  };
 }
 
 function renderWatched(watched: Watched, { eventsShown }: { readonly eventsShown: boolean }): string {
   const { run, status, exitCode, findings, metrics, watching, milliseconds } = watched;
-  if (watching === 'detached') return `Run ${run} started on ${watched.pod}: ${watched.command}\nFollow it with \`rpo follow ${run}\`, end it with \`rpo stop ${run}\`.`;
+  if (watching === 'detached')
+    return `Run ${run} started on ${watched.pod}: ${watched.command}\nFollow it with \`rpo follow ${run}\`, end it with \`rpo stop ${run}\`.`;
   const shown = eventsShown ? [] : findings.slice(0, 10).map((finding) => findingSummary(finding));
   if (watching === 'interrupted' && status === 'running') {
-    return [...shown, `Stopped watching. Run ${run} goes on: \`rpo follow ${run}\` shows it again, \`rpo stop ${run}\` ends it.`].join('\n');
+    return [...shown, `Stopped watching. Run ${run} goes on: \`rpo follow ${run}\` shows it again, \`rpo stop ${run}\` ends it.`].join(
+      '\n',
+    );
   }
   const last = metrics === null ? '' : ` Last metrics: ${shorten(metricsText(metrics), 200)}.`;
   const actions = findings.some((finding) => (finding.actions ?? []).length > 0);
@@ -220,7 +266,10 @@ function renderWatched(watched: Watched, { eventsShown }: { readonly eventsShown
           : status === 'failed'
             ? ' Fix the cause, `rpo deploy` the files, and train again.'
             : '';
-  return [...shown, `Run ${run} ${status}${exitCode === null ? '' : ` with exit code ${exitCode}`} (watched for ${duration(milliseconds)}).${last}${next}`].join('\n');
+  return [
+    ...shown,
+    `Run ${run} ${status}${exitCode === null ? '' : ` with exit code ${exitCode}`} (watched for ${duration(milliseconds)}).${last}${next}`,
+  ].join('\n');
 }
 
 function watchedExitCode({ watching, status, exitCode }: Watched): number {
@@ -241,7 +290,11 @@ async function onlyRunning(orchestrator: Orchestrator, signal: AbortSignal): Pro
   const running = (await orchestrator.runs.list(signal)).filter((run) => run.status.kind === 'running');
   const [first, ...others] = running;
   if (!first) throw new UserError('run-unknown', `Nothing is running on ${orchestrator.pod.name}. \`rpo runs\` lists what ran.`);
-  if (others.length > 0) throw new UserError('bad-argument', `Several runs are going on: ${running.map((run) => run.manifest.id).join(', ')}. Name the one to stop.`);
+  if (others.length > 0)
+    throw new UserError(
+      'bad-argument',
+      `Several runs are going on: ${running.map((run) => run.manifest.id).join(', ')}. Name the one to stop.`,
+    );
   return first;
 }
 

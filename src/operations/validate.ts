@@ -5,6 +5,7 @@ import type { Verdict } from '../results/validate.ts';
 import { loadProject } from '../project/project.ts';
 import { shortPath } from './findings.ts';
 import { operation } from './operation.ts';
+import { fitting } from './text.ts';
 
 const classSchema = z.object({
   class: z.string(),
@@ -32,16 +33,23 @@ type FileVerdict = z.output<typeof verdictSchema>;
 export const validate = operation({
   name: 'validate',
   title: 'Validate predictions',
-  description: 'Reads .npy files of predictions on this machine and judges them: shape, NaN, class collapse, and with labels the accuracy of each class. Needs no pod.',
+  description:
+    'Reads .npy files of predictions on this machine and judges them: shape, NaN, class collapse, and with labels the accuracy of each class. Needs no pod.',
   effect: 'read',
   input: z.object({
     files: z.array(z.string().min(1)).min(1).describe('.npy files of predictions.'),
-    labels: z.string().min(1).optional().describe('.npy file with the true classes; default: what runpod.json names, where it lies among the results.'),
+    labels: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('.npy file with the true classes; default: what runpod.json names, where it lies among the results.'),
   }),
   output: z.object({ ok: z.boolean(), verdicts: z.array(verdictSchema) }),
   positional: ['files'],
   localPaths: ['files', 'labels'],
-  examples: [['rpo validate results/artifacts/oof/logreg/v1/seed_1337.npy --labels results/artifacts/oof/labels.npy', 'accuracy and class collapse']],
+  examples: [
+    ['rpo validate results/artifacts/oof/logreg/v1/seed_1337.npy --labels results/artifacts/oof/labels.npy', 'accuracy and class collapse'],
+  ],
   async handle(context, { files, labels }) {
     const [{ readNpy }, { validatePredictions }] = await Promise.all([import('../results/npy.ts'), import('../results/validate.ts')]);
     const named = labels === undefined ? (await loadProject(context.projectRoot)).config.labels : undefined;
@@ -67,15 +75,25 @@ export const validate = operation({
     }
     return { ok: verdicts.every((verdict) => verdict.ok), verdicts };
   },
-  render: ({ verdicts }) => verdicts.slice(0, 20).flatMap(verdictLines).join('\n'),
+  render: ({ verdicts }) => fitting(verdicts.flatMap(verdictLines)),
   exitCode: ({ ok }) => (ok ? 0 : 1),
 });
 
 /** One verdict in words. */
-export function verdictLines(verdict: Pick<Verdict, 'ok' | 'summary' | 'problems' | 'shape' | 'dtype' | 'classes'> & { readonly file: string; readonly labels: string | null }): string[] {
+export function verdictLines(
+  verdict: Pick<Verdict, 'ok' | 'summary' | 'problems' | 'shape' | 'dtype' | 'classes'> & {
+    readonly file: string;
+    readonly labels: string | null;
+  },
+): string[] {
   const { file, ok, summary, problems, shape, dtype, classes, labels } = verdict;
   const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
-  const shown = classes.slice(0, 20).map((one) => `    class ${one.class}: ${one.count} predicted (${percent(one.share)})${one.accuracy === undefined ? '' : `, ${percent(one.accuracy)} of its own found`}`);
+  const shown = classes
+    .slice(0, 20)
+    .map(
+      (one) =>
+        `    class ${one.class}: ${one.count} predicted (${percent(one.share)})${one.accuracy === undefined ? '' : `, ${percent(one.accuracy)} of its own found`}`,
+    );
   return [
     `${ok ? '✓' : '✗'} ${file} (${shape.join(' x ')} ${dtype}): ${summary}`,
     ...problems.slice(1, 10).map((problem) => `    ${problem.severity}: ${problem.message}`),

@@ -8,10 +8,17 @@ import { usePod } from './support/pod.ts';
 const api = join(import.meta.dirname, '../../dist/api.js');
 
 /** Runs a script of a user of the library; it must end by itself. */
-function runScript(file: string, options: object): Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string; readonly milliseconds: number }> {
+function runScript(
+  file: string,
+  options: object,
+): Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string; readonly milliseconds: number }> {
   return new Promise((resolve, reject) => {
     const startedAt = Date.now();
-    const child = spawn(process.execPath, [file, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000, env: { PATH: process.env['PATH'], HOME: '/nonexistent' } });
+    const child = spawn(process.execPath, [file, JSON.stringify(options)], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 30_000,
+      env: { PATH: process.env['PATH'], HOME: '/nonexistent' },
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -66,8 +73,16 @@ describe('the headless library, dist/api.js', () => {
   });
 
   for (const [name, file, head] of [
-    ['imported as an ES module', 'use.mjs', `import { Orchestrator, TrainingMonitor, UserError } from ${JSON.stringify(pathToFileURL(api).href)};${loop}`],
-    ['required', 'use.cjs', `const { Orchestrator, TrainingMonitor, UserError } = require(${JSON.stringify(api)});(async () => {${loop}})();`],
+    [
+      'imported as an ES module',
+      'use.mjs',
+      `import { Orchestrator, TrainingMonitor, UserError } from ${JSON.stringify(pathToFileURL(api).href)};${loop}`,
+    ],
+    [
+      'required',
+      'use.cjs',
+      `const { Orchestrator, TrainingMonitor, UserError } = require(${JSON.stringify(api)});(async () => {${loop}})();`,
+    ],
   ] as const) {
     it(`goes around the loop, ${name}, and lets the process end`, async () => {
       const script = join(t.tmp, file);

@@ -22,7 +22,11 @@ async function makeProject(folder: string): Promise<void> {
   await writeFile(join(folder, 'src/shape.py'), 'def size(rows):\n    return len(rows) + 1\n');
   await writeFile(
     join(folder, 'runpod.json'),
-    JSON.stringify({ train: { command: 'python3 src/train.py {model}', models: { tiny: {}, slow: {} } }, presets: { all: ['src/**/*.py'] }, results: ['out/{model}.txt'] }),
+    JSON.stringify({
+      train: { command: 'python3 src/train.py {model}', models: { tiny: {}, slow: {} } },
+      presets: { all: ['src/**/*.py'] },
+      results: ['out/{model}.txt'],
+    }),
   );
 }
 
@@ -63,7 +67,10 @@ describe('rpo against a pod', () => {
     assert.match((await works('train', 'tiny')).stdout, /succeeded with exit code 0/);
 
     const runs = (await works('runs', '--json')).lines.at(-1) as { runs: { id: string; status: string }[] };
-    assert.deepEqual(runs.runs.map(({ status }) => status), ['succeeded', 'failed']);
+    assert.deepEqual(
+      runs.runs.map(({ status }) => status),
+      ['succeeded', 'failed'],
+    );
     const id = runs.runs[1]?.id ?? '';
     const followed = await run('follow', id, '--json');
     assert.equal(followed.exitCode, 1);
@@ -125,7 +132,10 @@ describe('rpo against a pod', () => {
     assert.match((await works('pods')).stdout, /^\* {2}other {2}root@1\.2\.3\.4:99/m);
     await works('pods', 'remove', 'other');
     const { lines } = await works('pods', '--json');
-    assert.deepEqual((lines.at(-1) as { pods: { name: string }[] }).pods.map(({ name }) => name), ['p']);
+    assert.deepEqual(
+      (lines.at(-1) as { pods: { name: string }[] }).pods.map(({ name }) => name),
+      ['p'],
+    );
   });
 
   it('trusts a changed host key only when told to', async () => {
@@ -151,7 +161,8 @@ describe('rpo against a pod', () => {
       return result.stderr;
     }
 
-    const add = async (line: string) => works('pods', 'add', line, '--name', 'bad', '--select', '--replace', '--workspace', t.practice.workspace);
+    const add = async (line: string) =>
+      works('pods', 'add', line, '--name', 'bad', '--select', '--replace', '--workspace', t.practice.workspace);
     const address = () => `ssh ${t.practice.user}@${t.practice.host} -p ${t.practice.port}`;
 
     it('nothing configured', async () => {

@@ -21,7 +21,10 @@ describe('rpo demo', () => {
     assert.deepEqual(await readdir(join(folder, 'tmp')), []);
     assert.deepEqual(await readdir(folder), ['tmp']);
     const left = (await listProcesses()).filter(({ environment, pid }) => pid !== process.pid && environment.includes(folder));
-    assert.deepEqual(left.map(({ pid }) => pid), []);
+    assert.deepEqual(
+      left.map(({ pid }) => pid),
+      [],
+    );
   }
 
   it('goes the whole way: two real failures, two fixes, results that hold', async () => {

@@ -36,7 +36,11 @@ export async function replaceInFile(project: string, file: string, from: string,
   const path = join(project, file);
   const text = await readFile(path, 'utf8');
   const at = text.indexOf(from);
-  if (at < 0 || text.includes(from, at + 1)) throw new UserError('local-failed', `${file} of the example project does not hold ${JSON.stringify(from)} once. Restore examples/moola as it was.`);
+  if (at < 0 || text.includes(from, at + 1))
+    throw new UserError(
+      'local-failed',
+      `${file} of the example project does not hold ${JSON.stringify(from)} once. Restore examples/moola as it was.`,
+    );
   const changed = text.slice(0, at) + to + text.slice(at + from.length);
   await writeFile(path, changed);
   const line = text.slice(0, at).split('\n').length;

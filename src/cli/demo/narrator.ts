@@ -119,7 +119,7 @@ export class LiveTail {
   }
 
   private draw(): void {
-    const width = Math.max(20, (this.terminal.streams[this.stream].columns || 100) - 8);
+    const width = Math.max(20, this.terminal.width - 8);
     const lines = this.kept.map((line) => `    ${pc.dim('│')} ${pc.dim(cut(line, width))}`);
     if (this.count > this.kept.length) lines.unshift(`    ${pc.dim(`│ ... ${this.count - this.kept.length} lines above`)}`);
     const up = this.drawn > 0 ? `\u001b[${this.drawn}A\u001b[J` : '';

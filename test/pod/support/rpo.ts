@@ -25,7 +25,10 @@ export interface RpoOptions {
 /** Runs the built `rpo` as a person's shell would. */
 export function rpo(args: readonly string[], options: RpoOptions): Promise<RpoResult> {
   return new Promise((resolve, reject) => {
-    const [program, ...words] = options.through === undefined ? [process.execPath, cli, ...args] : ['sh', '-c', `"$@" | ${options.through}`, 'sh', process.execPath, cli, ...args];
+    const [program, ...words] =
+      options.through === undefined
+        ? [process.execPath, cli, ...args]
+        : ['sh', '-c', `"$@" | ${options.through}`, 'sh', process.execPath, cli, ...args];
     const child = spawn(program ?? '', words, {
       cwd: options.cwd,
       // No agent and no HOME of the machine's user: what is found there must not decide a test.
@@ -40,7 +43,9 @@ export function rpo(args: readonly string[], options: RpoOptions): Promise<RpoRe
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.on('error', reject);
     child.on('close', (exitCode) => {
-      const lines = stdout.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Readonly<Record<string, unknown>>] : []));
+      const lines = stdout
+        .split('\n')
+        .flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Readonly<Record<string, unknown>>] : []));
       resolve({ exitCode, stdout, stderr, lines });
     });
     child.stdin.on('error', () => {});

@@ -15,7 +15,12 @@ interface Run {
 /** What `rpo ARGS` would run; the sentence of the error when it would not. */
 async function parse(args: readonly string[], table: readonly Operation[] = operations): Promise<Run | string> {
   let run: Run | undefined;
-  const program = buildProgram(table, async (record, input, flags) => void (run = { name: record.name, input, flags: { ...flags } }), [], '0');
+  const program = buildProgram(
+    table,
+    async (record, input, flags) => void (run = { name: record.name, input, flags: { ...flags } }),
+    [],
+    '0',
+  );
   try {
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {
@@ -47,7 +52,10 @@ describe('rpo: verbs and flags from the table', () => {
       const flags = command.options.map((option) => option.long);
       const places = command.registeredArguments.map((argument) => argument.name());
       for (const field of fieldsOf(record)) {
-        assert.ok(record.positional?.includes(field.name) ? places.includes(field.name) : flags.includes(`--${field.flag}`), `${record.name}: ${field.name}`);
+        assert.ok(
+          record.positional?.includes(field.name) ? places.includes(field.name) : flags.includes(`--${field.flag}`),
+          `${record.name}: ${field.name}`,
+        );
         assert.notEqual(field.description, '', `${record.name}: ${field.name} has no description`);
       }
       for (const flag of ['--json', '--pod', '--project', '--home']) assert.ok(flags.includes(flag), `${record.name}: ${flag}`);
@@ -58,12 +66,19 @@ describe('rpo: verbs and flags from the table', () => {
   it('names only fields that exist', () => {
     for (const record of operations) {
       const names = Object.keys(record.input.shape);
-      for (const name of [...(record.positional ?? []), ...(record.localPaths ?? []), ...(record.words ? [record.words.field] : [])]) assert.ok(names.includes(name), `${record.name}: ${name}`);
+      for (const name of [...(record.positional ?? []), ...(record.localPaths ?? []), ...(record.words ? [record.words.field] : [])])
+        assert.ok(names.includes(name), `${record.name}: ${name}`);
     }
   });
 
   it('turns text into the values of the schema, defaults filled in', async () => {
-    assert.deepEqual(await inputOf('train', 'logreg', '--seed', '7', '--device', 'cpu', '--detach'), { model: 'logreg', seed: 7, device: 'cpu', detach: true, deploy: false });
+    assert.deepEqual(await inputOf('train', 'logreg', '--seed', '7', '--device', 'cpu', '--detach'), {
+      model: 'logreg',
+      seed: 7,
+      device: 'cpu',
+      detach: true,
+      deploy: false,
+    });
     assert.deepEqual(await inputOf('follow'), { from: 0 });
     assert.deepEqual(await inputOf('follow', 'x', '--from', '120'), { run: 'x', from: 120 });
     assert.deepEqual(await inputOf('stop', '--interrupt-seconds', '1.5'), { interruptSeconds: 1.5, terminateSeconds: 10 });
@@ -72,7 +87,11 @@ describe('rpo: verbs and flags from the table', () => {
   });
 
   it('takes the flags of every verb before and after it', async () => {
-    for (const args of [['--json', '--pod', 'a', 'runs'], ['runs', '--json', '--pod', 'a'], ['--pod', 'a', 'runs', '--json']]) {
+    for (const args of [
+      ['--json', '--pod', 'a', 'runs'],
+      ['runs', '--json', '--pod', 'a'],
+      ['--pod', 'a', 'runs', '--json'],
+    ]) {
       const run = (await parse(args)) as Run;
       assert.equal(run.flags['json'], true);
       assert.equal(run.flags['pod'], 'a');
@@ -119,7 +138,13 @@ describe('rpo: verbs and flags from the table', () => {
       title: 'x',
       description: 'x',
       effect: 'read',
-      input: z.object({ aB: z.number(), n: z.int().default(3), c: z.enum(['a', 'b']).optional(), many: z.array(z.string()).default([]), yes: z.boolean().default(false) }),
+      input: z.object({
+        aB: z.number(),
+        n: z.int().default(3),
+        c: z.enum(['a', 'b']).optional(),
+        many: z.array(z.string()).default([]),
+        yes: z.boolean().default(false),
+      }),
       output: z.object({}),
       handle: async () => ({}),
       render: () => '',

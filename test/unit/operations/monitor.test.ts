@@ -7,7 +7,12 @@ import { metricsRecord } from '../../../src/operations/findings.ts';
 import { monitor } from '../../../src/operations/monitor.ts';
 import type { OperationContext, OperationEvent } from '../../../src/operations/operation.ts';
 
-const traceback = ['Traceback (most recent call last):', '  File "/workspace/moola/train.py", line 12, in <module>', '    main()', 'ValueError: shapes (3,4) and (5,) not aligned'];
+const traceback = [
+  'Traceback (most recent call last):',
+  '  File "/workspace/moola/train.py", line 12, in <module>',
+  '    main()',
+  'ValueError: shapes (3,4) and (5,) not aligned',
+];
 
 describe('rpo monitor', () => {
   let folder: string;
@@ -17,9 +22,21 @@ describe('rpo monitor', () => {
   function call(stdin?: AsyncIterable<Uint8Array>) {
     const events: OperationEvent[] = [];
     const abort = new AbortController();
-    const context = { projectRoot: folder, home: undefined, ports: {}, stdin, orchestrator: () => Promise.reject(new Error('no pod is needed')) } satisfies OperationContext;
-    const run = (files: readonly string[]) => monitor.handle(context, { files }, { signal: abort.signal, progress: () => {}, emit: (event) => events.push(event) });
-    const findings = () => events.flatMap((event) => (event.kind === 'finding' ? [{ file: event.file, line: event.located.finding.line, frame: event.located.finding.frame?.line, amends: event.amends }] : []));
+    const context = {
+      projectRoot: folder,
+      home: undefined,
+      ports: {},
+      stdin,
+      orchestrator: () => Promise.reject(new Error('no pod is needed')),
+    } satisfies OperationContext;
+    const run = (files: readonly string[]) =>
+      monitor.handle(context, { files }, { signal: abort.signal, progress: () => {}, emit: (event) => events.push(event) });
+    const findings = () =>
+      events.flatMap((event) =>
+        event.kind === 'finding'
+          ? [{ file: event.file, line: event.located.finding.line, frame: event.located.finding.frame?.line, amends: event.amends }]
+          : [],
+      );
     return { run, events, findings, abort };
   }
 
@@ -37,7 +54,10 @@ describe('rpo monitor', () => {
   });
 
   it('tells each finding once, as it stands at the end of the log', async () => {
-    await writeFile(join(folder, 'c.log'), ['Epoch 3/9 | loss nan', ...traceback.slice(0, 3), 'FloatingPointError: loss became nan in epoch 3'].join('\n') + '\n');
+    await writeFile(
+      join(folder, 'c.log'),
+      ['Epoch 3/9 | loss nan', ...traceback.slice(0, 3), 'FloatingPointError: loss became nan in epoch 3'].join('\n') + '\n',
+    );
     const { run, findings } = call();
     await run(['c.log']);
     assert.deepEqual(findings(), [{ file: 'c.log', line: 1, frame: 12, amends: undefined }]);
@@ -62,7 +82,14 @@ describe('rpo monitor', () => {
   });
 
   it('writes numbers that JSON has no form for as words', () => {
-    const record = metricsRecord({ line: 1, epoch: 1, epochs: null, step: null, steps: null, metrics: { a: Number.NaN, b: Infinity, c: -Infinity, d: 0.5 } });
+    const record = metricsRecord({
+      line: 1,
+      epoch: 1,
+      epochs: null,
+      step: null,
+      steps: null,
+      metrics: { a: Number.NaN, b: Infinity, c: -Infinity, d: 0.5 },
+    });
     assert.deepEqual(record, { line: 1, epoch: 1, step: null, metrics: { a: 'nan', b: 'inf', c: '-inf', d: 0.5 } });
   });
 });
