@@ -6,5 +6,5 @@
 export function maskSecrets(text: string): string {
   return text
     .replace(/\b(hf_|sk-(?:proj-|ant-)?|rpa_|ghp_|github_pat_|AKIA)[A-Za-z0-9_-]{12,}/g, '$1***')
-    .replace(/\b([A-Z][A-Z0-9_]*(?:API_KEY|TOKEN|SECRET|PASSWORD))(["']?\s*[=:]\s*)(["']?)[^\s"']{4,}\3/g, '$1$2$3***$3');
+    .replace(/\b([A-Z][A-Z0-9_]*(?:API_KEY|TOKEN|SECRET|PASSWORD))(["']?\s*[=:]\s*)(["']?)[^\s"']{4,}\3/g, '$1$2***');
 }
