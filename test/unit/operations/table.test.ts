@@ -31,7 +31,7 @@ const long = 'x'.repeat(400);
 const findings = many(200, (i) => ({ ...locatedRecord(located), message: `${long}${i}` }));
 const watched = { run: 'r', pod: 'p', model: 'm', command: long, exitCode: 1, watching: 'to-the-end', findings, bytes: 1, milliseconds: 1 };
 const file = (i: number) => ({ path: `src/${i}-${long.slice(0, 80)}.py`, remotePath: '/r', bytes: 5, changed: true });
-const fetched = { pod: 'p', folder: '/f', missing: many(500, () => long), files: many(10_000, file), milliseconds: 1 };
+const fetched = { pod: 'p', folder: '/f', missing: many(500, () => long), files: many(1_000, file), milliseconds: 1 };
 const verdict = {
   file: 'a.npy',
   labels: null,
@@ -53,8 +53,8 @@ const large: Readonly<Record<string, unknown>> = {
     milliseconds: 1,
     checks: many(20, (i) => ({ id: `${i}`, title: 't', status: 'failed', seen: long.slice(0, 100), advice: long.slice(0, 100) })),
   },
-  deploy: { pod: 'p', files: many(10_000, file), sent: 10_000, milliseconds: 1 },
-  upload: { pod: 'p', files: many(10_000, file), sent: 10_000, milliseconds: 1 },
+  deploy: { pod: 'p', files: many(1_000, file), sent: 10_000, milliseconds: 1 },
+  upload: { pod: 'p', files: many(1_000, file), sent: 10_000, milliseconds: 1 },
   download: fetched,
   results: fetched,
   logs: fetched,
@@ -66,7 +66,7 @@ const large: Readonly<Record<string, unknown>> = {
   },
   follow: { ...watched, status: 'running', watching: 'interrupted', metrics: null },
   monitor: {
-    logs: many(1000, () => ({
+    logs: many(40, () => ({
       file: '-',
       bytes: 1,
       findings: findings.slice(0, 100),
@@ -77,7 +77,7 @@ const large: Readonly<Record<string, unknown>> = {
   },
   validate: {
     ok: false,
-    verdicts: many(50, () => ({ ...verdict, classes: many(1000, (i) => ({ class: `${i}`, count: 1, share: 0.1, accuracy: 0.5 })) })),
+    verdicts: many(15, () => ({ ...verdict, classes: many(100, (i) => ({ class: `${i}`, count: 1, share: 0.1, accuracy: 0.5 })) })),
   },
   fix: {
     run: 'r',
