@@ -36,7 +36,9 @@ const MAX_OPEN = 64;
 
 const HEADER = 'Traceback (most recent call last)';
 // File "/work/train.py", line 12, in main      (without `in`: a syntax error)
-const FRAME = /^\s*File "([^"]{1,1000})", line (\d+)(?:, in (.{1,300}))?\s*$/;
+const FRAME = /^\s*(?:> )?File "([^"]{1,1000})", line (\d+)(?:, in (.{1,300}))?\s*$/;
+// rich: │ /work/train.py:42 in fit                       │
+const RICH = /^\s*[│|] (\S.{0,600}?\.\w{1,4}):(\d+) in (\S{1,200})\s*[│|]?\s*$/;
 // IPython >= 8:  Cell In[24], line 75, in f(x)      File ~/x.py:12, in f(x)
 const CELL = /^\s*(Cell In ?\[\d+\]), line (\d+)(?:, in (.{1,300}))?/;
 const CELL_FILE = /^\s*File (\S.{0,600}?):(\d+)(?:, in (.{1,300}))?\s*$/;
@@ -289,7 +291,7 @@ function readFrame(text: string): Frame | null {
 
 /** A frame as IPython prints it; `line` is 0 where an arrow below will tell. */
 function readCell(text: string): Frame | null {
-  let match = CELL.exec(text) ?? CELL_FILE.exec(text);
+  let match = CELL.exec(text) ?? CELL_FILE.exec(text) ?? RICH.exec(text);
   if (match) return { file: match[1]!, line: Number(match[2]), ...(match[3] ? { function: match[3] } : {}) };
   match = CELL_VSCODE.exec(text);
   if (match) return { file: match[1]!, line: Number(match[2] ?? 0) };

@@ -68,6 +68,8 @@ export class Trends {
 
   private loss(trends: Trend[], name: string, value: number, line: MetricLine): void {
     if (!Number.isFinite(value)) {
+      // Before the first step there is no loss yet, and Lightning's bar says so with `loss=nan`.
+      if (line.step === 0 && line.steps !== null) return;
       this.tell(trends, 'nan-loss', `${name} became ${Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf'}${where(line)}`);
       return;
     }

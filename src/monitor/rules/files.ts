@@ -98,7 +98,7 @@ export const FILE_RULES: readonly Rule[] = [
     on: 'exception',
     // HDF5's own missing-file text says "No such file" within an OSError; so do Hugging Face, pandas, TensorFlow and mmcv.
     pattern: anyOf(
-      /^(?:[\w.]+\.)?(?:FileNotFoundError|NotADirectoryError|IsADirectoryError|MissingConfigException|EntryNotFoundError|LocalEntryNotFoundError|RepositoryNotFoundError|DatasetNotFoundError)\b/,
+      /^(?:[\w.]+\.)?(?:FileNotFoundError|NotADirectoryError|IsADirectoryError|EntryNotFoundError|RepositoryNotFoundError|DatasetNotFoundError)\b/,
       /\[Errno 2\]/,
       /\bNo such file or directory\b/,
       /does not appear to have a file named/,

@@ -55,6 +55,8 @@ export const LAUNCH_RULES: readonly Rule[] = [
       /^Error: (?:No such (?:option|command)|Missing (?:option|argument|parameter)|Invalid value for|Got unexpected extra argument|Option '?-)/,
       /^(?:Error: )?Could not override '.{1,80}'/,
       /^FATAL Flags parsing error:/,
+      /^ERROR: Could not consume arg:/,
+      /^│ (?:No such option|Invalid value|Missing (?:option|argument)|Got unexpected extra argument)/,
       /^Error merging .{1,80} with schema/,
       /^In '.{1,80}': Could not find '/,
       /^Primary config (?:module|directory) .{1,200} not found/,

@@ -64,7 +64,7 @@ export const SERVICE_RULES: readonly Rule[] = [
     on: 'exception',
     pattern: anyOf(
       /Max retries exceeded/,
-      /^(?:[\w.]+\.)?(?:ConnectionError|ConnectTimeout|ReadTimeout|ConnectTimeoutError|ReadTimeoutError|NewConnectionError|MaxRetryError|ConnectionResetError|ConnectionRefusedError|ConnectionAbortedError|URLError|ProtocolError|IncompleteRead|RemoteDisconnected|SSLError|SSLCertVerificationError|ProxyError|ChunkedEncodingError|gaierror|OfflineModeIsEnabled|ServiceUnavailable|HfHubHTTPError|ConnectError|RemoteProtocolError|ClientConnectorError|ServerDisconnectedError)\b/,
+      /^(?:[\w.]+\.)?(?:LocalEntryNotFoundError|ConnectionError|ConnectTimeout|ReadTimeout|ConnectTimeoutError|ReadTimeoutError|NewConnectionError|MaxRetryError|ConnectionResetError|ConnectionRefusedError|ConnectionAbortedError|URLError|ProtocolError|IncompleteRead|RemoteDisconnected|SSLError|SSLCertVerificationError|ProxyError|ChunkedEncodingError|gaierror|OfflineModeIsEnabled|ServiceUnavailable|HfHubHTTPError|ConnectError|RemoteProtocolError|ClientConnectorError|ServerDisconnectedError)\b/,
       /^(?:socket|http\.client)\.timeout/,
       /operation timed out/,
       /\[Errno (?:98|101|104|110|111|113|-2|-3|-5)\]/,

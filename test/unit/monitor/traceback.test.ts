@@ -222,6 +222,41 @@ describe('TracebackReader', () => {
     );
   });
 
+  it('reads rich’s boxes and loguru’s marks', () => {
+    const rich = read(
+      [
+        '╭─────────────── Traceback (most recent call last) ───────────────╮',
+        '│ /workspace/train.py:42 in fit                                   │',
+        '│                                                                 │',
+        '│   41 │   x = load()                                             │',
+        '│ ❱ 42 │   y = model(x)                                           │',
+        '│                                                                 │',
+        '│ /opt/venv/lib/python3.11/site-packages/torch/nn/modules/module.py:1518 in     │',
+        '╰─────────────────────────────────────────────────────────────────╯',
+        'RuntimeError: bad',
+      ].join('\n'),
+    );
+    assert.deepEqual(
+      rich.map((e) => [e.name, places(e)]),
+      [['RuntimeError', ['/workspace/train.py:42']]],
+    );
+    const loguru = read(
+      [
+        'Traceback (most recent call last):',
+        '',
+        '> File "/workspace/train.py", line 9, in <module>',
+        '    main()',
+        '    └ <function main at 0x7f>',
+        '',
+        'ValueError: bad',
+      ].join('\n'),
+    );
+    assert.deepEqual(
+      loguru.map((e) => [e.name, places(e)]),
+      [['ValueError', ['/workspace/train.py:9']]],
+    );
+  });
+
   it('leaves out what Python itself ignores', () => {
     assert.deepEqual(
       read(
