@@ -74,11 +74,11 @@ function mocha(folder, options, args) {
 
 /** Runs a program that leaves its counts in the file RPO_TEST_COUNTS names; without counts it has failed. */
 async function tests(folder, command) {
-  const file = join(root, 'out/counts.json');
-  rmSync(file, { force: true });
+  const file = join(root, `out/counts-${process.pid}.json`);
   if (testFiles(folder).length === 0) return { passed: 0, failed: 0, skipped: 0 };
   const code = await node(command, { RPO_TEST_COUNTS: file });
   const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 0, skipped: 0 };
+  rmSync(file, { force: true });
   if (counts.passed + counts.failed === 0) console.log(`No test ran in ${folder}.`);
   if (counts.failed === 0 && (code !== 0 || counts.passed === 0)) counts.failed = 1;
   return counts;
