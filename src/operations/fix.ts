@@ -90,10 +90,10 @@ export const fix = operation({
     return { ...report, applied: { number, kind: action.kind, done, files } };
   },
   render({ run, model, actions, findings, applied }) {
-    const train = `\`rpo train${model === null ? '' : ` ${model}`}\``;
+    const train = model === null ? 'start it again' : `\`rpo train ${model}\``;
     if (applied) {
       const [file] = applied.files;
-      return `${applied.done} ${file === undefined ? `Train again with ${train}.` : `Now \`rpo deploy ${file}\`, then ${train}.`}`;
+      return `${applied.done} ${file === undefined ? `Now ${train}.` : `Now \`rpo deploy ${file}\`, then ${train}.`}`;
     }
     if (findings === 0) return `Nothing wrong was found in run ${run}.`;
     if (actions.length === 0)
