@@ -39,7 +39,7 @@ describe('rpo demo', () => {
       /✓ Change learning_rate from 100\.0 to 10\.0 in src\/moola\/config\/training\.py/,
       /✓ src\/moola\/config\/training\.py, .* verified on the pod in \d+ ms/,
       /✓ run \S+-logreg-\w{4} succeeded/,
-      /300 rows, 3 of 3\s+classes predicted, accuracy [78]\d\.\d%/,
+      /300 rows, 3 of 3\s+classes\s+predicted, accuracy [78]\d\.\d%/,
       /Done in /,
     ])
       assert.match(stdout, shown);
