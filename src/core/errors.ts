@@ -52,11 +52,7 @@ export class UserError extends Error {
 
 /** True for a UserError, with that reason if one is given; works across bundles, where `instanceof` does not. */
 export function isUserError(error: unknown, reason?: Reason): error is UserError {
-  return (
-    error instanceof Error &&
-    error.name === 'UserError' &&
-    (reason === undefined || (error as UserError).reason === reason)
-  );
+  return error instanceof Error && error.name === 'UserError' && (reason === undefined || (error as UserError).reason === reason);
 }
 
 /** The sentence for any thrown value. */

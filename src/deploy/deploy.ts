@@ -125,16 +125,29 @@ export class Deployer {
       const relative = this.map.relativeOfLocal(path);
       const remotePath = this.map.toRemote(path);
       if (relative === null || remotePath === null || relative === '') {
-        throw new UserError('outside-project', `${path} is not below the project folder ${this.map.localRoot}, so it has no place on the pod. Deploy it with an explicit target: \`rpo upload ${path} REMOTE\`.`);
+        throw new UserError(
+          'outside-project',
+          `${path} is not below the project folder ${this.map.localRoot}, so it has no place on the pod. Deploy it with an explicit target: \`rpo upload ${path} REMOTE\`.`,
+        );
       }
       const localPath = this.map.join(relative) ?? path;
       const info = await stat(localPath).catch(async (error: NodeJS.ErrnoException) => {
         const link = await lstat(localPath).catch(() => null);
-        const why = link?.isSymbolicLink() ? 'is a link to a file that is not there' : error.code === 'ENOENT' ? 'does not exist' : `cannot be read (${error.code ?? error.message})`;
+        const why = link?.isSymbolicLink()
+          ? 'is a link to a file that is not there'
+          : error.code === 'ENOENT'
+            ? 'does not exist'
+            : `cannot be read (${error.code ?? error.message})`;
         throw new UserError('local-missing', `${relative} ${why}. Nothing was deployed.`, { cause: error });
       });
       if (!info.isFile()) throw new UserError('local-missing', `${relative} is not a file. Nothing was deployed.`);
-      files.set(relative, { path: relative, localPath, remotePath, bytes: info.size, executable: process.platform !== 'win32' && (info.mode & 0o100) !== 0 });
+      files.set(relative, {
+        path: relative,
+        localPath,
+        remotePath,
+        bytes: info.size,
+        executable: process.platform !== 'win32' && (info.mode & 0o100) !== 0,
+      });
     }
     if (files.size === 0) throw new UserError('bad-argument', 'There is nothing to deploy: no file was named.');
     return [...files.values()];

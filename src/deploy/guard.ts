@@ -24,7 +24,10 @@ export function checkSize(files: readonly { readonly path: string; readonly byte
     large.length > 0
       ? `${large.length === 1 ? 'A file is' : `${large.length} files are`} larger than ${formatBytes(limits.fileBytes)}: ${list}.`
       : `The set is ${formatBytes(total)}, more than ${formatBytes(limits.setBytes)}; the largest are ${list}.`;
-  throw new UserError('bad-argument', `${what} Nothing was sent. Add what does not belong on the pod to "exclude" in runpod.json, or send it on purpose with \`rpo upload LOCAL REMOTE\`.`);
+  throw new UserError(
+    'bad-argument',
+    `${what} Nothing was sent. Add what does not belong on the pod to "exclude" in runpod.json, or send it on purpose with \`rpo upload LOCAL REMOTE\`.`,
+  );
 }
 
 /** `1.5 MB`; decimal units, as disks and networks are sold. */

@@ -15,7 +15,10 @@ export class Ledger {
 
   /** @param pod what stays the same when the pod restarts: its name in pods.json, or its address */
   constructor(stateFolder: string, pod: string, remoteRoot: string) {
-    const key = createHash('sha256').update(JSON.stringify([pod, remoteRoot])).digest('hex').slice(0, 24);
+    const key = createHash('sha256')
+      .update(JSON.stringify([pod, remoteRoot]))
+      .digest('hex')
+      .slice(0, 24);
     this.file = join(stateFolder, 'deployed', `${key}.json`);
   }
 

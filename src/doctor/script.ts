@@ -6,9 +6,17 @@ import { quote } from '../core/shell.ts';
  * answered, and nothing is changed. `python` runs with the project's environment set up by `setUp`, in a subshell, so
  * that a missing activate script spoils only the answers that need it.
  */
-export function questionScript(about: { readonly remoteRoot: string; readonly activate: string | null; readonly files: readonly string[]; readonly packages: readonly string[]; readonly setUp: string }): string {
+export function questionScript(about: {
+  readonly remoteRoot: string;
+  readonly activate: string | null;
+  readonly files: readonly string[];
+  readonly packages: readonly string[];
+  readonly setUp: string;
+}): string {
   const root = quote(about.remoteRoot);
-  const files = about.files.map((file) => `[ -e ${quote(posix.resolve(about.remoteRoot, file))} ] && say ${quote(`file:${file}`)} yes`).join('\n');
+  const files = about.files
+    .map((file) => `[ -e ${quote(posix.resolve(about.remoteRoot, file))} ] && say ${quote(`file:${file}`)} yes`)
+    .join('\n');
   const activate = about.activate === null ? '' : `[ -r ${quote(about.activate)} ] && say activate yes`;
   return `say() { printf '%s\\t%s\\n' "$1" "$2"; }
 say clock "$(date +%s)"

@@ -24,7 +24,10 @@ export async function applyEdit(edit: FileEdit): Promise<void> {
     const next = editText(text, edit);
     // Bytes that are no UTF-8 would not survive being read and written as text.
     if (next === null || !Buffer.from(text, 'utf8').equals(bytes)) {
-      throw new UserError('local-failed', `${edit.file} is not any more what it was when the fix was worked out. Look at line ${edit.line} and change ${edit.oldText} to ${edit.newText} by hand.`);
+      throw new UserError(
+        'local-failed',
+        `${edit.file} is not any more what it was when the fix was worked out. Look at line ${edit.line} and change ${edit.oldText} to ${edit.newText} by hand.`,
+      );
     }
     const temporary = join(dirname(file), `.${basename(file)}.rpo-${randomBytes(4).toString('hex')}`);
     try {
@@ -36,6 +39,10 @@ export async function applyEdit(edit: FileEdit): Promise<void> {
   } catch (error) {
     if (error instanceof UserError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new UserError('local-failed', `${edit.file} could not be changed (${code ?? message}). Check that it is there and that you may write to it.`, { cause: error });
+    throw new UserError(
+      'local-failed',
+      `${edit.file} could not be changed (${code ?? message}). Check that it is there and that you may write to it.`,
+      { cause: error },
+    );
   }
 }

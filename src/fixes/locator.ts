@@ -66,8 +66,17 @@ export class Locator {
     const file = this.project.configFile;
     if (file === null) return null;
     const text = await readFile(file, 'utf8').catch(() => '');
-    const paths: (readonly (string | number)[])[] = [['train', 'command'], ['train'], []];
-    if (origin.model !== null) paths.unshift(['train', 'models', origin.model, 'command'], ['train', 'models', origin.model]);
+    const { model } = origin;
+    // A command that was typed for this one run is nowhere in the file: runpod.json's own names a model.
+    if (model === null && this.project.config.train.command?.includes('{model}') !== false) return null;
+    const ofModel =
+      model === null
+        ? []
+        : [
+            ['train', 'models', model, 'command'],
+            ['train', 'models', model],
+          ];
+    const paths = [...ofModel, ['train', 'command'], ['train'], []];
     const place = placeInConfig(text, paths);
     return place && { file, ...place };
   }
@@ -86,19 +95,31 @@ export class Locator {
       case 'scale-setting':
         return this.scale(fix, origin);
       case 'install-package':
-        return { kind: 'install', title: `Install ${fix.package} on the pod and train again`, fix, command: `python -m pip install ${quote(fix.package)}` };
+        return {
+          kind: 'install',
+          title: `Install ${fix.package} on the pod and train again`,
+          fix,
+          command: `python -m pip install ${quote(fix.package)}`,
+        };
       case 'deploy-file': {
         const file = await this.projectFile(fix.path);
         return file === null ? null : { kind: 'deploy', title: `Deploy ${file} and train again`, fix, files: [file] };
       }
       case 'run-stage': {
         const stage = this.project.config.stages.find(({ name, command }) => command !== undefined && fix.names.includes(name));
-        return stage?.command === undefined ? null : { kind: 'run-stage', title: `Run stage ${stage.name}`, fix, stage: stage.name, command: stage.command };
+        return stage?.command === undefined
+          ? null
+          : { kind: 'run-stage', title: `Run stage ${stage.name}`, fix, stage: stage.name, command: stage.command };
       }
       case 'deploy-and-retrain': {
         const files = place === null ? [] : [this.map.relativeOfLocal(place.file)].filter((path) => path !== null);
         const [only] = files;
-        return { kind: 'deploy-and-retrain', title: only === undefined ? 'Deploy what changed and train again' : `Deploy ${only} and train again`, fix, files };
+        return {
+          kind: 'deploy-and-retrain',
+          title: only === undefined ? 'Deploy what changed and train again' : `Deploy ${only} and train again`,
+          fix,
+          files,
+        };
       }
       case 'suggest-edit':
         // Advice for a person or an agent; there is no place in the project that a program could be sure of.
@@ -115,7 +136,14 @@ export class Locator {
       kind: 'edit',
       title: `Change ${place.name} from ${place.text} to ${newText} in ${place.path}`,
       fix,
-      edit: { file: join(this.project.root, ...place.path.split('/')), line: place.line, start: place.start, end: place.end, oldText: place.text, newText },
+      edit: {
+        file: join(this.project.root, ...place.path.split('/')),
+        line: place.line,
+        start: place.start,
+        end: place.end,
+        oldText: place.text,
+        newText,
+      },
     };
   }
 

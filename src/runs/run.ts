@@ -41,12 +41,12 @@ export interface Run {
 
 /** A new id: sorts by time, readable, unique enough for one pod (`20261124-153012-logreg-4f2a`). */
 export function newRunId(model: string | null, now: Date, random: () => number): string {
-  const stamp = now
-    .toISOString()
-    .replace(/[-:]/g, '')
-    .replace('T', '-')
-    .slice(0, 15);
-  const name = (model ?? 'command').toLowerCase().replace(/[^a-z0-9_]+/g, '_').slice(0, 24) || 'command';
+  const stamp = now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
+  const name =
+    (model ?? 'command')
+      .toLowerCase()
+      .replace(/[^a-z0-9_]+/g, '_')
+      .slice(0, 24) || 'command';
   const tail = Math.floor(random() * 0x10000)
     .toString(16)
     .padStart(4, '0');

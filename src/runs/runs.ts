@@ -50,7 +50,11 @@ export class Runs {
    * @throws UserError 'remote-denied', 'remote-full', 'remote-failed' when the pod could not start it
    */
   async start(manifest: RunManifest, setUp: string, signal?: AbortSignal): Promise<Run> {
-    const result = await this.pod.exec(startScript(manifest, this.remoteRoot, setUp), { stdin: JSON.stringify(manifest) + '\n', timeoutMs: 30_000, signal });
+    const result = await this.pod.exec(startScript(manifest, this.remoteRoot, setUp), {
+      stdin: JSON.stringify(manifest) + '\n',
+      timeoutMs: 30_000,
+      signal,
+    });
     this.check(result, `The run could not be started in ${this.remoteRoot}`);
     const pid = Number.parseInt(result.stdout, 10);
     return { manifest, status: { kind: 'running', pid: Number.isNaN(pid) ? 0 : pid }, logBytes: 0, lastOutputMs: null };
@@ -91,7 +95,7 @@ export class Runs {
         await this.pod.exec(followScript(this.remoteRoot, id, offset), { onStdout, discardOutput: true, signal });
         const run = await this.get(id, signal);
         // tail was killed at the run's end, so the rest is read here; and once more if the log was still growing.
-        for (let had = -1; had !== offset; ) {
+        for (let had = -1; had !== offset;) {
           had = offset;
           await this.pod.exec(readScript(this.remoteRoot, id, offset, readBytes), { onStdout, discardOutput: true, signal });
         }
@@ -102,7 +106,11 @@ export class Runs {
         if (offset !== before) retry.succeeded();
         const delayMs = retry.next();
         if (delayMs === null) {
-          throw new UserError('connection-lost', `The pod cannot be reached any more (${(error as Error).message}). The run goes on there; follow it again with \`rpo follow ${id}\`.`, { cause: error });
+          throw new UserError(
+            'connection-lost',
+            `The pod cannot be reached any more (${(error as Error).message}). The run goes on there; follow it again with \`rpo follow ${id}\`.`,
+            { cause: error },
+          );
         }
         options.onInterrupted?.({ message: (error as Error).message, offset, delayMs });
         await sleep(delayMs, signal);
@@ -114,7 +122,11 @@ export class Runs {
   async read(id: string, offset: number, limit: number, signal?: AbortSignal): Promise<Buffer> {
     this.checkId(id);
     const chunks: Buffer[] = [];
-    const result = await this.pod.exec(readScript(this.remoteRoot, id, offset, limit), { onStdout: (chunk) => chunks.push(chunk), discardOutput: true, signal });
+    const result = await this.pod.exec(readScript(this.remoteRoot, id, offset, limit), {
+      onStdout: (chunk) => chunks.push(chunk),
+      discardOutput: true,
+      signal,
+    });
     this.check(result, `The log of run ${id} could not be read`);
     return Buffer.concat(chunks);
   }
@@ -145,8 +157,10 @@ export class Runs {
   private check(result: ExecResult, what: string): void {
     if (result.exitCode === 0) return;
     const said = result.stderr.trim().split('\n').at(-1) ?? '';
-    if (/no space left|quota exceeded/i.test(said)) throw new UserError('remote-full', `${what}: the disk of the pod is full. Free some space there and try again.`);
-    if (/permission denied|read-only file system/i.test(said)) throw new UserError('remote-denied', `${what}: ${said}. Choose a folder that this user may write to as "remoteRoot" in runpod.json.`);
+    if (/no space left|quota exceeded/i.test(said))
+      throw new UserError('remote-full', `${what}: the disk of the pod is full. Free some space there and try again.`);
+    if (/permission denied|read-only file system/i.test(said))
+      throw new UserError('remote-denied', `${what}: ${said}. Choose a folder that this user may write to as "remoteRoot" in runpod.json.`);
     throw new UserError('remote-failed', `${what}: ${said || `exit code ${result.exitCode}`}.`);
   }
 

@@ -52,7 +52,10 @@ describe('deploy to a real sshd', function () {
 
   it('does not send what the pod has already', async () => {
     await deployer.deploy(['src/a.py']);
-    assert.deepEqual((await deployer.deploy(['src/a.py'])).files.map(({ changed }) => changed), [false]);
+    assert.deepEqual(
+      (await deployer.deploy(['src/a.py'])).files.map(({ changed }) => changed),
+      [false],
+    );
   });
 
   it('finds out what changed here, and what the pod lacks', async () => {

@@ -16,7 +16,18 @@ describe('runs on a real sshd', function () {
   }
   function manifest(command: string): RunManifest {
     const now = new Date();
-    return { id: newRunId('m', now, Math.random), model: 'm', command, cwd: '/', variables: [], seed: 1, device: 'cpu', startedAt: now.toISOString(), startedBy: 'test', sources: {} };
+    return {
+      id: newRunId('m', now, Math.random),
+      model: 'm',
+      command,
+      cwd: '/',
+      variables: [],
+      seed: 1,
+      device: 'cpu',
+      startedAt: now.toISOString(),
+      startedBy: 'test',
+      sources: {},
+    };
   }
   /** A program that prints numbered lines until `count`, with a pause every so often. */
   const counting = (count: number, pauseSeconds: number) =>
@@ -24,7 +35,7 @@ describe('runs on a real sshd', function () {
   const expected = (count: number) => Array.from({ length: count }, (_, i) => `line ${i}\n`).join('');
 
   it('give both streams in order, the exit code, and the set-up before the command', async () => {
-    const { manifest: started } = await runs().start(manifest('echo $WHO; echo problem >&2; exit 3'), "export WHO=\"it's me\"");
+    const { manifest: started } = await runs().start(manifest('echo $WHO; echo problem >&2; exit 3'), 'export WHO="it\'s me"');
     let text = '';
     const { run, offset } = await runs().follow(started.id, { onBytes: (chunk) => (text += chunk.toString()) });
     assert.equal(text, "it's me\nproblem\n");
@@ -123,11 +134,15 @@ describe('runs on a real sshd', function () {
   });
 
   it('answer an unknown id, and one that is a path, with a sentence', async () => {
-    for (const id of ['20260101-000000-m-0000', '../../etc']) await assert.rejects(runs().get(id), (error) => isUserError(error, 'run-unknown'));
+    for (const id of ['20260101-000000-m-0000', '../../etc'])
+      await assert.rejects(runs().get(id), (error) => isUserError(error, 'run-unknown'));
   });
 
   it('that cannot be started say why', async () => {
     await writeFile(join(t.practice.workspace, 'file'), '');
-    await assert.rejects(new Runs(t.pod, join(t.practice.workspace, 'file', 'below')).start(manifest('true'), ''), (error) => isUserError(error) && /could not be started/.test(error.message));
+    await assert.rejects(
+      new Runs(t.pod, join(t.practice.workspace, 'file', 'below')).start(manifest('true'), ''),
+      (error) => isUserError(error) && /could not be started/.test(error.message),
+    );
   });
 });

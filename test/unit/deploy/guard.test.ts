@@ -11,8 +11,16 @@ describe('the size guard', () => {
 
   it('names the files that are too large, largest first, and says what to do', () => {
     assert.throws(
-      () => checkSize([{ path: 'a.py', bytes: 1 }, { path: 'small.ckpt', bytes: 101 * megabyte }, { path: 'large.ckpt', bytes: 900 * megabyte }]),
-      (error) => isUserError(error, 'bad-argument') && /large\.ckpt.*small\.ckpt.*Nothing was sent.*"exclude"/s.test(error.message) && !error.message.includes('a.py'),
+      () =>
+        checkSize([
+          { path: 'a.py', bytes: 1 },
+          { path: 'small.ckpt', bytes: 101 * megabyte },
+          { path: 'large.ckpt', bytes: 900 * megabyte },
+        ]),
+      (error) =>
+        isUserError(error, 'bad-argument') &&
+        /large\.ckpt.*small\.ckpt.*Nothing was sent.*"exclude"/s.test(error.message) &&
+        !error.message.includes('a.py'),
     );
   });
 

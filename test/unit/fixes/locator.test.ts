@@ -11,14 +11,29 @@ import type { Finding, Frame } from '../../../src/monitor/finding.ts';
 import { loadProject } from '../../../src/project/project.ts';
 
 const files = {
-  'runpod.json': '{\n  // how to train\n  "train": {\n    "command": "python -m moola.cli {model}",\n    "models": {\n      "logreg": {},\n      "own": { "command": "make" }\n    }\n  },\n  "stages": [{ "name": "pretrain", "command": "make encoder" }]\n}\n',
+  'runpod.json':
+    '{\n  // how to train\n  "train": {\n    "command": "python -m moola.cli {model}",\n    "models": {\n      "logreg": {},\n      "own": { "command": "make" }\n    }\n  },\n  "stages": [{ "name": "pretrain", "command": "make encoder" }]\n}\n',
   'src/moola/models/logreg.py': 'def fit():\n    raise ValueError\n',
   'src/moola/utils/features.py': '# features\n',
-  'src/moola/config/training.py': 'class LogregConfig:\n    learning_rate: float = 100.0\n    batch_size: int = 64\n\nclass LstmConfig:\n    learning_rate: float = 0.001\n',
+  'src/moola/config/training.py':
+    'class LogregConfig:\n    learning_rate: float = 100.0\n    batch_size: int = 64\n\nclass LstmConfig:\n    learning_rate: float = 0.001\n',
 };
 
 function finding(changes: Partial<Finding>): Finding {
-  return { type: 'python-exception', severity: 'error', message: '', suggestion: '', line: 9, frame: null, frames: [], exception: null, epoch: null, step: null, fixes: [], ...changes };
+  return {
+    type: 'python-exception',
+    severity: 'error',
+    message: '',
+    suggestion: '',
+    line: 9,
+    frame: null,
+    frames: [],
+    exception: null,
+    epoch: null,
+    step: null,
+    fixes: [],
+    ...changes,
+  };
 }
 
 function traceback(...frames: readonly Frame[]): Partial<Finding> {
@@ -61,24 +76,42 @@ describe('where a finding belongs', () => {
 
   it('is found where the pod calls the folder otherwise', async () => {
     for (const file of ['/runpod-volume/moola/src/moola/models/logreg.py', 'src/moola/models/logreg.py', './src/moola/models/logreg.py']) {
-      assert.equal((await locator.locate(finding(traceback({ file, line: 2 })), logreg)).place?.file, join(root, 'src/moola/models/logreg.py'), file);
+      assert.equal(
+        (await locator.locate(finding(traceback({ file, line: 2 })), logreg)).place?.file,
+        join(root, 'src/moola/models/logreg.py'),
+        file,
+      );
     }
   });
 
   it('is never a file of a library, although the project has one of that name', async () => {
-    const located = await locator.locate(finding(traceback({ file: '/venv/lib/python3.11/site-packages/src/moola/models/logreg.py', line: 2 })), logreg);
+    const located = await locator.locate(
+      finding(traceback({ file: '/venv/lib/python3.11/site-packages/src/moola/models/logreg.py', line: 2 })),
+      logreg,
+    );
     assert.equal(located.place?.source, 'config');
   });
 
   it('is the setting that the finding is about when there is no frame', async () => {
-    const located = await locator.locate(finding({ type: 'nan-loss', fixes: [{ kind: 'scale-setting', names: ['learning_rate'], factor: 0.1, title: '' }] }), logreg);
+    const located = await locator.locate(
+      finding({ type: 'nan-loss', fixes: [{ kind: 'scale-setting', names: ['learning_rate'], factor: 0.1, title: '' }] }),
+      logreg,
+    );
     assert.deepEqual(located.place, { file: join(root, 'src/moola/config/training.py'), line: 2, source: 'setting' });
   });
 
   it('is the line of runpod.json that started the run when there is nothing else', async () => {
-    assert.deepEqual((await locator.locate(finding({}), logreg)).place, { file: join(root, 'runpod.json'), line: 6, columns: { start: 7, end: 19 }, source: 'config' });
+    assert.deepEqual((await locator.locate(finding({}), logreg)).place, {
+      file: join(root, 'runpod.json'),
+      line: 6,
+      columns: { start: 7, end: 19 },
+      source: 'config',
+    });
     assert.equal((await locator.locate(finding({}), { model: 'own', command: 'make' })).place?.line, 7);
-    assert.equal((await locator.locate(finding({}), { model: null, command: 'x' })).place?.line, 4);
+  });
+
+  it('is nowhere in runpod.json for a command that was typed for one run', async () => {
+    assert.equal((await locator.locate(finding({}), { model: null, command: 'x' })).place, null);
   });
 
   it('is nowhere without a runpod.json', async () => {
@@ -113,7 +146,10 @@ describe('what can be done about a finding', () => {
 
   it('is an edit of the setting of that very model, and of nothing else', async () => {
     await applyEdit(await edit());
-    assert.equal(await readFile(join(root, 'src/moola/config/training.py'), 'utf8'), files['src/moola/config/training.py'].replace('100.0', '10.0'));
+    assert.equal(
+      await readFile(join(root, 'src/moola/config/training.py'), 'utf8'),
+      files['src/moola/config/training.py'].replace('100.0', '10.0'),
+    );
   });
 
   it('keeps the mode of the file it edits', async () => {

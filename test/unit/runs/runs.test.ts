@@ -19,26 +19,39 @@ const listed = (status: string, id = manifest.id) => `${id} ${status}\n${JSON.st
 
 describe('run ids', () => {
   it('sort by time and name the model', () => {
-    assert.equal(newRunId('logreg', new Date('2026-11-24T15:30:12.999Z'), () => 0.31), '20261124-153012-logreg-4f5c');
+    assert.equal(
+      newRunId('logreg', new Date('2026-11-24T15:30:12.999Z'), () => 0.31),
+      '20261124-153012-logreg-4f5c',
+    );
   });
 
   it('are ids whatever the model is called, so that they can be part of a path', () => {
     fc.assert(
-      fc.property(fc.option(fc.string({ unit: 'binary' })), fc.date({ min: new Date(0), max: new Date('9999-01-01'), noInvalidDate: true }), fc.double({ min: 0, max: 0.9999, noNaN: true }), (model, now, random) => {
-        assert.ok(isRunId(newRunId(model, now, () => random)));
-      }),
+      fc.property(
+        fc.option(fc.string({ unit: 'binary' })),
+        fc.date({ min: new Date(0), max: new Date('9999-01-01'), noInvalidDate: true }),
+        fc.double({ min: 0, max: 0.9999, noNaN: true }),
+        (model, now, random) => {
+          assert.ok(isRunId(newRunId(model, now, () => random)));
+        },
+      ),
     );
   });
 
   it('are nothing else: what could leave the folder is refused', () => {
-    for (const id of ['', '..', '../x', '20261124-153012-a/b-4f2a', `${manifest.id}\n`, `${manifest.id} `]) assert.ok(!isRunId(id), JSON.stringify(id));
+    for (const id of ['', '..', '../x', '20261124-153012-a/b-4f2a', `${manifest.id}\n`, `${manifest.id} `])
+      assert.ok(!isRunId(id), JSON.stringify(id));
   });
 });
 
 describe('the list of runs', () => {
   it('tells running, ended, stopped and vanished runs apart', () => {
     const kinds = parseRuns(
-      listed('running 812 - 10 1732462212') + listed('exited 0 - 10 1732462212') + listed('exited 3 - 10 1732462212') + listed('exited 130 stopped 10 1732462212') + listed('vanished 0 - 0 1732462212'),
+      listed('running 812 - 10 1732462212') +
+        listed('exited 0 - 10 1732462212') +
+        listed('exited 3 - 10 1732462212') +
+        listed('exited 130 stopped 10 1732462212') +
+        listed('vanished 0 - 0 1732462212'),
     ).map((run) => statusWord(run.status));
     assert.deepEqual(kinds, ['running', 'succeeded', 'failed', 'stopped', 'vanished']);
   });
@@ -50,7 +63,12 @@ describe('the list of runs', () => {
   });
 
   it('passes over a folder whose run.json is broken, of another run, or cut short', () => {
-    const text = `${manifest.id} running 1 - 0 0\n{"id": "20261124-15` + '\n' + listed('exited 0 - 1 1', '20261124-153013-rf-0001') + `${manifest.id} running 1 - 0 0\n${JSON.stringify({ ...manifest, id: 'other' })}\n` + `${manifest.id} running 1 - 0 0`;
+    const text =
+      `${manifest.id} running 1 - 0 0\n{"id": "20261124-15` +
+      '\n' +
+      listed('exited 0 - 1 1', '20261124-153013-rf-0001') +
+      `${manifest.id} running 1 - 0 0\n${JSON.stringify({ ...manifest, id: 'other' })}\n` +
+      `${manifest.id} running 1 - 0 0`;
     assert.deepEqual(
       parseRuns(text).map((run) => run.manifest.id),
       ['20261124-153013-rf-0001'],
