@@ -38,6 +38,10 @@ export interface MonitorOptions {
 
 /** Metric lines kept; older ones are thinned out when there are more, so that a chart still spans the whole run. */
 const MAX_HISTORY = 10_000;
+/** Places on one piece the cursor moved to that are all read. */
+const MAX_PARTS = 64;
+/** Redraws of one line that are all read. */
+const MAX_REDRAWS = 5_000;
 /** Names kept in `latest`. */
 const MAX_LATEST = 500;
 
@@ -85,6 +89,8 @@ export class TrainingMonitor {
   private readonly stats = new Map<string, MetricStats>();
   private readonly hang: HangWatch;
   private progressed = false;
+  /** Redraws of the line being read. */
+  private redraws = 0;
   /** The last line that was not blank, and the one before. */
   private lastText = '';
   private previous = '';
@@ -181,18 +187,26 @@ export class TrainingMonitor {
   }
 
   private piece(raw: string, redraw: boolean): void {
+    // A bar that was redrawn very often says the same each time: from then on a sample is enough.
+    if (redraw && this.redraws >= MAX_REDRAWS && (this.redraws + 1) % 64 !== 0) {
+      this.redraws++;
+      return;
+    }
     let text = raw;
     if (hasControl(raw)) {
       const parts = splitMoves(raw)
         .map(stripControl)
         .filter((part) => part !== '');
       text = parts.pop() ?? '';
+      parts.length = Math.min(parts.length, MAX_PARTS);
       for (const part of parts) this.read(part, this.ended + 1, true);
     }
     if (redraw) {
+      this.redraws++;
       this.read(text, this.ended + 1, true);
       return;
     }
+    this.redraws = 0;
     this.ended++;
     this.events.push({ kind: 'line', line: this.ended, text });
     this.read(text, this.ended, false);

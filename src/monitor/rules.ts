@@ -34,9 +34,9 @@ function first(rules: readonly Rule[], text: string): Match | null {
   return null;
 }
 
-/** The most specific kind of an exception, from its `Name: message` (the first 1,000 units are looked at). */
+/** The most specific kind of an exception, from its `Name: message` (the first 500 units are looked at). */
 export function classifyException(text: string): Match | null {
-  return first(EXCEPTION_RULES, text.length > 1_000 ? text.slice(0, 1_000) : text);
+  return first(EXCEPTION_RULES, text.length > 500 ? text.slice(0, 500) : text);
 }
 
 /** What a line by itself says. Both ends of a long line are looked at: `Killed` stands behind the progress bar. */

@@ -105,7 +105,7 @@ export const FILE_RULES: readonly Rule[] = [
       /Error no file named/,
       /(?:file|File|directory|Directory|path|Path|folder|Folder|dataset|Dataset|checkpoint|Checkpoint)\b.{1,200}(?:does not exist|doesn't exist|not found|is missing|do not exist|cannot be found|not exist)/,
       /(?:not found|does not exist|[Cc]annot find|[Cc]ould ?n[o']t find|[Nn]o such)(?:[: ]).{0,40}(?:file|directory|path|folder|\/\S+\/|\.\w{2,5}['"]?$)/,
-      /[\w.~-]*\/[\w./-]+['\"]? (?:does not exist|doesn't exist|not found|is missing)/,
+      /\/[\w.-]{1,100}['\"]? (?:does not exist|doesn't exist|not found|is missing)/,
       /is not a (?:valid )?(?:file|directory|path)\b/,
       /[Cc]an(?:no|')t (?:open|load|read|find) (?:file|'|"|the (?:file|model|configuration|tokenizer))/,
       /Couldn't find (?:a )?(?:dataset|file|any data)/,
