@@ -1,192 +1,125 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { open, type FileHandle } from 'node:fs/promises';
-import { posix } from 'node:path';
+import { randomBytes } from 'node:crypto';
 import { throwIfCancelled, UserError } from '../core/errors.ts';
 import type { ChannelPool } from './channelPool.ts';
 import { exec } from './exec.ts';
+import { checkRoom } from './diskRoom.ts';
 import type { FileToPut, PutFile, TransferOptions } from './pod.ts';
-import { putScript, stagedPath, type Payload, type PlannedFile } from './putScript.ts';
+import { putScript, stagedPath, type Payload } from './putScript.ts';
 import { remoteFailure } from './remoteFailure.ts';
+import { largeBytes } from './segments.ts';
+import { changedMeanwhile, hasChanged, inspect, sameContent, type Source } from './source.ts';
 import { tarEnd, tarHeader, tarPadding } from './tar.ts';
+import { partOf, type Part, uploadPart } from './uploadPart.ts';
 
-const chunkBytes = 256 * 1024;
-
-/** A file to put, after it was read once: what it holds is now a fact. */
-interface Source extends PlannedFile {
-  readonly from: FileToPut['source'];
-  readonly bytes: number;
+/** One call of putFiles. */
+interface PutSet {
+  readonly sources: readonly Source[];
+  readonly token: string;
+  readonly signal: AbortSignal | undefined;
+  readonly onBytes: (bytes: number) => void;
 }
 
-/** `Pod.putFiles` over exec alone. */
+type Answer = { readonly kind: 'ok' | 'send'; readonly same: ReadonlySet<number>; readonly said: string } | { readonly kind: 'lacks tar' };
+
+/** `Pod.putFiles`: one round trip for a set of small files; around large ones, one to look and one to finish. */
 export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], options: TransferOptions = {}): Promise<readonly PutFile[]> {
   throwIfCancelled(options.signal, 'The upload');
   if (files.length === 0) return [];
   const sources = await inspect(files, options.signal);
-  const token = randomBytes(6).toString('hex');
-  const payload: Payload = sources.length === 1 ? 'raw' : 'tar';
-  const progress = meter(sources, options);
-  const result = await exec(pool, putScript(sources, token, payload), {
-    stdin: payload === 'raw' ? rawStream(sources, progress) : tarStream(sources, token, progress),
-    signal: options.signal,
-  });
-  const answer = /^rpo (\w+) ?(.*)$/m.exec(result.stdout);
-  const words = (answer?.[2] ?? '').split(' ').filter(Boolean);
-  switch (answer?.[1]) {
-    case 'ok': {
-      const same = new Set(words.map(Number));
-      progress.finish();
-      return sources.map(({ remotePath, sha256, bytes }, index) => ({ remotePath, sha256, bytes, changed: !same.has(index) }));
-    }
-    case 'refused': {
-      const paths = words.map((index) => sources[Number(index)]?.remotePath ?? '?');
-      throw new UserError(
-        'remote-changed',
-        `${paths.length === 1 ? `${paths[0]} was changed on the pod` : `${paths.length} files were changed on the pod (${paths.slice(0, 3).join(', ')}${paths.length > 3 ? ', …' : ''})`} since they were last deployed. ` +
-          'Nothing was written. Fetch and merge that work, or deploy again with --force to overwrite it.',
-        { details: { files: paths } },
-      );
-    }
+  const bytesTotal = sources.reduce((sum, { bytes }) => sum + bytes, 0);
+  let bytesDone = 0;
+  const onBytes = (bytes: number) => options.onProgress?.({ bytesDone: (bytesDone += bytes), bytesTotal });
+  const set: PutSet = { sources, token: randomBytes(6).toString('hex'), signal: options.signal, onBytes };
+  // Without tar on the pod every file goes the way of the large ones.
+  const same = (await putSet(pool, set, largeBytes)) ?? (await putSet(pool, set, -1)) ?? new Set();
+  if (bytesDone < bytesTotal) onBytes(bytesTotal - bytesDone);
+  return sources.map(({ remotePath, sha256, bytes }, index) => ({ remotePath, sha256, bytes, changed: !same.has(index) }));
+}
+
+/** @returns the indices of the files that were there already; undefined when the pod has no tar. */
+async function putSet(pool: ChannelPool, set: PutSet, longestInline: number): Promise<ReadonlySet<number> | undefined> {
+  const parts = set.sources.flatMap((source, index) => (source.bytes > longestInline ? [partOf(source, index)] : []));
+  if (parts.length > 0) {
+    const probe = await ask(pool, set, 'probe', parts);
+    if (probe.kind === 'lacks tar') return undefined;
+    if (probe.kind === 'ok') return probe.same;
+    const missing = parts.filter(({ index }) => !probe.same.has(index));
+    for (const part of missing) part.resumeFrom(probe.said, set.onBytes);
+    checkRoom(probe.said, missing);
+    // A large file fills the line by itself; small ones take turns.
+    const abreast = missing.every(({ plan }) => plan.count <= 1) ? 4 : 1;
+    const queue = [...missing];
+    const work = async () => {
+      for (let part = queue.shift(); part; part = queue.shift()) await uploadPart(pool, part, set);
+    };
+    await Promise.all(Array.from({ length: abreast }, work));
+  }
+  const payload: Payload = parts.length === set.sources.length ? 'parts' : set.sources.length === 1 ? 'raw' : 'tar';
+  const answer = await ask(pool, set, payload, parts);
+  return answer.kind === 'lacks tar' ? undefined : answer.same;
+}
+
+async function ask(pool: ChannelPool, set: PutSet, payload: Payload, parts: readonly Part[]): Promise<Answer> {
+  const { sources, token, signal } = set;
+  const inline = sources.filter((_, index) => !parts.some((part) => part.index === index));
+  const stdin = payload === 'raw' ? rawStream(inline, set.onBytes) : payload === 'tar' ? tarStream(inline, token, set.onBytes) : undefined;
+  const { stdout, stderr } = await exec(pool, putScript(sources, token, payload, parts), { stdin, signal });
+  const [, word, rest = ''] = /^rpo (\w+) ?(.*)$/m.exec(stdout) ?? [];
+  const words = rest.split(' ').filter(Boolean);
+  switch (word) {
+    case 'ok':
+    case 'send':
+      return { kind: word, same: new Set(words.map(Number)), said: stdout };
+    case 'refused':
+      throw refusal(words.map((index) => sources[Number(index)]?.remotePath ?? '?'));
     case 'lacks':
+      if (words[0] === 'tar') return { kind: 'lacks tar' };
       throw new UserError(
         'unsupported',
-        words[0] === 'tar'
-          ? 'The pod has no `tar`. Install it there (apt-get install tar).'
-          : 'The pod has none of sha256sum, shasum, openssl and python3. Install coreutils there.',
+        'The pod has none of sha256sum, shasum, openssl and python3, so nothing sent there can be verified. Install coreutils there.',
       );
     default:
-      throw failure(words[0], result.stderr, sources);
+      throw await failure(words[0], stderr, sources);
   }
 }
 
-function failure(step: string | undefined, stderr: string, sources: readonly Source[]): UserError {
+function refusal(paths: readonly string[]): UserError {
+  const names = paths.length === 1 ? `${paths[0]} was` : `${paths.length} files were`;
+  const list = paths.length === 1 ? '' : ` (${paths.slice(0, 3).join(', ')}${paths.length > 3 ? ', …' : ''})`;
+  return new UserError(
+    'remote-changed',
+    `${names} changed on the pod${list} since they were last deployed. Nothing was written. Fetch and merge that work, or deploy again with --force to overwrite it.`,
+    { details: { files: paths } },
+  );
+}
+
+async function failure(step: string | undefined, stderr: string, sources: readonly Source[]): Promise<UserError> {
   const what = sources.length === 1 ? `Writing ${sources[0]?.remotePath}` : `Writing ${sources.length} files`;
   const details = { files: sources.map(({ remotePath }) => remotePath), step };
-  if (step === 'verify' && !/No space left/i.test(stderr)) {
+  if (step === 'directory') {
+    return new UserError('remote-failed', `${what} failed: on the pod there is a folder of that name. Remove or rename it there.`, {
+      details,
+    });
+  }
+  if (step === 'verify' && stderr.trim() === '') {
+    for (const source of sources) if (await hasChanged(source)) return changedMeanwhile(source);
     return new UserError('transfer-corrupt', `${what} failed: what arrived is not what was sent. Nothing was replaced; try again.`, {
       details,
     });
   }
-  if (step === 'directory')
-    return new UserError('remote-failed', `${what} failed: on the pod there is a folder of that name. Remove or rename it there.`, {
-      details,
-    });
   return remoteFailure(what, stderr, details);
 }
 
-/** Checks the paths and reads every source once, for its hash and size. */
-async function inspect(files: readonly FileToPut[], signal: AbortSignal | undefined): Promise<readonly Source[]> {
-  const seen = new Set<string>();
-  const sources: Source[] = [];
-  for (const file of files) {
-    const remotePath = checkedPath(file.remotePath);
-    if (seen.has(remotePath)) throw new UserError('bad-argument', `${remotePath} is named twice in one set of files. Name it once.`);
-    seen.add(remotePath);
-    throwIfCancelled(signal, 'The upload');
-    const hash = createHash('sha256');
-    let bytes = 0;
-    for await (const chunk of contentOf(file.source)) {
-      hash.update(chunk);
-      bytes += chunk.length;
-    }
-    const expected = file.expected === undefined ? [] : Array.isArray(file.expected) ? file.expected : [file.expected];
-    sources.push({
-      from: file.source,
-      remotePath,
-      bytes,
-      sha256: hash.digest('hex'),
-      mode: ((file.mode ?? 0o644) & 0o7777).toString(8),
-      modeAsked: file.mode !== undefined,
-      expected: expected.map((one: string | null) => one?.toLowerCase() ?? '-'),
-    });
-  }
-  return sources;
+async function* rawStream(sources: readonly Source[], onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
+  for (const source of sources) yield* sameContent(source, onBytes);
 }
 
-/** @throws UserError 'bad-argument' for a path that cannot be a file's. */
-export function checkedPath(remotePath: string): string {
-  const path = posix.normalize(remotePath);
-  if (!posix.isAbsolute(path) || path.endsWith('/') || path.includes('\0')) {
-    throw new UserError(
-      'bad-argument',
-      `${JSON.stringify(remotePath)} is not an absolute path of a file on the pod. Write one like /workspace/project/train.py.`,
-    );
-  }
-  return path;
-}
-
-async function* contentOf(source: FileToPut['source']): AsyncGenerator<Buffer> {
-  if ('content' in source) {
-    const { buffer, byteOffset, byteLength } = source.content;
-    for (let at = 0; at < byteLength; at += chunkBytes) yield Buffer.from(buffer, byteOffset + at, Math.min(chunkBytes, byteLength - at));
-    return;
-  }
-  let handle: FileHandle | undefined;
-  try {
-    handle = await open(source.localPath);
-    if (!(await handle.stat()).isFile())
-      throw new UserError('local-missing', `${source.localPath} is not a file. Name a file, or upload the folder as a folder.`);
-    for (;;) {
-      const { bytesRead, buffer } = await handle.read({ buffer: Buffer.allocUnsafe(chunkBytes) });
-      if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
-    }
-  } catch (error) {
-    throw localFailure(source.localPath, error);
-  } finally {
-    await handle?.close();
-  }
-}
-
-function localFailure(path: string, error: unknown): UserError {
-  if (error instanceof UserError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT' || code === 'ENOTDIR')
-    return new UserError('local-missing', `${path} is not there. Check the path, and save the file first.`, { cause: error });
-  return new UserError('local-failed', `${path} cannot be read: ${code === 'EACCES' ? 'permission denied' : message}.`, { cause: error });
-}
-
-interface Meter {
-  add(bytes: number): void;
-  finish(): void;
-}
-
-function meter(sources: readonly Source[], { onProgress }: TransferOptions): Meter {
-  const bytesTotal = sources.reduce((sum, { bytes }) => sum + bytes, 0);
-  let bytesDone = 0;
-  return {
-    add: (bytes) => onProgress?.({ bytesDone: (bytesDone += bytes), bytesTotal }),
-    finish: () => bytesDone < bytesTotal && onProgress?.({ bytesDone: bytesTotal, bytesTotal }),
-  };
-}
-
-async function* rawStream(sources: readonly Source[], progress: Meter): AsyncGenerator<Buffer> {
-  for (const source of sources) yield* sameContent(source, progress);
-}
-
-async function* tarStream(sources: readonly Source[], token: string, progress: Meter): AsyncGenerator<Buffer> {
+async function* tarStream(sources: readonly Source[], token: string, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
   const mtimeS = Date.now() / 1000;
   for (const source of sources) {
     yield tarHeader(stagedPath(source.remotePath, token).slice(1), source.bytes, mtimeS);
-    yield* sameContent(source, progress);
+    yield* sameContent(source, onBytes);
     yield tarPadding(source.bytes);
   }
   yield tarEnd;
-}
-
-/** The content a second time, as long as it was, making sure that it still is what was hashed. */
-async function* sameContent(source: Source, progress: Meter): AsyncGenerator<Buffer> {
-  const hash = createHash('sha256');
-  let left = source.bytes;
-  for await (const chunk of contentOf(source.from)) {
-    const part = chunk.subarray(0, left); // what was appended since is not part of this set
-    left -= part.length;
-    hash.update(part);
-    yield part;
-    progress.add(part.length);
-    if (left === 0) break;
-  }
-  if (left > 0 || hash.digest('hex') !== source.sha256) {
-    const name = 'localPath' in source.from ? source.from.localPath : source.remotePath;
-    throw new UserError('local-failed', `${name} was changed while it was being sent. Nothing was replaced on the pod; deploy it again.`);
-  }
 }

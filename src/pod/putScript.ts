@@ -1,6 +1,8 @@
 import { posix } from 'node:path';
 import { quote, quoteAll } from '../core/shell.ts';
+import { askRoom } from './diskRoom.ts';
 import { defineSums, prologue } from './remoteShell.ts';
+import { askParts, type Part } from './uploadPart.ts';
 
 /** One file as the script sees it. */
 export interface PlannedFile {
@@ -14,8 +16,11 @@ export interface PlannedFile {
   readonly expected: readonly string[];
 }
 
-/** How the new bytes come: after the script on stdin, as a tar or as the one file itself, or they lie in the staging folders already. */
-export type Payload = 'tar' | 'raw' | 'staged';
+/**
+ * How the new bytes come: after the script on stdin, as a tar or as the one file itself; or all of them lie in parts
+ * already. 'probe' only looks, and tells what has to be sent.
+ */
+export type Payload = 'tar' | 'raw' | 'parts' | 'probe';
 
 /** Files of one folder that are handled by one call of each tool; small enough for any argument limit. */
 const groupSize = 200;
@@ -44,9 +49,10 @@ export function stagedPath(remotePath: string, token: string): string {
  * The files are walked once a step by `all`, with the functions b(egin group), u(se this file?) and g(roup) of that step.
  * A symbolic link in a target's place is itself replaced, as git and rsync do; what it points to is left alone.
  *
- * It says one line: `rpo ok [index of each identical file]…`, `rpo refused INDEX…`, `rpo failed STEP`, `rpo lacks sums|tar`.
+ * It says one line: `rpo ok [index of each identical file]…`, `rpo refused INDEX…`, `rpo failed STEP`, `rpo lacks sums|tar`;
+ * when probing, `rpo send [index of each identical file]…` with what askParts and askRoom say before it.
  */
-export function putScript(files: readonly PlannedFile[], token: string, payload: Payload): string {
+export function putScript(files: readonly PlannedFile[], token: string, payload: Payload, parts: readonly Part[]): string {
   const groups = groupFiles(files);
   const folders = [...new Set(groups.map((group) => group.folder))];
   const all = groups.map(({ folder, mode, members }) =>
@@ -69,7 +75,8 @@ export function putScript(files: readonly PlannedFile[], token: string, payload:
   const take: Record<Payload, string> = {
     tar: 'tar -xomf - -C /',
     raw: `cat >${quote(stagedPath(single?.remotePath ?? '/', token))}`,
-    staged: ':',
+    parts: ':',
+    probe: ':',
   };
 
   return `${prologue}${defineSums}
@@ -86,7 +93,8 @@ dirs() {
 ${ancestors.map((folder, index) => `d ${index} ${quote(folder)}`).join('\n')}
 }
 have_sums || { result lacks sums; exit 0; }
-${payload === 'tar' ? 'command -v tar >/dev/null 2>&1 || { result lacks tar; exit 0; }' : ''}
+${payload === 'tar' || payload === 'probe' ? lackTar(files.length > parts.length) : ''}
+big=${parts.length > 0 ? 1 : ''}
 
 look() {
   c=0; k=0
@@ -127,6 +135,7 @@ g() { m=$1; shift; [ $# = 0 ] || chmod "$m" -- "$@" 2>/dev/null; }
 all
 cd /
 [ $differ != 0 ] || { result ok$same; exit 0; }
+${payload === 'probe' ? `${askParts(parts)}${askRoom(parts)}result send$same; exit 0` : ''}
 
 umask 022
 undo() {
@@ -144,6 +153,8 @@ b() { for v in "$1"/.rpo-*; do if [ -d "$v" ]; then find "$1" -maxdepth 1 -name 
 all
 staging mkdir -p -- || fail folder
 ${take[payload]} || fail stage
+# Last, so that a payload that breaks off leaves the parts for the next attempt.
+${parts.map(({ index, partPath, source }) => `changed ${index} && { mv -f -- ${quote(partPath)} ${quote(stagedPath(source.remotePath, token))} && rm -f -- ${quote(`${partPath}.done`)} || fail stage; }`).join('\n')}
 
 b() { cd -- "$1/$R" || fail stage; want=; }
 u() { changed "$1" && want="$want$w$nl"; }
@@ -160,6 +171,10 @@ trap - EXIT
 cd /; staging rm -rf --
 result ok$same
 `;
+}
+
+function lackTar(needed: boolean): string {
+  return needed ? 'command -v tar >/dev/null 2>&1 || { result lacks tar; exit 0; }' : '';
 }
 
 const recheck = `

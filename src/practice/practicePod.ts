@@ -185,15 +185,17 @@ export class PracticePod {
       readonly acceptKeys?: boolean;
       readonly sftp?: boolean;
       readonly maxSessions?: number;
+      /** Added to, or in place of, the variables of every session. */
+      readonly environment?: Readonly<Record<string, string>>;
     } = {},
   ): Promise<void> {
     await this.goDown();
-    const { newHostKey, ...rest } = changes;
+    const { newHostKey, environment, ...rest } = changes;
     if (newHostKey) {
       await rm(join(this.folder, files.hostKey));
       await makeKey(this.folder, files.hostKey);
     }
-    const setup = { ...this.state.setup, ...rest };
+    const setup = { ...this.state.setup, ...rest, environment: { ...this.state.setup.environment, ...environment } };
     this.state = { ...this.state, setup, pid: await startSshd({ ...setup, folder: this.folder }) };
     await this.save();
   }

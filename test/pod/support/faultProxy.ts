@@ -17,8 +17,8 @@ export interface Line {
 /** A TCP proxy in front of a pod that is as bad as told. */
 export class FaultProxy {
   private readonly open = new Set<Socket>();
-  /** Connections taken so far. */
-  connections = 0;
+  /** Connections taken so far, and bytes carried. */
+  readonly carried = { connections: 0, up: 0, down: 0 };
   readonly line: Line = { roundTripMs: 0, bytesPerS: 0, blackHole: false, cutAfterUp: Infinity, cutAfterDown: Infinity };
 
   private constructor(
@@ -51,7 +51,7 @@ export class FaultProxy {
   }
 
   private carry(client: Socket, targetPort: number): void {
-    this.connections++;
+    this.carried.connections++;
     const target = connectSocket({ host: '127.0.0.1', port: targetPort, noDelay: true });
     const cut = () => {
       client.destroy();
@@ -61,6 +61,8 @@ export class FaultProxy {
       this.open.add(socket);
       socket.on('error', cut).on('close', () => this.open.delete(socket));
     }
+    client.on('data', ({ length }) => (this.carried.up += length));
+    target.on('data', ({ length }) => (this.carried.down += length));
     pipe(client, target, this.line, 'cutAfterUp', cut);
     pipe(target, client, this.line, 'cutAfterDown', cut);
   }

@@ -1,0 +1,145 @@
+import { createHash } from 'node:crypto';
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { posix } from 'node:path';
+import { throwIfCancelled, UserError } from '../core/errors.ts';
+import type { FileToPut } from './pod.ts';
+import type { PlannedFile } from './putScript.ts';
+
+const chunkBytes = 256 * 1024;
+
+/** A file to put, after it was read once: what it holds is now a fact. */
+export interface Source extends PlannedFile {
+  readonly from: FileToPut['source'];
+  readonly bytes: number;
+  /** Of the local file; tells a change from a bad line when the hashes differ. */
+  readonly mtimeMs?: number;
+}
+
+/** Checks the paths and reads every source once, for its hash and size. */
+export async function inspect(files: readonly FileToPut[], signal: AbortSignal | undefined): Promise<readonly Source[]> {
+  const seen = new Set<string>();
+  const sources: Source[] = [];
+  for (const file of files) {
+    const remotePath = checkedPath(file.remotePath);
+    if (seen.has(remotePath)) throw new UserError('bad-argument', `${remotePath} is named twice in one set of files. Name it once.`);
+    seen.add(remotePath);
+    throwIfCancelled(signal, 'The upload');
+    const hash = createHash('sha256');
+    let bytes = 0;
+    const mtimeMs = await mtimeOf(file.source);
+    for await (const chunk of contentOf(file.source)) {
+      hash.update(chunk);
+      bytes += chunk.length;
+    }
+    const expected = file.expected === undefined ? [] : Array.isArray(file.expected) ? file.expected : [file.expected];
+    sources.push({
+      from: file.source,
+      remotePath,
+      bytes,
+      mtimeMs,
+      sha256: hash.digest('hex'),
+      mode: ((file.mode ?? 0o644) & 0o7777).toString(8),
+      modeAsked: file.mode !== undefined,
+      expected: expected.map((one: string | null) => one?.toLowerCase() ?? '-'),
+    });
+  }
+  return sources;
+}
+
+/** @throws UserError 'bad-argument' for a path that cannot be a file's. */
+export function checkedPath(remotePath: string): string {
+  const path = posix.normalize(remotePath);
+  if (!posix.isAbsolute(path) || path.endsWith('/') || path.includes('\0')) {
+    throw new UserError(
+      'bad-argument',
+      `${JSON.stringify(remotePath)} is not an absolute path of a file on the pod. Write one like /workspace/project/train.py.`,
+    );
+  }
+  return path;
+}
+
+async function* contentOf(source: FileToPut['source']): AsyncGenerator<Buffer> {
+  if ('content' in source) {
+    const { buffer, byteOffset, byteLength } = source.content;
+    for (let at = 0; at < byteLength; at += chunkBytes) yield Buffer.from(buffer, byteOffset + at, Math.min(chunkBytes, byteLength - at));
+    return;
+  }
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(source.localPath);
+    if (!(await handle.stat()).isFile())
+      throw new UserError('local-missing', `${source.localPath} is not a file. Name a file, or upload the folder as a folder.`);
+    for (;;) {
+      const { bytesRead, buffer } = await handle.read({ buffer: Buffer.allocUnsafe(chunkBytes) });
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } catch (error) {
+    throw sourceFailure(source.localPath, error);
+  } finally {
+    await handle?.close();
+  }
+}
+
+export function sourceFailure(path: string, error: unknown): UserError {
+  if (error instanceof UserError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' || code === 'ENOTDIR')
+    return new UserError('local-missing', `${path} is not there. Check the path, and save the file first.`, { cause: error });
+  return new UserError('local-failed', `${path} cannot be read: ${code === 'EACCES' ? 'permission denied' : message}.`, { cause: error });
+}
+
+/** The content a second time, as long as it was, making sure that it still is what was hashed. */
+export async function* sameContent(source: Source, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
+  const hash = createHash('sha256');
+  let left = source.bytes;
+  for await (const chunk of contentOf(source.from)) {
+    const part = chunk.subarray(0, left); // what was appended since is not part of this set
+    left -= part.length;
+    hash.update(part);
+    yield part;
+    onBytes(part.length);
+    if (left === 0) break;
+  }
+  if (left > 0 || hash.digest('hex') !== source.sha256) throw changedMeanwhile(source);
+}
+
+/** Reads pieces of a source in any order. */
+export interface RandomAccess {
+  /** @throws UserError 'local-failed' when the source became shorter. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export async function openSource(source: Source): Promise<RandomAccess> {
+  const { from } = source;
+  if ('content' in from)
+    return { read: (offset, length) => Promise.resolve(from.content.subarray(offset, offset + length)), close: () => Promise.resolve() };
+  const handle = await open(from.localPath).catch((error: unknown) => Promise.reject(sourceFailure(from.localPath, error)));
+  return {
+    async read(offset, length) {
+      const { buffer, bytesRead } = await handle.read({ buffer: Buffer.allocUnsafe(length), position: offset });
+      if (bytesRead < length) throw changedMeanwhile(source);
+      return buffer;
+    },
+    close: () => handle.close(),
+  };
+}
+
+/** Whether the local file was written to since it was inspected. */
+export async function hasChanged(source: Source): Promise<boolean> {
+  return (await mtimeOf(source.from)) !== source.mtimeMs;
+}
+
+async function mtimeOf(from: FileToPut['source']): Promise<number | undefined> {
+  if ('content' in from) return undefined;
+  return stat(from.localPath).then(
+    (facts) => facts.mtimeMs,
+    (error: unknown) => Promise.reject(sourceFailure(from.localPath, error)),
+  );
+}
+
+export function changedMeanwhile(source: Source): UserError {
+  const name = 'localPath' in source.from ? source.from.localPath : source.remotePath;
+  return new UserError('local-failed', `${name} was changed while it was being sent. Nothing was replaced on the pod; deploy it again.`);
+}

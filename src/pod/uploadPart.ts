@@ -1,0 +1,147 @@
+import { setMaxListeners } from 'node:events';
+import { posix } from 'node:path';
+import { isUserError, UserError } from '../core/errors.ts';
+import { quote } from '../core/shell.ts';
+import type { ChannelPool } from './channelPool.ts';
+import { exec } from './exec.ts';
+import { remoteFailure } from './remoteFailure.ts';
+import { prologue } from './remoteShell.ts';
+import { blockBytes, segmentBlocks, SegmentPlan, stripes } from './segments.ts';
+import { openSource, type RandomAccess, type Source } from './source.ts';
+
+/**
+ * A large file on its way into a partial file beside its target. The partial file is named after the content, so that a
+ * later call goes on where one was cut short, and never mixes two versions.
+ */
+export interface Part {
+  /** In the set. */
+  readonly index: number;
+  readonly source: Source;
+  readonly partPath: string;
+  readonly plan: SegmentPlan;
+  readonly bytesLeft: number;
+  /** Takes over what the pod says it has: lines `rpo-part INDEX SEGMENT…`. */
+  resumeFrom(said: string, onBytes: (bytes: number) => void): void;
+}
+
+export function partOf(source: Source, index: number): Part {
+  const plan = new SegmentPlan(source.bytes);
+  return {
+    index,
+    source,
+    plan,
+    partPath: posix.join(posix.dirname(source.remotePath), `.rpo-part-${source.sha256.slice(0, 24)}`),
+    get bytesLeft() {
+      return plan.bytesLeft;
+    },
+    resumeFrom(said, onBytes) {
+      const line = new RegExp(`^rpo-part ${index}((?: \\d+)*)`, 'm').exec(said)?.[1] ?? '';
+      for (const segment of line.split(' ').filter(Boolean)) {
+        const bytes = plan.finish(Number(segment));
+        if (bytes > 0) onBytes(bytes);
+      }
+    },
+  };
+}
+
+/** Script: what there is already of each part. */
+export function askParts(parts: readonly Part[]): string {
+  return `
+part() { d=; if [ -f "$2" ] && [ -f "$2.done" ]; then d=$(tr '\\n' ' ' <"$2.done"); fi; echo "rpo-part $1 $d"; }
+${parts.map(({ index, partPath }) => `part ${index} ${quote(partPath)}`).join('\n')}
+`;
+}
+
+/** Sends what the plan still lacks; goes on by itself after a lost connection, as long as each attempt gets further. */
+export async function uploadPart(
+  pool: ChannelPool,
+  part: Part,
+  options: { readonly signal?: AbortSignal; readonly onBytes: (bytes: number) => void },
+): Promise<void> {
+  const content = await openSource(part.source);
+  try {
+    for (let before = -1; !part.plan.isComplete || before === -1;) {
+      const left = part.plan.bytesLeft;
+      try {
+        await uploadOnce(pool, part, content, options);
+        return;
+      } catch (error) {
+        if (!isUserError(error, 'connection-lost') || left === before) throw error;
+        before = left;
+        part.plan.startOver();
+      }
+    }
+  } finally {
+    await content.close();
+  }
+}
+
+async function uploadOnce(
+  pool: ChannelPool,
+  { plan, partPath }: Part,
+  content: RandomAccess,
+  options: { readonly signal?: AbortSignal; readonly onBytes: (bytes: number) => void },
+): Promise<void> {
+  const stop = new AbortController();
+  setMaxListeners(0, stop.signal); // one for each session
+  const onAbort = () => stop.abort();
+  options.signal?.addEventListener('abort', onAbort, { once: true });
+  if (options.signal?.aborted) onAbort();
+
+  async function* segments(): AsyncGenerator<Uint8Array> {
+    for (let index = plan.take(); index !== undefined; index = plan.take()) {
+      const bytes = await content.read(plan.offsetOf(index), plan.lengthOf(index));
+      yield Buffer.from(`${index}\n`);
+      yield bytes;
+    }
+  }
+  async function session(): Promise<void> {
+    let unfinished = '';
+    const { exitCode, stderr } = await exec(pool, receiveScript(partPath), {
+      stdin: segments(),
+      signal: stop.signal,
+      discardOutput: true,
+      onStdout: (chunk) => {
+        const lines = (unfinished + chunk.toString('latin1')).split('\n');
+        unfinished = lines.pop() ?? '';
+        for (const index of lines) {
+          const bytes = plan.finish(Number(index));
+          if (bytes > 0) options.onBytes(bytes);
+        }
+      },
+    });
+    if (exitCode === 3)
+      throw new UserError(
+        'unsupported',
+        'The `dd` on the pod cannot read whole blocks from a pipe (iflag=fullblock). Install coreutils or busybox there.',
+      );
+    if (exitCode !== 0) throw remoteFailure(`Writing ${partPath}`, stderr, { path: partPath });
+  }
+
+  let failed: { readonly error: unknown } | undefined;
+  const sessions = Array.from({ length: Math.max(1, Math.min(stripes, plan.left)) }, () =>
+    session().catch((error: unknown) => {
+      failed ??= { error }; // the first failure is the reason; the others end because of it
+      stop.abort();
+    }),
+  );
+  await Promise.all(sessions);
+  options.signal?.removeEventListener('abort', onAbort);
+  if (failed) throw failed.error;
+}
+
+/**
+ * Reads "INDEX\n" and a segment, again and again. `dd` with fullblock takes exactly its blocks from the stream; only the
+ * last segment of a file may be shorter, and it is the last of its session.
+ */
+function receiveScript(partPath: string): string {
+  return `${prologue}
+f=${quote(partPath)}
+dd iflag=fullblock count=0 </dev/null 2>/dev/null || exit 3
+mkdir -p -- ${quote(posix.dirname(partPath))} && : >>"$f" && : >>"$f.done" || exit 1
+while read -r k; do
+  m=$(dd of="$f" bs=${blockBytes} count=${segmentBlocks} seek=$((k * ${segmentBlocks})) conv=notrunc iflag=fullblock 2>&1) || { printf '%s\\n' "$m" >&2; exit 1; }
+  echo "$k" >>"$f.done" && echo "$k" || exit 1
+done
+`;
+}

@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isUserError } from '../../src/core/errors.ts';
+import { FaultProxy } from './support/faultProxy.ts';
+import { usePod, withPod } from './support/pod.ts';
+
+const sha = (content: Buffer) => createHash('sha256').update(content).digest('hex');
+const size = 30_000_001;
+
+describe('large files', function () {
+  this.timeout(60_000);
+  const t = usePod();
+  const at = (name: string) => join(t.practice.workspace, name);
+  const content = randomBytes(size);
+
+  it('go over several sessions and arrive whole, with small ones beside them in one set', async () => {
+    await writeFile(join(t.tmp, 'model.ckpt'), content);
+    let last = 0;
+    const files = [
+      { source: { localPath: join(t.tmp, 'model.ckpt') }, remotePath: at('big/model.ckpt'), expected: null },
+      { source: { content: Buffer.from('small') }, remotePath: at('big/a/config.json') },
+    ];
+    const put = await t.pod.putFiles(files, {
+      onProgress: ({ bytesDone, bytesTotal }) => {
+        assert.ok(bytesDone >= last && bytesDone <= bytesTotal);
+        last = bytesDone;
+      },
+    });
+    assert.deepEqual(
+      put.map(({ changed, sha256 }) => [changed, sha256]),
+      [
+        [true, sha(content)],
+        [true, sha(Buffer.from('small'))],
+      ],
+    );
+    assert.equal(last, size + 5);
+    assert.ok((await readFile(at('big/model.ckpt'))).equals(content));
+    assert.deepEqual((await readdir(at('big'), { recursive: true })).sort(), ['a', 'a/config.json', 'model.ckpt']);
+    const again = await t.pod.putFiles(files);
+    assert.ok(again.every(({ changed }) => !changed));
+  });
+
+  it('are refused before anything is sent when the pod has another version', async () => {
+    await t.pod.putFiles([{ source: { content: Buffer.from('theirs') }, remotePath: at('kept.ckpt') }]);
+    let sent = 0;
+    const sending = t.pod.putFiles([{ source: { content }, remotePath: at('kept.ckpt'), expected: sha(Buffer.from('old')) }], {
+      onProgress: () => sent++,
+    });
+    await assert.rejects(sending, (error) => isUserError(error, 'remote-changed'));
+    assert.equal(sent, 0);
+    assert.equal(await readFile(at('kept.ckpt'), 'utf8'), 'theirs');
+  });
+
+  it('go on by themselves after a lost connection, and arrive whole', async () => {
+    const proxy = await FaultProxy.start(t.practice.port, { bytesPerS: 60_000_000 });
+    const pod = t.connect({ port: proxy.port, hostKeys: 'off' });
+    let cuts = 0;
+    await pod.putFiles([{ source: { content }, remotePath: at('cut.ckpt') }], {
+      onProgress: ({ bytesDone }) => {
+        if (bytesDone > (cuts + 1) * 8_000_000 && cuts < 2) {
+          cuts++;
+          proxy.cut();
+        }
+      },
+    });
+    assert.equal(cuts, 2);
+    assert.ok((await readFile(at('cut.ckpt'))).equals(content));
+    pod.dispose();
+    await proxy.stop();
+  });
+
+  it('go on where a cancelled transfer stopped', async () => {
+    const proxy = await FaultProxy.start(t.practice.port, { bytesPerS: 60_000_000 });
+    const pod = t.connect({ port: proxy.port, hostKeys: 'off' });
+    const file = { source: { content }, remotePath: at('resumed/model.ckpt') };
+    const controller = new AbortController();
+    const sending = pod.putFiles([file], {
+      signal: controller.signal,
+      onProgress: ({ bytesDone }) => bytesDone > 12_000_000 && controller.abort(),
+    });
+    await assert.rejects(sending, (error) => isUserError(error, 'cancelled'));
+    proxy.line.bytesPerS = 0;
+    const before = proxy.carried.up;
+    await pod.putFiles([file]);
+    assert.ok(proxy.carried.up - before < size - 8_000_000, `${proxy.carried.up - before} bytes were sent again`);
+    assert.ok((await readFile(at('resumed/model.ckpt'))).equals(content));
+    assert.deepEqual(await readdir(at('resumed')), ['model.ckpt']);
+    pod.dispose();
+    await proxy.stop();
+  });
+
+  it('that rotted on the pod while they were half there are sent again, never put in place', async () => {
+    const file = { source: { content }, remotePath: at('rotten.ckpt') };
+    const part = at(`.rpo-part-${sha(content).slice(0, 24)}`);
+    await writeFile(part, randomBytes(4 * 1024 * 1024));
+    await writeFile(`${part}.done`, '0\n');
+    await assert.rejects(t.pod.putFiles([file]), (error) => isUserError(error, 'transfer-corrupt'));
+    await assert.rejects(readFile(at('rotten.ckpt')));
+    await t.pod.putFiles([file]);
+    assert.ok((await readFile(at('rotten.ckpt'))).equals(content));
+  });
+
+  it('that do not fit are known not to before they are sent', async function () {
+    const folder = at('small-disk');
+    await mkdir(folder);
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=20m', 'tmpfs', folder], { stdio: 'ignore' });
+    } catch {
+      this.skip();
+    }
+    try {
+      let sent = 0;
+      await assert.rejects(
+        t.pod.putFiles([{ source: { content }, remotePath: join(folder, 'new/model.ckpt') }], { onProgress: () => sent++ }),
+        (error) => {
+          assert.ok(isUserError(error, 'remote-full'));
+          assert.match(error.message, /30 MB are to be written and (21|20\.\d) MB are free/);
+          return true;
+        },
+      );
+      assert.equal(sent, 0);
+      assert.deepEqual(await readdir(folder), []);
+    } finally {
+      execFileSync('umount', ['-l', folder]);
+    }
+  });
+});
+
+describe('a pod with few tools', function () {
+  this.timeout(60_000);
+
+  /** Programs of this machine under names of the caller's choice, and nothing else in PATH. */
+  async function pathOf(folder: string, programs: Readonly<Record<string, string>>): Promise<void> {
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+    for (const [name, target] of Object.entries(programs)) await symlink(target, join(folder, name));
+  }
+  // The system's own: a person's PATH may hold wrappers that need a shell and a home.
+  const which = (name: string) =>
+    execFileSync('sh', ['-c', `command -v ${name}`], {
+      encoding: 'utf8',
+      env: { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin' },
+    }).trim();
+  const common = [
+    'sh',
+    'dd',
+    'cat',
+    'sed',
+    'mkdir',
+    'mv',
+    'rm',
+    'rmdir',
+    'chmod',
+    'ln',
+    'cp',
+    'head',
+    'tail',
+    'tr',
+    'stat',
+    'find',
+    'df',
+    'sleep',
+    'wc',
+    'env',
+    'ls',
+  ];
+
+  async function roundTrip(tools: Readonly<Record<string, string>>): Promise<void> {
+    await withPod({}, async ({ pod, practice, tmp, connect }) => {
+      pod.dispose();
+      const bin = join(practice.folder, 'few');
+      await pathOf(bin, tools);
+      await practice.restart({ environment: { PATH: bin } });
+      const few = connect();
+      const content = randomBytes(9_000_000);
+      const files = [
+        { source: { content: Buffer.from('one') }, remotePath: join(practice.workspace, "a b/it's") },
+        { source: { content: Buffer.alloc(0) }, remotePath: join(practice.workspace, 'a b/empty'), mode: 0o755 },
+        { source: { content }, remotePath: join(practice.workspace, 'big') },
+      ];
+      assert.ok((await few.putFiles(files)).every(({ changed }) => changed));
+      assert.ok((await few.putFiles(files)).every(({ changed }) => !changed));
+      await assert.rejects(few.putFiles([{ ...files[0]!, source: { content: Buffer.from('two') }, expected: null }]), (error) =>
+        isUserError(error, 'remote-changed'),
+      );
+      await few.putFiles([{ ...files[0]!, source: { content: Buffer.from('two') } }]);
+      const listed = await few.listFiles(practice.workspace);
+      assert.deepEqual(listed.map(({ path, bytes }) => `${path} ${bytes}`).sort(), ['a b/empty 0', "a b/it's 3", 'big 9000000']);
+      const hashes = await few.hashFiles(files.map(({ remotePath }) => remotePath));
+      assert.equal(hashes.get(files[2]!.remotePath), sha(content));
+      const got = await few.getFiles(
+        practice.workspace,
+        listed.map(({ path }) => path),
+        join(tmp, 'got'),
+      );
+      assert.equal(got.length, 3);
+      assert.equal(await readFile(join(tmp, 'got', 'a b', "it's"), 'utf8'), 'two');
+      assert.ok((await readFile(join(tmp, 'got', 'big'))).equals(content));
+      assert.deepEqual(
+        (await readdir(practice.workspace, { recursive: true })).filter((path) => path.includes('rpo-')),
+        [],
+      );
+      few.dispose();
+    });
+  }
+
+  it('busybox alone will do', async function () {
+    let busybox: string;
+    try {
+      busybox = which('busybox');
+    } catch {
+      return this.skip();
+    }
+    const applets = execFileSync(busybox, ['--list'], { encoding: 'utf8' }).trim().split('\n');
+    await roundTrip(Object.fromEntries(applets.map((name) => [name, busybox])));
+    return undefined;
+  });
+
+  it('neither tar nor sha256sum is needed where openssl is', async () => {
+    await roundTrip(Object.fromEntries([...common, 'openssl'].map((name) => [name, which(name)])));
+  });
+
+  it('nor openssl where python3 is', async () => {
+    await roundTrip(Object.fromEntries([...common, 'tar', 'python3'].map((name) => [name, which(name)])));
+  });
+
+  it('without any way to compare, nothing is sent and the sentence says what to install', async () => {
+    await withPod({}, async ({ pod, practice, connect }) => {
+      pod.dispose();
+      const bin = join(practice.folder, 'few');
+      await pathOf(bin, Object.fromEntries(common.map((name) => [name, which(name)])));
+      await practice.restart({ environment: { PATH: bin } });
+      const few = connect();
+      await assert.rejects(
+        few.putFiles([{ source: { content: Buffer.from('x') }, remotePath: join(practice.workspace, 'x') }]),
+        (error) => isUserError(error, 'unsupported') && /coreutils/.test(error.message),
+      );
+      few.dispose();
+    });
+  });
+});
