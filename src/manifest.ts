@@ -81,7 +81,7 @@ export interface CommandArguments {
 
 /** Settings and their defaults. Read where they are used, so that a change counts at once. */
 export const settings = {
-  'runpod.notifications': 'all' as 'all' | 'errors' | 'off',
+  'runpod.notifications': 'problems' as 'all' | 'problems' | 'errors' | 'off',
   'runpod.deploy.saveFirst': true as boolean,
   'runpod.deploy.onSave': false as boolean,
   'runpod.downloads.folder': 'results' as string,

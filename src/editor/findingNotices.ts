@@ -54,7 +54,7 @@ export class FindingNotices implements Disposable {
 
   private async show(run: RunRef, { finding, place, actions }: LocatedFinding, shown: FindingDiagnostic | undefined): Promise<void> {
     const where = place ? ` (${shortPath(run.root, place.file)}:${place.line})` : '';
-    const text = `${titleOf(run)}: ${finding.message}${where} ${finding.suggestion}`;
+    const text = `${titleOf(run)}: ${finding.message.replace(/[.\s]+$/, '')}${where}. ${finding.suggestion}`;
     const offered = actions.slice(0, 2);
     const look = shown && place ? 'Show Problem' : 'Show Output';
     const buttons = [...offered.map(({ title }) => title), look];
@@ -84,5 +84,5 @@ export class FindingNotices implements Disposable {
 
 function isWanted({ severity }: Finding, root: string): boolean {
   const wanted = readSetting('runpod.notifications', vscode.Uri.file(root));
-  return wanted === 'all' || (wanted === 'errors' && severity === 'error');
+  return wanted === 'all' || severity === 'error' ? wanted !== 'off' : severity === 'warning' && wanted === 'problems';
 }

@@ -41,10 +41,12 @@ export function assertSucceeded({ exitCode }: Ended): void {
 
 let sources = new Map<string, string>();
 
-/** The project as it was when the pod was started: what one test broke is no other test's business. */
+/** The project as it was when the pod was started, here and there: what one test broke is no other test's business. */
 export async function restoreProject(): Promise<void> {
   await vscode.workspace.saveAll();
-  for (const [path, text] of sources) if (readFileSync(at(path).fsPath, 'utf8') !== text) await rewrite(path, text);
+  const changed = [...sources].filter(([path, text]) => readFileSync(at(path).fsPath, 'utf8') !== text);
+  for (const [path, text] of changed) await rewrite(path, text);
+  await command(commands.deployChanged);
 }
 
 /** A practice pod with the project on it. */

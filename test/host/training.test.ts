@@ -25,7 +25,7 @@ describe('training', function () {
     const ended = train('logreg');
     await person.sees('.statusbar-item:has-text("practice"):has-text("logreg epoch")');
     await ended;
-    await person.sees('.statusbar-item:has-text("logreg done loss")');
+    await person.sees('.statusbar-item:has-text("logreg done, loss")');
   });
 
   it('shows a failure at the local line, with the other frames beside it', async () => {
