@@ -1,10 +1,12 @@
-import { hasControl, splitMoves, stripControl } from './ansi.ts';
+import { splitMoves, stripControl } from './ansi.ts';
 import type { Finding, Severity } from './finding.ts';
 import { Findings, exceptionText } from './findings.ts';
 import { looksLikeProjectFile } from './frames.ts';
 import { HangWatch } from './hang.ts';
 import { LineReader } from './lines.ts';
 import type { MetricLine } from './metric.ts';
+import { roleOf } from './metrics/names.ts';
+import type { Role } from './metrics/names.ts';
 import { MetricReader } from './metrics/reader.ts';
 import type { MetricEvent } from './metrics/reader.ts';
 import { PerClass } from './perClass.ts';
@@ -193,13 +195,16 @@ export class TrainingMonitor {
       return;
     }
     let text = raw;
-    if (hasControl(raw)) {
+    if (this.metrics.prepare(raw)) {
       const parts = splitMoves(raw)
         .map(stripControl)
         .filter((part) => part !== '');
       text = parts.pop() ?? '';
-      parts.length = Math.min(parts.length, MAX_PARTS);
-      for (const part of parts) this.read(part, this.ended + 1, true);
+      for (const part of parts.slice(0, MAX_PARTS)) {
+        this.metrics.prepare(part);
+        this.read(part, this.ended + 1, true);
+      }
+      this.metrics.prepare(text);
     }
     if (redraw) {
       this.redraws++;
@@ -285,11 +290,12 @@ export class TrainingMonitor {
     let any = false;
     for (const name in found.metrics) {
       any = true;
-      this.count(name, found.metrics[name]!);
+      const value = found.metrics[name]!;
+      const role = this.count(name, value);
+      if (role !== 'other') this.trends.read(name, role, value, found);
     }
     if (!any) return;
-    const trends = this.trends.read(found);
-    for (const trend of trends) this.findings.seen({ ...trend, line: found.line, who: '' });
+    for (const trend of this.trends.take()) this.findings.seen({ ...trend, line: found.line, who: '' });
     if (redraw && !this.worthTelling(found)) return;
     this.progressed = true;
     this.events.push(found);
@@ -300,13 +306,14 @@ export class TrainingMonitor {
     }
   }
 
-  private count(name: string, value: number): void {
+  private count(name: string, value: number): Role {
     const stats = this.stats.get(name);
     if (stats === undefined) {
-      if (this.stats.size >= MAX_LATEST) return;
+      const role = roleOf(name);
+      if (this.stats.size >= MAX_LATEST) return role;
       const at = { epoch: this.place.epoch, step: this.place.step };
-      this.stats.set(name, { last: value, low: value, lowAt: at, high: value, highAt: at, count: 1 });
-      return;
+      this.stats.set(name, { last: value, low: value, lowAt: at, high: value, highAt: at, count: 1, role });
+      return role;
     }
     stats.last = value;
     stats.count++;
@@ -318,6 +325,7 @@ export class TrainingMonitor {
       stats.high = value;
       stats.highAt = { epoch: this.place.epoch, step: this.place.step };
     }
+    return stats.role;
   }
 
   /** A bar is redrawn many times a second: it is told at every twentieth of its way, and when its line ends. */

@@ -1,5 +1,6 @@
 import type { Finding, FindingType } from './finding.ts';
 import type { MetricLine } from './metric.ts';
+import type { Role } from './metrics/names.ts';
 
 /** What became of one metric over the run; `best` by what its name promises (losses and errors low, the rest high). */
 export interface MetricSummary {
@@ -41,6 +42,7 @@ export interface MetricStats {
   high: number;
   highAt: { epoch: number | null; step: number | null };
   count: number;
+  readonly role: Role;
 }
 
 export interface SummaryInput {

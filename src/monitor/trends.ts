@@ -1,6 +1,6 @@
 import type { FindingType } from './finding.ts';
 import type { MetricLine } from './metric.ts';
-import { roleOf } from './metrics/names.ts';
+import type { Role } from './metrics/names.ts';
 import { LossSeries, median } from './series.ts';
 import type { Thresholds } from './thresholds.ts';
 
@@ -10,6 +10,7 @@ export interface Trend {
   readonly message: string;
 }
 
+const NONE: readonly Trend[] = [];
 /** Norms, rates of work: values whose median is "normal". */
 const WINDOW = 32;
 /** Series followed at the same time; a log that prints more names than this prints per-layer statistics. */
@@ -26,6 +27,7 @@ export class Trends {
   private readonly norms: number[] = [];
   private readonly losses = new Map<string, LossSeries>();
   private readonly rates: number[] = [];
+  private noticed: Trend[] = [];
   private nonFinite = 0;
   private vanished = 0;
   private zeroRates = 0;
@@ -35,42 +37,45 @@ export class Trends {
 
   constructor(private readonly thresholds: Thresholds) {}
 
-  read(line: MetricLine): Trend[] {
-    const trends: Trend[] = [];
-    this.dead(trends, line);
-    for (const name in line.metrics) {
-      const value = line.metrics[name]!;
-      switch (roleOf(name)) {
-        case 'loss':
-          this.loss(trends, name, value, line);
-          break;
-        case 'norm':
-          this.norm(trends, name, value, line);
-          break;
-        case 'rate':
-          this.rate(trends, name, value, line);
-          break;
-        case 'throughput':
-          this.throughput(trends, name, value, line);
-          break;
-        default:
-      }
+  /** Takes a value of a line, with what its series is. */
+  read(name: string, role: Role, value: number, line: MetricLine): void {
+    switch (role) {
+      case 'loss':
+        this.loss(name, value, line);
+        break;
+      case 'norm':
+        this.norm(name, value, line);
+        break;
+      case 'rate':
+        this.rate(name, value, line);
+        break;
+      case 'throughput':
+        this.throughput(name, value, line);
+        break;
+      default:
     }
-    return trends;
+  }
+
+  /** What was noticed since it was last asked. */
+  take(): readonly Trend[] {
+    if (this.noticed.length === 0) return NONE;
+    const { noticed } = this;
+    this.noticed = [];
+    return noticed;
   }
 
   /** A Trainer that masks nan prints `loss: 0.0, grad_norm: nan` for the rest of the run; once may be an overflow that was skipped. */
-  private dead(trends: Trend[], line: MetricLine): void {
+  private dead(line: MetricLine): void {
     const { loss, grad_norm: norm } = line.metrics;
     if (loss !== 0 || norm === undefined || !Number.isNaN(norm)) return;
-    if (++this.deadLines === 2) this.tell(trends, 'nan-loss', `grad_norm is nan and loss is 0${where(line)}`);
+    if (++this.deadLines === 2) this.tell('nan-loss', `grad_norm is nan and loss is 0${where(line)}`);
   }
 
-  private loss(trends: Trend[], name: string, value: number, line: MetricLine): void {
+  private loss(name: string, value: number, line: MetricLine): void {
     if (!Number.isFinite(value)) {
       // Before the first step there is no loss yet, and Lightning's bar says so with `loss=nan`.
       if (line.step === 0 && line.steps !== null) return;
-      this.tell(trends, 'nan-loss', `${name} became ${Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf'}${where(line)}`);
+      this.tell('nan-loss', `${name} became ${Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf'}${where(line)}`);
       return;
     }
     let series = this.losses.get(name);
@@ -80,25 +85,23 @@ export class Trends {
       this.losses.set(name, series);
     }
     const spike = series.add(value);
-    if (spike === 'spike') this.tell(trends, 'loss-spike', `${name} jumped to ${value}, usually ${series.usual}${where(line)}`);
-    else if (spike === 'divergence')
-      this.tell(trends, 'loss-divergence', `${name} stays at ${value}, before at ${series.usual}${where(line)}`);
-    if (VALIDATION.test(name)) this.validation(trends, name, series, line);
+    if (spike === 'spike') this.tell('loss-spike', `${name} jumped to ${value}, usually ${series.usual}${where(line)}`);
+    else if (spike === 'divergence') this.tell('loss-divergence', `${name} stays at ${value}, before at ${series.usual}${where(line)}`);
+    if (VALIDATION.test(name)) this.validation(name, series, line);
   }
 
   /** Validation losses come once an epoch: there a standstill, or a rise while training falls, means something. */
-  private validation(trends: Trend[], name: string, series: LossSeries, line: MetricLine): void {
+  private validation(name: string, series: LossSeries, line: MetricLine): void {
     const { overfitPatience, plateauPatience } = this.thresholds;
     if (series.sinceBest < Math.min(overfitPatience, plateauPatience)) return;
     const training = this.trainingSeries(name);
     if (series.above >= overfitPatience && training !== null && training.sinceBest <= 2)
       this.tell(
-        trends,
         'overfitting',
         `${name} is ${series.last}, its best was ${series.best} ${series.sinceBest} values ago, while training still improves${where(line)}`,
       );
     else if (series.sinceBest >= plateauPatience && series.above === 0)
-      this.tell(trends, 'plateau', `${name} has not improved on ${series.best} for ${series.sinceBest} values${where(line)}`);
+      this.tell('plateau', `${name} has not improved on ${series.best} for ${series.sinceBest} values${where(line)}`);
   }
 
   private trainingSeries(validation: string): LossSeries | null {
@@ -109,7 +112,7 @@ export class Trends {
     return null;
   }
 
-  private norm(trends: Trend[], name: string, value: number, line: MetricLine): void {
+  private norm(name: string, value: number, line: MetricLine): void {
     const {
       gradientExplosionFactor: factor,
       gradientExplosionNorm: limit,
@@ -118,34 +121,35 @@ export class Trends {
       vanishingGradientRun,
     } = this.thresholds;
     if (!Number.isFinite(value)) {
+      this.dead(line);
       if (++this.nonFinite >= gradientNonFiniteRun)
-        this.tell(trends, 'gradient-explosion', `${name} is ${String(value).toLowerCase()} ${this.nonFinite} times in a row${where(line)}`);
+        this.tell('gradient-explosion', `${name} is ${String(value).toLowerCase()} ${this.nonFinite} times in a row${where(line)}`);
       return;
     }
     this.nonFinite = 0;
     this.vanished = value < vanishingGradientNorm ? this.vanished + 1 : 0;
     if (this.vanished >= vanishingGradientRun)
-      this.tell(trends, 'vanishing-gradient', `${name} is ${value}, ${this.vanished} times in a row${where(line)}`);
+      this.tell('vanishing-gradient', `${name} is ${value}, ${this.vanished} times in a row${where(line)}`);
     const usual = value > 10 && this.norms.length >= 5 ? median(this.norms) : null;
     if (value > limit || (usual !== null && usual > 0 && value > factor * usual))
-      this.tell(trends, 'gradient-explosion', `${name} is ${value}${usual === null ? '' : `, usually ${usual}`}${where(line)}`);
+      this.tell('gradient-explosion', `${name} is ${value}${usual === null ? '' : `, usually ${usual}`}${where(line)}`);
     else remember(this.norms, value);
   }
 
-  private rate(trends: Trend[], name: string, value: number, line: MetricLine): void {
+  private rate(name: string, value: number, line: MetricLine): void {
     this.zeroRates = value === 0 ? this.zeroRates + 1 : 0;
     if (this.zeroRates >= this.thresholds.zeroRateRun)
-      this.tell(trends, 'zero-learning-rate', `${name} is 0, ${this.zeroRates} times in a row${where(line)}`);
+      this.tell('zero-learning-rate', `${name} is 0, ${this.zeroRates} times in a row${where(line)}`);
   }
 
-  private throughput(trends: Trend[], name: string, value: number, line: MetricLine): void {
+  private throughput(name: string, value: number, line: MetricLine): void {
     // Several rates in one log (training, validation) would be compared with each other: only the first one's name is followed.
     this.rateName ??= name;
     if (name !== this.rateName || !(value > 0)) return;
     const { throughputDrop, throughputRun } = this.thresholds;
     const usual = this.rates.length >= WINDOW ? median(this.rates) : null;
     if (usual !== null && value < throughputDrop * usual) {
-      if (++this.slow >= throughputRun) this.tell(trends, 'throughput-drop', `${name} fell to ${value}, usually ${usual}${where(line)}`);
+      if (++this.slow >= throughputRun) this.tell('throughput-drop', `${name} fell to ${value}, usually ${usual}${where(line)}`);
     } else {
       this.slow = 0;
       // Sampled once it is full: what is usual changes slowly.
@@ -153,10 +157,10 @@ export class Trends {
     }
   }
 
-  private tell(trends: Trend[], type: FindingType, message: string): void {
+  private tell(type: FindingType, message: string): void {
     if (this.told.has(type)) return;
     this.told.add(type);
-    trends.push({ type, message });
+    this.noticed.push({ type, message });
   }
 }
 

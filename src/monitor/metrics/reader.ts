@@ -1,3 +1,4 @@
+import { hasControl } from '../ansi.ts';
 import type { MetricLine } from '../metric.ts';
 import { readFormat } from './formats.ts';
 import { readGeneric } from './generic.ts';
@@ -43,10 +44,16 @@ export class MetricReader {
   /** `interest`: further questions about a line whose answer depends on its shape alone, as bits. */
   constructor(private readonly interest: (text: string) => number = () => 0) {}
 
-  /** Looks at a line; returns the answer of `interest`. What `metrics` gives next is this line's. */
+  /** Scans a line; true when it has control characters (and must be cleaned and scanned again). `see` and `metrics` are about the line scanned last. */
+  prepare(text: string): boolean {
+    if (text.length > MAX_METRIC_LINE) return hasControl(text);
+    this.scan.scan(text);
+    return this.scan.control || (this.scan.full && hasControl(text));
+  }
+
+  /** The answer of `interest` for the line. */
   see(text: string): number {
     const { scan } = this;
-    if (text.length <= MAX_METRIC_LINE) scan.scan(text);
     if (text.length > MAX_METRIC_LINE || scan.full) {
       this.current = null;
       return this.interest(text);
@@ -82,6 +89,7 @@ export class MetricReader {
   }
 
   read(text: string, line: number): MetricEvent | null {
+    this.prepare(text);
     this.see(text);
     return this.metrics(text, line);
   }

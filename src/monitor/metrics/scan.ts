@@ -36,6 +36,8 @@ export class Scan {
   shape = 0;
   /** The line has more characters or numbers than are looked at: its shape says nothing about the rest. */
   full = false;
+  /** There are control characters in what was looked at. */
+  control = false;
 
   scan(text: string): void {
     const length = text.length < MAX_METRIC_LINE ? text.length : MAX_METRIC_LINE;
@@ -47,6 +49,7 @@ export class Scan {
     let run = 0;
     let i = 0;
     this.full = text.length > MAX_METRIC_LINE;
+    this.control = false;
     while (i < length) {
       const code = text.charCodeAt(i);
       const kind = code < 128 ? CLASS[code]! : isBar(code) ? Class.Other : Class.Letter;
@@ -105,6 +108,7 @@ export class Scan {
         previous = -1;
         continue;
       }
+      if ((code < 32 && code !== 9) || code === 127) this.control = true;
       // Spaces and bars repeat by layout, not by meaning: at most two of a kind count.
       const mark = code === 9 || code < 128 ? code : 0x2588;
       if (mark === previous) run++;
