@@ -22,6 +22,7 @@ import { expandPreset, listDeployable } from './project/files.ts';
 import { Home } from './project/home.ts';
 import {
   checkModel,
+  expandTemplates,
   loadProject,
   type PodPlaces,
   type Project,
@@ -35,8 +36,10 @@ import { projectSchema } from './project/schema.ts';
 import { fetchResults, type FetchReport } from './results/fetch.ts';
 import { readNpy } from './results/npy.ts';
 import { validatePredictions, type Verdict } from './results/validate.ts';
+import { checkpointCommand, checkpointInput, parseCheckpoint, resumingCommand } from './runs/checkpoint.ts';
 import { newRunId, type Run, type RunManifest } from './runs/run.ts';
 import { Runs, type StopOptions } from './runs/runs.ts';
+import { parseSourceCheck, type SourceCheck, sourceCheckCommand, sourceCheckInput } from './runs/sourceCheck.ts';
 import { type WatchedRun, type WatchOptions, watchRun } from './runs/watch.ts';
 
 export type { TrainingRequest } from './project/project.ts';
@@ -46,6 +49,10 @@ export type { RunEvent, WatchedRun, WatchOptions } from './runs/watch.ts';
 export interface OrchestratorPorts {
   readonly askPassphrase?: PodOptions['askPassphrase'];
   readonly log?: (line: string) => void;
+  /** Who starts runs; default `user@host`. */
+  readonly startedBy?: string;
+  /** Asked before anything is put on the pod; throws what is to be told instead. */
+  readonly mayWrite?: (remotePath: string) => void;
 }
 
 /** A machine given by its address, as scripts do. */
@@ -100,6 +107,9 @@ export class Orchestrator implements Disposable {
   readonly runs: Runs;
   private readonly deployer: Deployer;
   private readonly locator: Locator;
+  private readonly startedBy: string;
+  /** The pod, for putting files on it. */
+  private readonly puts: Pod;
 
   private constructor(
     readonly project: Project,
@@ -107,12 +117,15 @@ export class Orchestrator implements Disposable {
     /** Where things lie on this pod. */
     private readonly places: PodPlaces,
     home: Home,
+    ports: OrchestratorPorts = {},
   ) {
+    this.startedBy = ports.startedBy ?? `${userInfo().username}@${hostname()}`;
     this.remoteRoot = remoteRootOf(project, places);
     const { remoteRoot } = this;
     this.map = new PathMap(project.root, remoteRoot, process.platform === 'win32' ? 'win32' : 'posix');
     this.runs = new Runs(pod, remoteRoot);
-    this.deployer = new Deployer(pod, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot));
+    this.puts = ports.mayWrite === undefined ? pod : guardWrites(pod, ports.mayWrite);
+    this.deployer = new Deployer(this.puts, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot));
     this.locator = new Locator(project, this.map);
   }
 
@@ -128,7 +141,7 @@ export class Orchestrator implements Disposable {
       );
     const project = remoteRoot === undefined ? found : { ...found, config: { ...found.config, remoteRoot } };
     const pod = connectPod({ ...options, knownHostsFile: home.knownHostsFile });
-    const orchestrator = new Orchestrator(project, pod, {}, home);
+    const orchestrator = new Orchestrator(project, pod, {}, home, options);
     try {
       await pod.exec(':', { timeoutMs: 30_000 });
     } catch (error) {
@@ -152,7 +165,7 @@ export class Orchestrator implements Disposable {
         log: options.log,
       }),
     );
-    return new Orchestrator(project, pod, entry, home);
+    return new Orchestrator(project, pod, entry, home, options);
   }
 
   /** Ends the connection; runs go on. */
@@ -177,7 +190,7 @@ export class Orchestrator implements Disposable {
         'outside-project',
         `${local} is not below the project folder ${this.project.root}. Say where it should go on the pod.`,
       );
-    const [put] = await this.pod.putFiles([{ source: { localPath }, remotePath }], options);
+    const [put] = await this.puts.putFiles([{ source: { localPath }, remotePath }], options);
     if (!put) throw new UserError('remote-failed', `The pod did not confirm ${remotePath}. Try again.`);
     return put;
   }
@@ -204,7 +217,7 @@ export class Orchestrator implements Disposable {
     const config = projectSchema.parse({ exclude: options.exclude ?? [], gitignore: false });
     const files = await listDeployable({ root: folder, config, configFile: null }, options.signal);
     if (files.length === 0) throw new UserError('local-missing', `${local} holds no files to send.`);
-    const put = await this.pod.putFiles(
+    const put = await this.puts.putFiles(
       files.map((file) => ({
         source: { localPath: join(folder, file.path) },
         remotePath: posix.join(target, file.path),
@@ -285,6 +298,11 @@ export class Orchestrator implements Disposable {
     return files.length === 0 ? { files: [], milliseconds: Date.now() - startedAt } : this.deployer.deploy(files, options);
   }
 
+  /** SHA-256 of everything last deployed from here, by path below the project. */
+  async deployedSources(): Promise<Readonly<Record<string, string>>> {
+    return this.deployer.deployedSources();
+  }
+
   /** Starts a run on the pod, detached: it outlives the connection. */
   async startTraining(request: TrainingRequest, signal?: AbortSignal): Promise<Run> {
     const training = trainingCommand(this.project, request, this.places);
@@ -298,10 +316,54 @@ export class Orchestrator implements Disposable {
       seed: training.seed,
       device: training.device,
       startedAt: now.toISOString(),
-      startedBy: `${userInfo().username}@${hostname()}`,
+      startedBy: this.startedBy,
       sources: await this.deployer.deployedSources(),
     };
     return this.runs.start(manifest, this.setUp(), signal);
+  }
+
+  /**
+   * Starts the command of a run again as a new run, with the files that are on the pod now.
+   *
+   * @param options.resume from the newest whole checkpoint that the run wrote, where runpod.json says how; default true
+   */
+  async restartTraining(
+    { manifest }: Run,
+    options: { readonly resume?: boolean; readonly signal?: AbortSignal } = {},
+  ): Promise<{ readonly run: Run; readonly checkpoint: string | null }> {
+    const resume = options.resume === false ? undefined : this.project.config.train.resume;
+    const checkpoint = resume === undefined ? null : await this.newestCheckpoint(manifest, resume.checkpoints, options.signal);
+    const command = resume && checkpoint !== null ? resumingCommand(manifest.command, resume.argument, checkpoint) : manifest.command;
+    const now = new Date();
+    const again: RunManifest = {
+      ...manifest,
+      id: newRunId(manifest.model, now, Math.random),
+      command,
+      startedAt: now.toISOString(),
+      startedBy: this.startedBy,
+      sources: await this.deployer.deployedSources(),
+    };
+    return { run: await this.runs.start(again, this.setUp(), options.signal), checkpoint };
+  }
+
+  /** Whether Python on the pod can compile these files (below the project) and import those that are modules; null when it could not be found out. */
+  async checkSources(files: readonly string[], command: string, signal?: AbortSignal): Promise<SourceCheck | null> {
+    const result = await this.executeCommand(sourceCheckCommand, { stdin: sourceCheckInput(files, command), timeoutMs: 120_000, signal });
+    return parseSourceCheck(result.stdout);
+  }
+
+  private async newestCheckpoint(
+    manifest: RunManifest,
+    patterns: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<string | null> {
+    const expanded = expandTemplates(patterns, { model: manifest.model, seed: manifest.seed ?? undefined });
+    const result = await this.executeCommand(checkpointCommand, {
+      stdin: checkpointInput(this.remoteRoot, manifest.id, expanded),
+      timeoutMs: 60_000,
+      signal,
+    });
+    return parseCheckpoint(result.stdout);
   }
 
   /** Follows a run to its end and tells what the monitor sees. Stopping to watch does not stop the run. */
@@ -428,6 +490,21 @@ export class Orchestrator implements Disposable {
   private remotePath(path: string): string {
     return posix.resolve(this.remoteRoot, path);
   }
+}
+
+/** The same pod, where every file that is to be put on it is asked for first. */
+function guardWrites(pod: Pod, mayWrite: (remotePath: string) => void): Pod {
+  const putFiles: Pod['putFiles'] = async (files, options) => {
+    files.forEach(({ remotePath }) => mayWrite(remotePath));
+    return pod.putFiles(files, options);
+  };
+  return new Proxy(pod, {
+    get(target, key) {
+      if (key === 'putFiles') return putFiles;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
 }
 
 /**

@@ -39,7 +39,8 @@ export function buildProgram(table: readonly Operation[], run: RunOperation, ext
     .addHelpText('after', '\n`rpo VERB --help` tells more. Start with `rpo demo`: it needs no pod.');
   for (const [flags, description] of globals) program.addOption(new Option(flags, description));
   // Groups first, so that `pods add` finds `pods`.
-  for (const record of [...table].sort((a, b) => a.name.split(' ').length - b.name.split(' ').length)) addVerb(program, record, run);
+  const verbs = table.filter(({ audience }) => audience !== 'agents');
+  for (const record of verbs.sort((a, b) => a.name.split(' ').length - b.name.split(' ').length)) addVerb(program, record, run);
   for (const extra of extras) {
     const command = program.command(extra.name).description(extra.description);
     addGlobals(command);

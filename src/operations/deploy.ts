@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
 import type { Orchestrator } from '../orchestrator.ts';
+import type { Run } from '../runs/run.ts';
 import { type Call, operation } from './operation.ts';
 import { bounded, bytes, count, duration } from './text.ts';
 
@@ -17,6 +18,10 @@ export const deployedSchema = z.object({
   files: z.array(fileSchema),
   sent: z.int().describe('How many were not on the pod already.'),
   milliseconds: z.number(),
+  staleRuns: z
+    .array(z.object({ run: z.string(), files: z.array(z.string()) }))
+    .optional()
+    .describe('Runs that go on with older versions of these files.'),
 });
 
 type Deployed = z.output<typeof deployedSchema>;
@@ -48,6 +53,8 @@ export const deploy = operation({
     if (ways > 1) throw new UserError('bad-argument', 'Give files, --preset or --changed, one of them.');
     const orchestrator = await context.orchestrator();
     const options = { force, ...transfer(call, 'deploying') };
+    // At the same time as the deploy, which therefore takes no longer.
+    const running = orchestrator.runs.list(call.signal).catch(() => []);
     call.progress({ message: changed ? 'comparing with the pod' : 'deploying' });
     const report =
       preset !== undefined
@@ -55,10 +62,22 @@ export const deploy = operation({
         : changed
           ? await orchestrator.deployChanged(options)
           : await orchestrator.deployFixes(await withoutFolders(orchestrator, files, call.signal), options);
-    return deployed(orchestrator, report);
+    return { ...deployed(orchestrator, report), staleRuns: staleRuns(await running, report) };
   },
   render: renderDeployed,
 });
+
+/** Which of these runs were started with other bytes of what was just deployed. */
+export function staleRuns(
+  runs: readonly Run[],
+  report: { readonly files: readonly { readonly path: string; readonly sha256: string }[] },
+): { run: string; files: string[] }[] {
+  return runs.flatMap(({ manifest, status }) => {
+    if (status.kind !== 'running') return [];
+    const files = report.files.filter(({ path, sha256 }) => (manifest.sources[path] ?? sha256) !== sha256).map(({ path }) => path);
+    return files.length === 0 ? [] : [{ run: manifest.id, files }];
+  });
+}
 
 /** A deploy report as an answer. */
 export function deployed(
@@ -69,7 +88,7 @@ export function deployed(
   return { pod: orchestrator.pod.name, files, sent: files.filter((file) => file.changed).length, milliseconds: report.milliseconds };
 }
 
-export function renderDeployed({ pod, files, sent, milliseconds }: Deployed): string {
+export function renderDeployed({ pod, files, sent, milliseconds, staleRuns = [] }: Deployed): string {
   if (files.length === 0) return `${pod} has everything already: nothing was sent.`;
   const total = files.filter((file) => file.changed).reduce((sum, file) => sum + file.bytes, 0);
   const had = files.length - sent;
@@ -78,7 +97,11 @@ export function renderDeployed({ pod, files, sent, milliseconds }: Deployed): st
       ? `${pod} had ${files.length === 1 ? 'this file' : `these ${files.length} files`} already: nothing was sent (${duration(milliseconds)}).`
       : `${count(sent, 'file')}, ${bytes(total)}, deployed to ${pod} in ${duration(milliseconds)}${had > 0 ? `; it had ${had} more already` : ''}:`;
   const lines = files.filter((file) => file.changed).map((file) => `  ${file.path}  ${bytes(file.bytes)}`);
-  return [head, ...bounded(lines, 20, 'file')].join('\n');
+  const stale = staleRuns.map(
+    (one) =>
+      `! Run ${one.run} goes on with the older ${bounded(one.files, 3, 'file').join(', ')}: stop it and train again for the change to count.`,
+  );
+  return [head, ...bounded(lines, 20, 'file'), ...stale.slice(0, 5)].join('\n');
 }
 
 /** The transfer options of a call: cancellable, with progress in bytes. */

@@ -97,6 +97,7 @@ export const download = operation({
 
 export const results = operation({
   name: 'results',
+  tool: 'download_results',
   title: 'Download results',
   description: "Fetches what training a model left on the pod, as runpod.json's results say, verified; only what is not here already.",
   effect: 'write',
@@ -129,6 +130,7 @@ export const results = operation({
 
 export const logs = operation({
   name: 'logs',
+  audience: 'people',
   title: 'Download logs',
   description: "Fetches the project's log files and the output of its runs from the pod; only what is not here already.",
   effect: 'write',

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
-import type { FixAction } from '../fixes/located.ts';
+import type { FixAction, LocatedFinding } from '../fixes/located.ts';
 import type { RunManifest } from '../runs/run.ts';
 import { transfer } from './deploy.ts';
 import { actionText, shortPath } from './findings.ts';
@@ -17,8 +17,12 @@ const actionSchema = z.object({
   finding: z.string().describe('Type and message of the finding it is for.'),
 });
 
-/** What failed comes before what was only remarked on. */
-const severities = ['error', 'warning', 'info'] as const;
+/** Causes before consequences, what failed before what was only remarked on. */
+export async function ranked(found: readonly LocatedFinding[]): Promise<LocatedFinding[]> {
+  const { rankFindings } = await import('../monitor/summary.ts');
+  const order = rankFindings(found.map(({ finding }) => finding));
+  return [...found].sort((a, b) => order.indexOf(a.finding) - order.indexOf(b.finding));
+}
 
 export const fix = operation({
   name: 'fix',
@@ -29,6 +33,7 @@ export const fix = operation({
   input: z.object({
     run: z.string().min(1).optional().describe('Id of the run; default: the newest.'),
     number: z.int().min(1).optional().describe('Which of the listed fixes to apply; without it they are listed.'),
+    title: z.string().min(1).optional().describe('The same by its title, as findings gives it.'),
   }),
   output: z.object({
     run: z.string(),
@@ -44,6 +49,8 @@ export const fix = operation({
       })
       .nullable(),
   }),
+  tool: 'apply_fix',
+  asks: ({ number, title, run }) => ({ startsRun: number !== undefined || title !== undefined || /^\d{1,3}$/.test(run ?? '') }),
   positional: ['run', 'number'],
   examples: [
     ['rpo fix', 'what can be done about the newest run'],
@@ -52,12 +59,12 @@ export const fix = operation({
   async handle(context, input, call) {
     // `rpo fix 2`: a number is no run.
     const isNumber = input.number === undefined && input.run !== undefined && /^\d{1,3}$/.test(input.run);
-    const number = isNumber ? Number(input.run) : input.number;
+    const given = isNumber ? Number(input.run) : input.number;
     const orchestrator = await context.orchestrator();
     call.progress({ message: 'reading the log of the run' });
     const { manifest } = await chosenRun(orchestrator, isNumber ? undefined : input.run, call.signal);
     const found = await orchestrator.findingsOf(manifest.id, call.signal);
-    const findings = severities.flatMap((severity) => found.filter((one) => one.finding.severity === severity));
+    const findings = await ranked(found);
     const root = orchestrator.project.root;
     const all: { readonly action: FixAction; readonly finding: string }[] = [];
     const texts = new Set<string>();
@@ -71,6 +78,8 @@ export const fix = operation({
     }
     const actions = all.map(({ action, finding }, i) => ({ number: i + 1, kind: action.kind, title: actionText(action), finding }));
     const report = { run: manifest.id, model: manifest.model, actions, findings: findings.length };
+    const titled = input.title === undefined ? undefined : actions.findIndex(({ title }) => title === input.title) + 1;
+    const number = given ?? titled;
     if (number === undefined) return { ...report, applied: null };
     const action = all[number - 1]?.action;
     if (!action)
@@ -78,7 +87,7 @@ export const fix = operation({
         'bad-argument',
         actions.length === 0
           ? `There is nothing that could be applied by itself for run ${manifest.id}. \`rpo follow ${manifest.id}\` shows its findings.`
-          : `There is no fix ${number}; \`rpo fix ${manifest.id}\` lists ${actions.length === 1 ? 'one' : `1 to ${actions.length}`}.`,
+          : `There is no fix ${input.title ?? number}; \`rpo fix ${manifest.id}\` lists ${actions.length === 1 ? 'one' : `1 to ${actions.length}`}.`,
       );
     if (action.kind === 'edit') await checkUnchanged(action.edit.file, shortPath(action.edit.file, root), manifest);
     call.progress({ message: action.title });

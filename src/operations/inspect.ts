@@ -49,6 +49,7 @@ const keptCharacters = 32_000;
 
 export const exec = operation({
   name: 'exec',
+  asks: ({ command }) => ({ command }),
   title: 'Run a command',
   description:
     "Runs one shell command in the project's folder and environment on the pod and gives its output and exit code. For training use `train`: it outlives the connection.",

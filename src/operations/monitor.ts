@@ -25,6 +25,7 @@ const keptFindings = 100;
 
 export const monitor = operation({
   name: 'monitor',
+  audience: 'people',
   title: 'Read logs',
   description:
     'Reads training logs on this machine, from any source, and tells the failures and metrics in them. Each file is a log of its own. Needs no pod.',

@@ -18,6 +18,7 @@ const listSchema = z.object({ pods: z.array(podSchema), file: z.string().describ
 
 export const pods = operation({
   name: 'pods',
+  tool: 'list_pods',
   title: 'List pods',
   description: 'Lists the pods you have added, and which one is selected. Connects to none.',
   effect: 'read',
@@ -48,6 +49,7 @@ const addExample = 'rpo pods add "ssh root@HOST -p PORT -i KEY"';
 
 export const podsAdd = operation({
   name: 'pods add',
+  audience: 'people',
   title: 'Add a pod',
   description: 'Adds a pod by the SSH line that RunPod\'s console shows under Connect ("SSH over exposed TCP"), pasted whole.',
   effect: 'write',
@@ -91,6 +93,7 @@ const nameField = z.string().min(1).describe('Name of the pod.');
 
 export const podsSelect = operation({
   name: 'pods select',
+  audience: 'people',
   title: 'Select a pod',
   description: 'Makes a pod the one that is used when none is named, in the editor, the terminal and by agents.',
   effect: 'write',
@@ -106,6 +109,7 @@ export const podsSelect = operation({
 
 export const podsRemove = operation({
   name: 'pods remove',
+  audience: 'people',
   title: 'Remove a pod',
   description: 'Forgets a pod here. Nothing is done to the pod itself: it goes on, and goes on costing.',
   effect: 'destroy',
@@ -133,6 +137,7 @@ function addressOf(entry: PodEntry): string {
 
 export const podsTrust = operation({
   name: 'pods trust',
+  audience: 'people',
   title: 'Trust a host key',
   description:
     'Remembers the host key that a pod shows now as the only right one, after it was recreated or its address went to another pod of yours.',

@@ -6,7 +6,10 @@ import { monitor } from './monitor.ts';
 import type { Operation } from './operation.ts';
 import { pods, podsAdd, podsRemove, podsSelect, podsTrust } from './pods.ts';
 import { validate } from './validate.ts';
+import { retry, start } from './start.ts';
+import { findings, readLog, status } from './status.ts';
 import { follow, runs, stop, train } from './training.ts';
+import { wait } from './wait.ts';
 
 /** Everything that can be asked for. Faces are made from this list; its order is the order of `rpo --help`. */
 export const operations: readonly Operation[] = [
@@ -14,10 +17,16 @@ export const operations: readonly Operation[] = [
   deploy,
   exec,
   train,
+  start,
   runs,
   follow,
-  stop,
+  wait,
+  status,
+  findings,
+  readLog,
   fix,
+  retry,
+  stop,
   results,
   logs,
   validate,
@@ -30,3 +39,11 @@ export const operations: readonly Operation[] = [
   podsTrust,
   podsRemove,
 ];
+
+/** What agents are offered; the rest is for people. */
+export const agentOperations: readonly Operation[] = operations.filter(({ audience }) => audience !== 'people');
+
+/** An operation's name as a tool of agents. */
+export function toolName({ name, tool }: Operation): string {
+  return tool ?? name.replaceAll(' ', '_');
+}

@@ -9,9 +9,9 @@ import { findingSchema, findingSummary, locatedRecord, type MetricsRecord, metri
 import { type Call, operation } from './operation.ts';
 import { bytes, columns, count, duration } from './text.ts';
 
-const statusSchema = z.enum(['running', 'succeeded', 'failed', 'stopped', 'vanished']);
+export const statusSchema = z.enum(['running', 'succeeded', 'failed', 'stopped', 'vanished']);
 
-const runSchema = z.object({
+export const runSchema = z.object({
   id: z.string(),
   model: z.string().nullable(),
   command: z.string(),
@@ -56,6 +56,7 @@ type Watched = z.output<typeof watchedSchema>;
 
 export const train = operation({
   name: 'train',
+  audience: 'people',
   title: 'Train',
   description:
     'Starts a training run on the pod that outlives this connection, and watches it: its output, metrics, and findings at the local line. With `detach` it returns the run id at once.',
@@ -96,6 +97,7 @@ export const train = operation({
 
 export const follow = operation({
   name: 'follow',
+  audience: 'people',
   title: 'Follow a run',
   description:
     'Shows the output and findings of a run from its start (or a byte of its log) to its end, also of one that has ended or that someone else started.',
@@ -117,6 +119,7 @@ export const follow = operation({
 
 export const runs = operation({
   name: 'runs',
+  tool: 'list_runs',
   title: 'List runs',
   description: 'Lists the runs of the project on the pod, newest first, whoever started them.',
   effect: 'read',
@@ -145,6 +148,7 @@ export const runs = operation({
 
 export const stop = operation({
   name: 'stop',
+  tool: 'stop_run',
   title: 'Stop a run',
   description: 'Ends a run: SIGINT, so that it can save a checkpoint, then SIGTERM, then SIGKILL, each after a wait.',
   effect: 'destroy',

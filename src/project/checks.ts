@@ -40,6 +40,7 @@ function checkModels({ train }: ProjectConfig): PlacedMessage[] {
   return [
     ...placeholders(['train', 'command'], train.command, commandPlaceholders),
     ...placeholders(['train', 'encoderArgument'], train.encoderArgument, ['path']),
+    ...placeholders(['train', 'resume', 'argument'], train.resume?.argument, ['checkpoint']),
     ...Object.entries(train.models).flatMap(([name, model]) => {
       const problem = modelNameProblem(name);
       return [

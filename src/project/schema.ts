@@ -27,6 +27,30 @@ const stageSchema = z
   })
   .refine((stage) => (stage.models === undefined) !== (stage.command === undefined), 'a stage has either "models" or "command"');
 
+/** Limits of agents; each that is left out does not limit. */
+export const agentLimitsSchema = z.strictObject({
+  operations: z
+    .array(z.string().min(1))
+    .optional()
+    .describe('Tools that agents may call, e.g. ["deploy", "start_training"]. Those that only read are always allowed.'),
+  deny: z.array(z.string().min(1)).optional().describe('Tools that agents may not call, also if they only read.'),
+  write: z.array(z.string().min(1)).optional().describe('Globs below the remote root, or absolute ones, that agents may write to.'),
+  exec: z
+    .union([z.enum(['free', 'off']), z.array(z.string().min(1)).min(1)])
+    .optional()
+    .describe(
+      'Commands of their own: "free", "off", or patterns that one must match as a whole; * stands for anything but ; & | < > ` $ ( ) and line ends.',
+    ),
+  maxRuns: z.int().min(0).optional().describe('How many runs may be going on for an agent to start another.'),
+  hoursPerDay: z
+    .number()
+    .min(0)
+    .optional()
+    .describe('Hours that runs started by agents may take in 24 hours, together, before another is started.'),
+});
+
+export type AgentLimits = z.output<typeof agentLimitsSchema>;
+
 export const projectSchema = z
   .strictObject({
     $schema: z.string().optional(),
@@ -57,6 +81,13 @@ export const projectSchema = z
           .describe('What {encoder} becomes when a model has an encoder; {path} is replaced. Without an encoder it becomes nothing.'),
         device: z.string().min(1).default('cuda').describe('Default for {device}.'),
         seed: z.int().min(0).default(1337).describe('Default for {seed}.'),
+        resume: z
+          .strictObject({
+            checkpoints: z.array(template).min(1).describe('Files or globs below the remote root. {model} and {seed} are replaced.'),
+            argument: template.default('--resume {checkpoint}').describe('What is added to the command; {checkpoint} is replaced.'),
+          })
+          .optional()
+          .describe('How a run goes on from its newest checkpoint when it is started again after a fix.'),
         models: z.record(z.string().min(1), modelSchema).default({}).describe('The models that can be trained.'),
       })
       .prefault({})
@@ -79,6 +110,7 @@ export const projectSchema = z
       })
       .prefault({})
       .describe('What Verify Environment looks for.'),
+    agents: agentLimitsSchema.optional().describe('What AI agents may do with this project. Without it: everything a person may.'),
     exclude: z.array(z.string().min(1)).default([]).describe('Never deployed; gitignore syntax.'),
     gitignore: z.boolean().default(true).describe('Whether what .gitignore excludes is not deployed either.'),
   })

@@ -10,8 +10,6 @@ export interface RunPosition {
   readonly index: number;
 }
 
-export const startOfRun: RunPosition = { offset: 0, index: 0 };
-
 /** What somebody may want to be woken for. */
 export type TailEvent =
   | { readonly kind: 'finding'; readonly at: RunPosition; /** As much as is known of it by now. */ readonly finding: Finding }
@@ -34,7 +32,7 @@ export class RunTail {
   private milestones = 0;
   /** Bytes of a line that has not ended. */
   private rest: Buffer = Buffer.alloc(0);
-  private position: { offset: number; index: number } = { ...startOfRun };
+  private position: { offset: number; index: number } = { offset: 0, index: 0 };
   private epoch: number | null = null;
   private metricLines = 0;
   private end: Run | null = null;

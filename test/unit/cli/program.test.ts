@@ -42,7 +42,7 @@ async function inputOf(...args: string[]): Promise<Readonly<Record<string, unkno
 describe('rpo: verbs and flags from the table', () => {
   it('has a verb for every operation, with a flag or a place for every input field', () => {
     const program = buildProgram(operations, async () => {}, [], '0');
-    for (const record of operations) {
+    for (const record of operations.filter(({ audience }) => audience !== 'agents')) {
       let command = program;
       for (const word of record.name.split(' ')) {
         const next = command.commands.find((one) => one.name() === word);

@@ -1,0 +1,145 @@
+import { z } from 'zod';
+import type { Orchestrator } from '../orchestrator.ts';
+import type { Run } from '../runs/run.ts';
+import { cut, evidenceOf, evidenceSchema, evidenceText } from './evidence.ts';
+import { metricsSchema, metricsText } from './findings.ts';
+import { ranked } from './fix.ts';
+import { operation } from './operation.ts';
+import { withTail } from './tails.ts';
+import { bounded, count, duration } from './text.ts';
+import { chosenRun, runRecord, runSchema } from './training.ts';
+import { latestRecord } from './wait.ts';
+
+export const status = operation({
+  name: 'status',
+  tool: 'run_status',
+  title: 'Status of a run',
+  description:
+    'How a run stands now: state, progress, last and best metrics, whether it converges, what was found, which of its files were changed since it started.',
+  effect: 'read',
+  input: z.object({ run: z.string().min(1).optional().describe('Id of the run; default: the newest.') }),
+  output: z.object({
+    run: runSchema,
+    runningForSeconds: z.number().nullable(),
+    silentForSeconds: z.number().nullable().describe('Since the last output, while it runs.'),
+    latest: metricsSchema.omit({ line: true }),
+    summary: z.string(),
+    findings: z.int(),
+    staleFiles: z.array(z.string()).describe('Deployed again since it started: it still executes the old ones.'),
+  }),
+  positional: ['run'],
+  async handle(context, input, { signal }) {
+    const orchestrator = await context.orchestrator();
+    const { manifest } = await chosenRun(orchestrator, input.run, signal);
+    return withTail(orchestrator, manifest.id, async (tail) => {
+      const run = await tail.catchUp(orchestrator.runs, manifest.id, signal);
+      const isRunning = run.status.kind === 'running';
+      const since = (ms: number | null) => (isRunning && ms !== null && Number.isFinite(ms) ? Math.max(0, (Date.now() - ms) / 1000) : null);
+      return {
+        run: runRecord(run),
+        runningForSeconds: since(Date.parse(manifest.startedAt)),
+        silentForSeconds: since(run.lastOutputMs),
+        latest: latestRecord(tail.monitor.latest),
+        summary: tail.monitor.summary(`Run ${manifest.id}`).text,
+        findings: tail.monitor.getErrors().length,
+        staleFiles: await staleFiles(orchestrator, run),
+      };
+    });
+  },
+  render({ run, runningForSeconds, silentForSeconds, latest, summary, staleFiles }) {
+    const state = `${run.status}${run.exitCode === null ? '' : ` with exit code ${run.exitCode}`}${runningForSeconds === null ? '' : ` for ${duration(runningForSeconds * 1000)}`}`;
+    return [
+      `${run.id} ${state}: ${cut(run.command, 300)}`,
+      ...(silentForSeconds !== null && silentForSeconds > 60 ? [`No output for ${duration(silentForSeconds * 1000)}.`] : []),
+      ...(Object.keys(latest.metrics).length > 0 ? [`Last: ${cut(metricsText(latest), 200)}`] : []),
+      cut(summary, 2_400),
+      ...(staleFiles.length > 0 ? [`It was started with older versions of: ${bounded(staleFiles, 10, 'file').join(', ')}.`] : []),
+    ].join('\n');
+  },
+});
+
+export const findings = operation({
+  name: 'findings',
+  title: 'Findings of a run',
+  description:
+    'What went wrong in a run, causes first: message, local file and line with the source around it, what to do, fixes that apply_fix can apply.',
+  effect: 'read',
+  input: z.object({
+    run: z.string().min(1).optional().describe('Id of the run; default: the newest.'),
+    limit: z.int().min(1).max(50).default(3).describe('How many at most.'),
+  }),
+  output: z.object({ run: z.string(), status: z.string(), findings: z.array(evidenceSchema), total: z.int() }),
+  positional: ['run'],
+  async handle(context, input, { signal }) {
+    const orchestrator = await context.orchestrator();
+    const { manifest } = await chosenRun(orchestrator, input.run, signal);
+    return withTail(orchestrator, manifest.id, async (tail) => {
+      const run = await tail.catchUp(orchestrator.runs, manifest.id, signal);
+      const located = await Promise.all(tail.monitor.getErrors().map((finding) => orchestrator.locate(finding, manifest)));
+      const all = await ranked(located);
+      const shown = await Promise.all(all.slice(0, input.limit).map((one) => evidenceOf(one, orchestrator.project.root)));
+      return { run: manifest.id, status: runRecord(run).status, findings: shown, total: all.length };
+    });
+  },
+  render({ run, status, findings, total }) {
+    if (total === 0) return `Nothing wrong was found in run ${run} (${status}).`;
+    const more = total > findings.length ? [`... and ${count(total - findings.length, 'more finding')}; limit shows more.`] : [];
+    return [`Run ${run} (${status}), ${count(total, 'finding')}, causes first:`, ...findings.map(evidenceText), ...more].join('\n');
+  },
+});
+
+/** Files that were deployed again since the run started, as far as we know what it was started with. */
+export async function staleFiles(orchestrator: Orchestrator, run: Run): Promise<string[]> {
+  if (run.status.kind !== 'running') return [];
+  const now = await orchestrator.deployedSources();
+  return Object.entries(run.manifest.sources).flatMap(([path, sha256]) => (now[path] !== undefined && now[path] !== sha256 ? [path] : []));
+}
+
+export const readLog = operation({
+  name: 'log',
+  tool: 'read_log',
+  title: 'Read the log of a run',
+  description:
+    'Part of the output of a run, lines numbered: its end (default), a range of lines, the lines around one, or those that hold a text. Says what was left out. For causes ask findings first.',
+  effect: 'read',
+  input: z.object({
+    run: z.string().min(1).optional().describe('Id of the run; default: the newest.'),
+    from: z.int().min(1).optional().describe('First line.'),
+    to: z.int().min(1).optional().describe('Last line.'),
+    around: z.int().min(1).optional().describe('A line, e.g. logLine of a finding.'),
+    search: z.string().min(1).max(200).optional().describe('Lines that hold this text, whatever its case.'),
+    tail: z.int().min(1).default(40).describe('Last lines, when nothing else is asked.'),
+    characters: z.int().min(200).max(100_000).default(2_800).describe('How much text at most.'),
+  }),
+  output: z.object({
+    run: z.string(),
+    lines: z.string().describe('Each as NUMBER: TEXT.'),
+    totalLines: z.int(),
+    matches: z.int().nullable().describe('Lines that hold the text, of those searched.'),
+    leftOut: z.string().describe('Empty: nothing.'),
+  }),
+  positional: ['run'],
+  examples: [['rpo log RUN --search nan', 'where it first said nan']],
+  async handle(context, input, { signal }) {
+    const orchestrator = await context.orchestrator();
+    const { manifest } = await chosenRun(orchestrator, input.run, signal);
+    const { LogReader } = await import('./logReader.ts');
+    const reader = new LogReader(input);
+    const partBytes = 4 * 1024 * 1024;
+    for (let offset = 0; ;) {
+      const part = await orchestrator.runs.read(manifest.id, offset, partBytes, signal);
+      reader.take(part);
+      offset += part.length;
+      if (part.length < partBytes) break;
+    }
+    return { run: manifest.id, ...reader.end() };
+  },
+  render({ run, lines, totalLines, matches, leftOut }) {
+    const head = `Log of run ${run}, ${count(totalLines, 'line')}${matches === null ? '' : `, ${count(matches, 'match', 'matches')}`}:`;
+    return [
+      head,
+      lines === '' ? (totalLines === 0 ? '(no output yet)' : '(no such line)') : lines,
+      ...(leftOut === '' ? [] : [leftOut]),
+    ].join('\n');
+  },
+});

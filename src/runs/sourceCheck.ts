@@ -1,0 +1,90 @@
+import { quote } from '../core/shell.ts';
+
+/** Why a source file cannot work, found without training. */
+export interface SourceProblem {
+  /** As it was named, or as the traceback prints it. */
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+  readonly message: string;
+}
+
+const mark = 'rpo-source-check:';
+
+/**
+ * Compiles each file, and imports those that are modules of the project (not the script that the command runs, which would
+ * begin to train). No GPU is visible, so that a busy one is not disturbed.
+ */
+const script = `
+import sys, os, json, io, traceback, importlib, contextlib
+asked = json.load(sys.stdin)
+root = os.path.realpath(os.getcwd())
+problems, modules = [], []
+words = asked["command"].replace("=", " ").split()
+folders = [os.path.dirname(os.path.join(root, w.strip("'\\""))) for w in words if w.strip("'\\"").endswith(".py")] + [root]
+for folder in folders:
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+paths = sorted({os.path.realpath(p or ".") for p in sys.path if isinstance(p, str)}, key=len, reverse=True)
+for path in asked["files"]:
+    full = os.path.join(root, path)
+    try:
+        with open(full, "rb") as f:
+            compile(f.read(), full, "exec", dont_inherit=True)
+    except SyntaxError as e:
+        problems.append([path, e.lineno or 1, "%s: %s" % (type(e).__name__, e.msg)])
+        continue
+    except Exception as e:
+        problems.append([path, 1, "%s: %s" % (type(e).__name__, e)])
+        continue
+    base = os.path.basename(path)
+    if base in ("__main__.py", "setup.py", "conftest.py") or any(w.strip("'\\"").endswith(base) for w in words):
+        continue
+    for home in paths:
+        if full.startswith(home.rstrip("/") + "/") and not home.endswith("site-packages"):
+            parts = os.path.relpath(full, home)[:-3].split("/")
+            if parts[-1] == "__init__":
+                parts.pop()
+            if parts and all(p.isidentifier() for p in parts):
+                modules.append((path, ".".join(parts)))
+            break
+if not problems:
+    for path, name in modules:
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                importlib.import_module(name)
+        except SystemExit:
+            pass
+        except BaseException as e:
+            file, line = path, 1
+            if isinstance(e, SyntaxError) and e.filename and os.path.realpath(e.filename).startswith(root + "/"):
+                file, line = os.path.relpath(os.path.realpath(e.filename), root), e.lineno or 1
+            else:
+                for frame in traceback.extract_tb(e.__traceback__):
+                    real = os.path.realpath(frame.filename)
+                    if real.startswith(root + "/") and "site-packages" not in real:
+                        file, line = os.path.relpath(real, root), frame.lineno
+            problems.append([file, line, "%s: %s" % (type(e).__name__, e)])
+sys.__stdout__.write("\\n${mark}" + json.dumps({"problems": problems[:20], "imported": [m for _, m in modules]}) + "\\n")
+`;
+
+export interface SourceCheck {
+  readonly problems: readonly SourceProblem[];
+  /** Modules that were imported. */
+  readonly imported: readonly string[];
+}
+
+/** The command; its stdin is sourceCheckInput(). */
+export const sourceCheckCommand = `CUDA_VISIBLE_DEVICES= PYTHONDONTWRITEBYTECODE=1 "$(command -v python || command -v python3)" -c ${quote(script)}`;
+
+export function sourceCheckInput(files: readonly string[], command: string): string {
+  return JSON.stringify({ files, command });
+}
+
+/** Null when it did not come to an answer. */
+export function parseSourceCheck(stdout: string): SourceCheck | null {
+  const line = stdout.split('\n').findLast((text) => text.startsWith(mark));
+  if (line === undefined) return null;
+  const value = JSON.parse(line.slice(mark.length)) as { problems: [string, number, string][]; imported: string[] };
+  return { problems: value.problems.map(([file, number, message]) => ({ file, line: number, message })), imported: value.imported };
+}
