@@ -11,6 +11,8 @@ interface Format {
   readonly from: string;
   readonly sample: string;
   readonly pattern: RegExp;
+  /** Part of every line of the format: a cheap look before the pattern. */
+  readonly hint?: string;
   /** Name of the value when the line does not print it. */
   readonly called?: string;
   /** Names of settings and times are left out, as in a free line. */
@@ -26,16 +28,19 @@ export const FORMATS: readonly Format[] = [
   {
     from: 'COCO evaluation (pycocotools)',
     sample: ' Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 0.374',
+    hint: 'Average ',
     pattern: re(String.raw`(?<name>Average (?:Precision|Recall) .{1,90}\]) = (?<value>NUM)\s*$`),
   },
   {
     from: 'darknet',
     sample: ' 5045: 0.872799, 0.996185 avg loss, 0.000261 rate, 0.466129 seconds, 242160 images, 0.144395 hours left',
+    hint: ' avg',
     pattern: re(String.raw`^\s*(?<step>\d+): NUM, (?<x>NUM) (?<a>avg(?: loss)?), (?<y>NUM) (?<b>rate),`),
   },
   {
     from: 'W&B run summary',
     sample: 'wandb:                 val_loss 0.04158',
+    hint: 'wandb:',
     pattern: re(String.raw`^wandb:\s+(?<name>[\w/@.()%\[\] -]{1,60}?)\s+(?<value>NUM)\s*$`),
     picky: true,
   },
@@ -48,6 +53,7 @@ export const FORMATS: readonly Format[] = [
   {
     from: 'RLlib, GAN tutorials: several names for several numbers',
     sample: '  0: Min/Mean/Max reward:   8.0000/ 22.4157/ 92.0000',
+    hint: '/',
     pattern: re(
       String.raw`(?:^\s*(?<step>\d+): )?\b(?<a>[A-Za-z]+)/(?<b>[A-Za-z]+)(?:/(?<c>[A-Za-z]+))? (?<of>[A-Za-z_]+)\s*[:=]\s*(?<x>NUM)\s*/\s*(?<y>NUM)(?:\s*/\s*(?<z>NUM))?`,
     ),
@@ -56,26 +62,31 @@ export const FORMATS: readonly Format[] = [
   {
     from: 'AutoGluon: the value before the name',
     sample: '\t0.83\t = Validation score   (accuracy)',
+    hint: ' = ',
     pattern: re(String.raw`^\s*(?<value>NUM)\s+= (?<name>[\w ]*score\s*(?:\([^)]{1,40}\))?)\s*$`, 'i'),
   },
   {
     from: 'mmengine: the best checkpoint',
     sample: 'The best checkpoint with 0.3000 acc/top1 at 1 epoch is saved to best_acc_top1_epoch_1.pth.',
+    hint: 'best checkpoint',
     pattern: re(String.raw`best checkpoint with (?<value>NUM) (?<name>[\w/.@-]+) at (?<epoch>\d+) (?:epoch|iter)`),
   },
   {
     from: 'JoeyNMT and others: the value before the name at the end',
     sample: 'Best validation result (greedy) at step     7000:  95.42 bleu.',
+    hint: ' at ',
     pattern: re(String.raw`\bat (?:step|iteration)\s+(?<step>\d+):\s+(?<value>NUM) (?<name>[A-Za-z][\w-]{1,20})\.?\s*$`),
   },
   {
     from: 'Lightning checkpoint callback',
     sample: "Epoch 3, global step 3752: 'val_loss' reached 0.08123 (best 0.08123), saving model to 'x.ckpt' as top 1",
+    hint: ' reached ',
     pattern: re(String.raw`Epoch (?<epoch>\d+), (?:global )?step (?<step>\d+): '?(?<name>[\w/-]+)'? reached (?<value>NUM)`),
   },
   {
     from: 'Keras ModelCheckpoint',
     sample: 'Epoch 00003: val_loss improved from 0.53210 to 0.48311, saving model to best.h5',
+    hint: ' from ',
     pattern: re(
       String.raw`(?:Epoch (?<epoch>\d+): )?\b(?<name>[A-Za-z]\w*(?: loss| acc\w*)?) (?:improved|decreased|increased) from NUM to (?<value>NUM)`,
     ),
@@ -83,11 +94,13 @@ export const FORMATS: readonly Format[] = [
   {
     from: 'early stopping recipes',
     sample: 'Validation loss decreased (0.532100 --> 0.483110).  Saving model ...',
+    hint: '>',
     pattern: re(String.raw`\b(?<name>[A-Za-z][\w ]{0,30}?) (?:decreased|increased|improved) \((?:NUM) ?-+> ?(?<value>NUM)\)`),
   },
   {
     from: 'pytorch/examples: n of N and the percentage',
     sample: 'Test set: Average loss: 0.0514, Accuracy: 9840/10000 (98%)',
+    hint: '%)',
     pattern: re(
       String.raw`(?:(?<a>[Aa](?:vg|verage)\.? loss|[Ll]oss)\s*[:=]\s*(?<x>NUM),?\s+)?(?<b>[\w ]{0,20}[Aa]cc(?:uracy)?)\s*[:=]\s*\d+(?:\.\d*)?/\d+ \((?<y>NUM) ?%\)`,
     ),
@@ -102,31 +115,49 @@ export const FORMATS: readonly Format[] = [
     andGeneric: true,
   },
   {
+    from: 'DCGAN (pytorch/examples)',
+    sample: '[0/25][100/1583]\tLoss_D: 0.5123\tLoss_G: 3.1234\tD(x): 0.8123',
+    hint: '][',
+    pattern: re(String.raw`^\s*\[(?<epoch>\d+)/(?<epochs>\d+)\]\s*\[(?<step>\d+)/(?<steps>\d+)\]`),
+    andGeneric: true,
+  },
+  {
+    from: 'Optuna',
+    sample: "Trial 5 finished with value: 0.8123 and parameters: {'lr': 0.001}. Best is trial 3 with value: 0.8234.",
+    hint: 'finished with',
+    pattern: re(String.raw`\bTrial \d+ finished with (?<name>value): (?<value>NUM)`),
+  },
+  {
     from: 'torchtune',
     sample: '1|10|Loss: 1.2345:  10%|█         | 10/100 [00:10<01:30,  1.00s/it]',
+    hint: '|',
     pattern: re(String.raw`^\s*(?<epoch>\d+)\|(?<step>\d+)\|(?<name>[A-Za-z]\w*): (?<value>NUM)`),
   },
   {
     from: 'timm',
     sample: 'Train: 3 [  50/1251 (  4%)]  Loss: 6.934 (6.95)  Time: 0.412s, 2485.43/s  LR: 1.000e-04  Data: 0.011 (0.035)',
+    hint: 'Train: ',
     pattern: re(String.raw`^\s*Train: (?<epoch>\d+) \[\s*(?<step>\d+)/(?<steps>\d+)`),
     andGeneric: true,
   },
   {
     from: 'NVIDIA GNMT and kin',
     sample: '7: TRAIN [0][50/3416]\tTime 0.421 (0.602)\tLoss/tok 7.1420 (8.0121)\tLearning Rate [0.0005]',
+    hint: '][',
     pattern: re(String.raw`\b(?:TRAIN|VALIDATION|VALID|TEST|EVAL) \[(?<epoch>\d+)\]\[(?<step>\d+)/(?<steps>\d+)\]`),
     andGeneric: true,
   },
   {
     from: 'mmengine',
     sample: 'Epoch(train)  [1][15/15]  lr: 7.8125e-05  eta: 0:00:31  time: 0.2334  grad_norm: 11.9900  loss: 0.6971  top1_acc: 1.0000',
+    hint: 'Epoch',
     pattern: re(String.raw`\bEpoch ?\(\w+\)\s*\[\s*(?<epoch>\d+)\]\s*\[\s*(?<step>\d+)(?:/\s*(?<steps>\d+))?\]`),
     andGeneric: true,
   },
   {
     from: 'mmengine, loops by iteration',
     sample: 'Iter(train) [   50/80000]  lr: 1.0000e-02  eta: 6:12:10  time: 0.2791  loss: 2.1234  decode.acc_seg: 41.2',
+    hint: 'Iter',
     pattern: re(String.raw`\bIter ?\(\w+\)\s*\[\s*(?<step>\d+)/\s*(?<steps>\d+)\]`),
     andGeneric: true,
   },
@@ -134,12 +165,14 @@ export const FORMATS: readonly Format[] = [
     from: 'ESPnet',
     sample:
       '3epoch:train:1-500batch: iter_time=0.002, forward_time=0.1, loss_ctc=51.2, loss_att=40.1, acc=0.41, loss=43.5, optim0_lr0=1.5e-04',
+    hint: 'epoch',
     pattern: re(String.raw`(?<![\w.])(?<epoch>\d+)epoch(?::(?:train|valid):| results: )(?:\d+-(?<step>\d+)batch)?`),
     andGeneric: true,
   },
   {
     from: 'MLPerf logging, old',
     sample: ':::MLPv0.5.0 ssd 1541710981.150 (train.py:349) eval_accuracy: {"epoch": 2, "value": 0.21265}',
+    hint: ':::MLPv',
     pattern: re(
       String.raw`^\S*:::MLPv[\d.]+ .{1,160}\) (?<name>\w+): \{"epoch": (?<epoch>\d+),(?: "iteration": (?<step>\d+),)? "value": (?<value>NUM)\}`,
     ),
@@ -149,17 +182,20 @@ export const FORMATS: readonly Format[] = [
     from: 'MLPerf logging, new',
     sample:
       ':::MLLOG {"namespace": "", "time_ms": 1590000000000, "event_type": "POINT_IN_TIME", "key": "eval_accuracy", "value": 0.7412, "metadata": {"file": "a.py", "lineno": 9, "epoch_num": 4}}',
+    hint: ':::MLLOG',
     pattern: re(String.raw`^\S*:::MLLOG .{1,160}"key": "(?<name>\w+)", "value": (?<value>NUM),(?:.{1,160}"epoch_num": (?<epoch>\d+))?`),
     picky: true,
   },
   {
     from: 'I-JEPA and kin: a list of numbers, the first counts',
     sample: 'INFO:root:[1,   50] grad_stats: [1.53e-02 9.46e-04] (1.17e-04, 3.90e-01)',
+    hint: ': [',
     pattern: re(String.raw`\[(?<epoch>\d+),\s+(?<step>\d+)\] (?<name>\w+): \[(?<value>NUM) NUM\]`),
   },
   {
     from: 'two names, two numbers: the second in brackets',
     sample: 'Discriminator Accuracy (Loss): 0.5078125 (1.3683994)',
+    hint: ' (',
     pattern: re(String.raw`^\s*(?<a>[A-Za-z][\w ]{1,40}) \((?<b>[A-Za-z][\w ]{1,20})\): (?<x>NUM) \((?<y>NUM)\)\s*$`),
   },
 ];
@@ -171,6 +207,7 @@ const NEVER =
 /** The first format that fits the line; `undefined` when none does, null when the line is known not to hold metrics. */
 export function readFormat(text: string, scan: Scan, generic: (plan: PlanBuilder) => void): Plan | null | undefined {
   for (const format of FORMATS) {
+    if (format.hint !== undefined && !text.includes(format.hint)) continue;
     const match = format.pattern.exec(text);
     if (!match) continue;
     const plan = new PlanBuilder();

@@ -43,12 +43,16 @@ export function readGeneric(text: string, scan: Scan, plan = new PlanBuilder()):
   if (scan.count === 0 || DUMP.test(text)) return null;
   const from = headLength(text);
   const found = readNames(text, scan, from, plan);
-  bar(text, scan, plan);
+  const counted = bar(text, scan, plan);
   leading(text, scan, from, plan, found);
   const telling = (n: Named): boolean =>
     (n.kind === 'outcome' && (n.strong || !isWhole(scan, n.index) || plan.hasPlace)) ||
     (plan.hasPlace && (n.kind === 'aux' || (n.kind === 'unknown' && !isWhole(scan, n.index) && (n.strong || n.name.length < 24))));
-  if (!found.some(telling)) return plan.build();
+  if (!found.some(telling)) {
+    // A bar that counts something else (files, shards) says nothing about training; a bare one does, the Trainer's has no words.
+    if (plan.epoch < 0 && counted && !/^\s*\d+%/.test(text)) return null;
+    return plan.build();
+  }
   for (const n of found) {
     if (n.kind === 'place' || n.kind === 'skip') continue;
     if (n.kind === 'unknown' && (isWhole(scan, n.index) || (!n.strong && !plan.hasPlace))) continue;
@@ -93,14 +97,21 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
     // `Best Validation (Ep. 2): 33`, `Loss (top 1) = 0.3`: the name stands before the bracket
     if (named.name === '' && /^\)\s*[:=]\s*$/.test(gap)) {
       const open = text.lastIndexOf('(', start);
-      const before = open > from ? cutName(text.slice(from, open), true) : '';
+      const before = open > from ? cutName(text.slice(from, open)) : '';
       if (/[A-Za-z]/.test(before) && before.length < 40)
         found.push({ index: i, name: before, kind: classOfName(before), strong: true, unit, scope });
       continue;
     }
     if (named.name === '') continue;
+    // `Loss after epoch 3: 0.43`: the name stands before the place
     const kind = placeOf(text, named.name, scan, i, named.strong, plan, first);
-    if (kind === 'place') continue;
+    if (kind === 'place') {
+      const head = named.strong ? '' : named.name.replace(/\s+(?:after|at|for|in|of)\s+(?:the )?\w+$/i, '');
+      const next = i + 1 < scan.count ? text.slice(scan.end[i]!, scan.start[i + 1]) : '';
+      if (head !== named.name && /^\s*[:=]\s*$/.test(next) && classOfName(head) === 'outcome')
+        found.push({ index: i + 1, name: head, kind: 'outcome', strong: true, unit: '', scope });
+      continue;
+    }
     // `loss = 0.09 h`: a lone letter apart from an outcome is no unit (Vowpal Wabbit marks held-out data so)
     const machine = MACHINE_UNIT.test(unit) && !(kind === 'outcome' && unit.length === 1 && apart !== undefined);
     found.push({
@@ -150,6 +161,8 @@ function placeOf(text: string, name: string, scan: Scan, i: number, strong: bool
   const last = lower.slice(Math.max(lower.lastIndexOf(' '), lower.lastIndexOf('(')) + 1).replace(/[^\w/-]/g, '');
   // `steps:  10%|█` : a bar's percentage, not the step
   const whole = scan.kind[i] === INT && text[scan.end[i]!] !== '%';
+  // `Total optimization steps = 375` counts, `Steps: 375` says where
+  if (last !== lower && /^(?:steps|iters|iterations|batches|updates|epochs)$/.test(last)) return 'skip';
   if ((EPOCH_NAMES.has(lower) || EPOCH_NAMES.has(last)) && !/\b(?:per|best|max|num|total|each|every) epochs?$/.test(lower)) {
     if (plan.epoch < 0 && (whole || strong) && !(lower === 'epochs' && strong && !/^\s*\//.test(text.slice(scan.end[i])))) plan.epoch = i;
     return 'place';
@@ -183,6 +196,8 @@ function nameIn(gap: string, afterNumber: boolean): { name: string; strong: bool
     if (outer !== undefined) return { name: inner === 'loss' ? outer : `${outer}.${inner}`, strong: true };
     return { name: (tuple ?? round)!, strong: true };
   }
+  // the value in a constructor: `loss: tensor(0.5`, `'acc': np.float64(0.9`
+  text = text.replace(/\b(?:tensor|array|Array|np\.float\d+|jnp\.\w+|float\d+)\(\[?$/, '');
   text = text.replace(/[\s[('"<{+#~≈±-]*$/, '');
   let strong = false;
   const separator = /(?:\s*(?::|=+>?|->|→)|\s+(?:is|was|of)(?: ?:)?)$/.exec(text);
@@ -192,7 +207,7 @@ function nameIn(gap: string, afterNumber: boolean): { name: string; strong: bool
   } else if (text === gap && !/[[(]$|(?:epoch|ep|step|iter)$/i.test(gap)) return { name: '', strong }; // nothing at all between: `159.4+0.3`
   // what a bracket behind the name adds: `Best Validation (Ep. 2): 33`
   text = text.replace(/["'\s\])]+$/, (end) => (end.includes(')') ? end.replace(/["'\s]+$/, '') : ''));
-  const name = cutName(text, strong);
+  const name = cutName(text);
   if (name.length > 80 || !/[\p{L}%]/u.test(name)) return { name: '', strong };
   if (!strong) {
     // Without a separator only a short name is one: prose before a number is not.
@@ -206,16 +221,26 @@ function nameIn(gap: string, afterNumber: boolean): { name: string; strong: bool
   return { name, strong };
 }
 
+/** Where the bracket that closes the text was opened, or -1: `D(G(z))`. */
+function openOf(text: string): number {
+  let depth = 0;
+  for (let i = text.length - 1; i >= 0; i--) {
+    if (text[i] === ')') depth++;
+    else if (text[i] === '(' && --depth === 0) return i;
+  }
+  return -1;
+}
+
 const DELIMITERS = ',;|\t{[]│┃:="><*✓•';
 
 /** The last piece of the text that can be a name. */
-function cutName(whole: string, strong: boolean): string {
+function cutName(whole: string): string {
   let text = whole;
   let tail = '';
   // keep a bracket that closes the name: `Validation score (accuracy)`
   if (text.endsWith(')')) {
-    const open = text.lastIndexOf('(');
-    if (open > 0 && strong) {
+    const open = openOf(text);
+    if (open > 0) {
       tail = text.slice(open);
       text = text.slice(0, open);
     }
@@ -243,13 +268,13 @@ function lastSentence(text: string): number {
 }
 
 /** tqdm: `| 34/313 [00:32<04:25`; Keras: `363/363 [====`, `51/51 ━━━`; Paddle and TFLearn: `step 7/7 -`, `iter: 1309/1309`. */
-function bar(text: string, scan: Scan, plan: PlanBuilder): void {
-  if (plan.step >= 0) return;
+function bar(text: string, scan: Scan, plan: PlanBuilder): boolean {
+  if (plan.step >= 0) return false;
   const match =
     /\|\s*(\d+)\/(\d+)\s+\[|^\s*(?:step )?(\d+)\/(\d+)\s+(?:\[[=>.-]|[━─-]{4}|\x20?[━─]|- )|\b(?:train|val|valid|validation|test|eval)\w*\]?:?\s*[[(]\s*(\d+)\/(\d+)/di.exec(
       text,
     );
-  if (!match) return;
+  if (!match) return false;
   const at = match.indices?.[1] ?? match.indices?.[3] ?? match.indices?.[5];
   for (let i = 0; at && i + 1 < scan.count; i++) {
     if (scan.start[i] === at[0] && scan.kind[i] === INT) {
@@ -257,6 +282,7 @@ function bar(text: string, scan: Scan, plan: PlanBuilder): void {
       plan.steps = i + 1;
     }
   }
+  return true;
 }
 
 /** A number that opens the line: `[100]\tvalid rmse: …` and `10:\tlearn: …` count rounds, `0  Train loss: …` epochs. */
@@ -272,5 +298,5 @@ function leading(text: string, scan: Scan, from: number, plan: PlanBuilder, foun
     plan.step = i;
     plan.steps = i + 1;
   } else if (/^\s*$/.test(before) && /^:\s/.test(after)) plan.step = i;
-  else if (/^\s*$/.test(before) && /^(?:\t|\s+[A-Za-z])/.test(after)) plan.epoch = i;
+  else if (/^\s*$/.test(before) && /^(?:\t|\s+[A-Za-z[])/.test(after)) plan.epoch = i;
 }

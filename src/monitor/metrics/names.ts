@@ -20,7 +20,7 @@ const OUTCOME = new Set(
     'rmsle mape smape mase logloss nll nlll elbo kl kld error err errors cost bce ce xent crossentropy cross_entropy entropy reward rewards return returns score scores r2 mcc kappa ndcg mrr hr hit hits hitratio psnr ssim lpips fid top1 top5 bpb bpc bpd ' +
     'specificity sensitivity fb1 auuc ndcg recon adv objective merror mlogloss gini pearson spearman spearmanr pearsonr corr correlation f1score f1_score acc1 acc5 eer der mos stoi pesq sdr snr sisnr similarity margin margins cosine em nmse brier ece ' +
     'performance success winrate win fitness trl tel vl tl nds mate mauc val_acc epe bpp ' +
-    'bpw mel dur fm stft nme pck oks map50 map75 aic bic deviance likelihood lp lpp rms cider ppo vf pg rew accu wacc macc bacc hmean learn sparsity deviance'
+    'bpw mel fm stft nme pck oks map50 map75 aic bic deviance likelihood lp lpp rms cider ppo vf pg rew accu wacc macc bacc hmean learn sparsity deviance'
   ).split(' '),
 );
 const AUX = new Set(
