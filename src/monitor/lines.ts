@@ -73,7 +73,15 @@ export class LineReader {
     for (;;) {
       const end = text.indexOf('\n', from);
       const piece = end < 0 ? (from === 0 ? text : text.slice(from)) : text.slice(from, end);
-      if (redraws && piece.includes('\r')) this.pieces(piece);
+      const redrawn = redraws && piece.includes('\r');
+      if (end >= 0 && !redrawn && piece.length <= HALF && this.head === '' && this.held === null) {
+        // A whole line in one chunk, as nearly all are: nothing to put together.
+        this.anything = false;
+        this.sink(piece, false);
+        from = end + 1;
+        continue;
+      }
+      if (redrawn) this.pieces(piece);
       else this.append(piece);
       if (end < 0) {
         this.anything ||= piece !== '';

@@ -43,7 +43,7 @@ export class LossSeries {
       this.window.push(value);
       return null;
     }
-    if (this.ceiling === Infinity || ++this.sinceCeiling >= lossWindow) this.measure();
+    if (this.ceiling === Infinity || ++this.sinceCeiling >= 2 * lossWindow) this.measure();
     if (value > this.ceiling) {
       this.high++;
       return this.high === 1 ? 'spike' : this.high === divergenceRun ? 'divergence' : null;
