@@ -55,6 +55,13 @@ export class ByteReader {
     }
   }
 
+  /** Waits for the next byte or the end. */
+  async hasMore(): Promise<boolean> {
+    const chunk = await this.next();
+    if (chunk) this.putBack(chunk);
+    return chunk !== undefined;
+  }
+
   /** Reads to the end and throws it away, as a stream has to be read to its end for its close to come. */
   drop(): void {
     this.queue.length = 0;

@@ -1,78 +1,139 @@
 import { dirname, posix, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { throwIfCancelled, UserError } from '../core/errors.ts';
+import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import { quote, quoteAll } from '../core/shell.ts';
-import { ByteReader } from './byteReader.ts';
+import type { ByteReader } from './byteReader.ts';
 import type { ChannelPool } from './channelPool.ts';
+import { downloadLarge, type Incoming } from './downloadLarge.ts';
 import { IncomingFile, LocalTarget } from './localFile.ts';
-import type { GotFile, TransferOptions } from './pod.ts';
+import type { GotFile, TransferOptions, TransferProgress } from './pod.ts';
 import { defineSums, prologue } from './remoteShell.ts';
-import { startRequest } from './request.ts';
+import { readAnswer } from './readAnswer.ts';
+import { largeBytes, segmentBytes } from './segments.ts';
 
-/** Larger ones go one by one: they fill the line by themselves. */
-const smallBytes = 8 * 1024 * 1024;
 const groupSize = 200;
 const attempts = 3;
 
 /**
  * `Pod.getFile`: as many bytes as the file had when it was looked at, so that one still being appended to (a log) gives a
- * consistent beginning. The pod hashes the same bytes at the same time.
+ * consistent beginning. The pod hashes the same bytes at the same time. A small file comes with the answer, a large one
+ * over several sessions while the pod hashes.
  */
 export async function getFile(pool: ChannelPool, remotePath: string, localPath: string, options: TransferOptions = {}): Promise<GotFile> {
   const target = new LocalTarget(dirname(resolve(localPath)));
-  await target.makeFolderFor(localPath);
-  const file = quote(remotePath);
-  const script = `${prologue}${defineSums}
-f=${file}
+  await target.makeFolderFor(resolve(localPath));
+  let furthest = 0;
+  const onProgress = (progress: TransferProgress) => {
+    if (progress.bytesDone < furthest) return; // what is fetched once more is no news
+    furthest = progress.bytesDone;
+    options.onProgress?.(progress);
+  };
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    throwIfCancelled(options.signal, 'The download');
+    const before = furthest;
+    try {
+      const got = await getOnce(pool, remotePath, localPath, { ...options, onProgress });
+      if (got) return got;
+    } catch (error) {
+      // A large file goes on where it was, as long as each attempt gets further.
+      if (!isUserError(error, 'connection-lost') || furthest <= Math.max(before, segmentBytes)) throw error;
+      attempt--;
+    }
+  }
+  throw new UserError(
+    'transfer-corrupt',
+    `${remotePath} was being changed while it was read, ${attempts} times in a row. Fetch it when what writes it has finished.`,
+    { details: { path: remotePath } },
+  );
+}
+
+/** @returns undefined when the file was changed while it was read. */
+async function getOnce(pool: ChannelPool, remotePath: string, localPath: string, options: TransferOptions): Promise<GotFile | undefined> {
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  let large: Promise<Incoming | undefined> | undefined;
+  try {
+    const { value, stderr } = await readAnswer(pool, getScript(remotePath), { signal: options.signal }, async (reader) => {
+      const [, kind, size, version = ''] = /^rpo (\w+) ?(\d*) ?(\S*)$/.exec((await reader.line()) ?? '') ?? [];
+      const bytes = Number(size);
+      if (kind === 'size') return takeSmall(reader, localPath, bytes, options);
+      if (kind !== 'large') throw missing(kind, remotePath);
+      large = downloadLarge(pool, { remotePath, bytes, version }, localPath, { ...options, signal });
+      large.catch(() => {}); // awaited below; the pod goes on hashing meanwhile
+      return undefined;
+    });
+    return await settle(value ?? (await large), stderr, remotePath, localPath);
+  } catch (error) {
+    stop.abort();
+    await large?.catch(() => {});
+    throw error;
+  }
+}
+
+async function takeSmall(
+  reader: ByteReader,
+  localPath: string,
+  bytesTotal: number,
+  options: TransferOptions,
+): Promise<Incoming | undefined> {
+  const file = new IncomingFile(localPath);
+  let bytesDone = 0;
+  try {
+    await file.write(reader.bytes(bytesTotal), (more) => options.onProgress?.({ bytesDone: (bytesDone += more), bytesTotal }));
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+  if (file.bytes === bytesTotal)
+    return { sha256: file.sha256, bytes: file.bytes, commit: () => file.commit(), discard: () => file.discard() };
+  await file.discard();
+  return undefined;
+}
+
+/** Puts a file in place when it is what the pod says it should be. */
+async function settle(incoming: Incoming | undefined, stderr: string, remotePath: string, localPath: string): Promise<GotFile | undefined> {
+  if (!incoming) return undefined;
+  const expected = stderr.match(/^[0-9a-f]{64}$/gm)?.at(-1);
+  try {
+    if (expected !== undefined && expected !== incoming.sha256) {
+      await incoming.discard();
+      return undefined;
+    }
+    await incoming.commit();
+  } catch (error) {
+    await incoming.discard();
+    throw error;
+  }
+  return { remotePath, localPath, sha256: incoming.sha256, bytes: incoming.bytes };
+}
+
+function missing(kind: string | undefined, remotePath: string): UserError {
+  const details = { path: remotePath };
+  if (kind === 'folder')
+    return new UserError('remote-missing', `${remotePath} is not a file but a folder or something else. Download it as a folder.`, {
+      details,
+    });
+  if (kind === 'denied')
+    return new UserError('remote-denied', `${remotePath} may not be read on the pod. Check its owner and mode.`, { details });
+  if (kind === 'missing')
+    return new UserError('remote-missing', `${remotePath} is not on the pod. Check the path (\`ls ${posix.dirname(remotePath)}\` there).`, {
+      details,
+    });
+  return new UserError('remote-failed', `${remotePath} cannot be read: the pod gave no answer that makes sense. Try again.`, { details });
+}
+
+/** Hash on stderr, all else on stdout: `rpo size BYTES` and the bytes, or `rpo large BYTES VERSION` without them. */
+function getScript(remotePath: string): string {
+  return `${prologue}${defineSums}
+f=${quote(remotePath)}
 [ -e "$f" ] || { echo rpo missing; exit 0; }
 [ -f "$f" ] || { echo rpo folder; exit 0; }
 [ -r "$f" ] || { echo rpo denied; exit 0; }
 s=$(size_of "$f"); s=$((s))
-echo rpo size $s
+if [ $s -gt ${largeBytes} ]; then echo rpo large $s $(stat -L -c %Y.%i -- "$f" 2>/dev/null); else echo rpo size $s; fi
 have_sums && { head -c $s <"$f" | sumin >&2; } &
-head -c $s <"$f"
+[ $s -gt ${largeBytes} ] || head -c $s <"$f"
 wait
 `;
-  for (let attempt = 1; ; attempt++) {
-    throwIfCancelled(options.signal, 'The download');
-    const incoming = new IncomingFile(localPath);
-    try {
-      const { remoteSha256, bytes } = await readAnswer(pool, script, options.signal, async (reader) => {
-        const [, kind, size] = /^rpo (\w+) ?(\d*)$/.exec((await reader.line()) ?? '') ?? [];
-        if (kind === 'missing')
-          throw new UserError(
-            'remote-missing',
-            `${remotePath} is not on the pod. Check the path (\`ls ${posix.dirname(remotePath)}\` there).`,
-            { details: { path: remotePath } },
-          );
-        if (kind === 'folder')
-          throw new UserError('remote-missing', `${remotePath} is not a file but a folder or something else. Download it as a folder.`, {
-            details: { path: remotePath },
-          });
-        if (kind === 'denied')
-          throw new UserError('remote-denied', `${remotePath} may not be read on the pod. Check its owner and mode.`, {
-            details: { path: remotePath },
-          });
-        const bytesTotal = Number(size);
-        let bytesDone = 0;
-        await incoming.write(reader.bytes(bytesTotal), (more) => options.onProgress?.({ bytesDone: (bytesDone += more), bytesTotal }));
-        return bytesTotal;
-      }).then(({ value, stderr }) => ({ bytes: value, remoteSha256: lastSum(stderr), stderr }));
-      if (incoming.bytes === bytes && (remoteSha256 === incoming.sha256 || remoteSha256 === undefined)) {
-        await incoming.commit();
-        return { remotePath, localPath, sha256: incoming.sha256, bytes };
-      }
-      if (attempt === attempts) {
-        throw new UserError(
-          'transfer-corrupt',
-          `${remotePath} was being changed while it was read, ${attempts} times in a row. Fetch it when what writes it has finished.`,
-          { details: { path: remotePath } },
-        );
-      }
-    } finally {
-      await incoming.discard();
-    }
-  }
 }
 
 /** `Pod.getFiles`: one request for all the small ones. */
@@ -96,7 +157,7 @@ export async function getFiles(
     wanted.slice(index * groupSize, (index + 1) * groupSize),
   );
   try {
-    const { stderr } = await readAnswer(pool, groupScript(remoteFolder, groups), options.signal, async (reader) => {
+    const { stderr } = await readAnswer(pool, groupScript(remoteFolder, groups), { signal: options.signal }, async (reader) => {
       for (const group of groups) {
         const sizes = await readSizes(reader, group.length);
         if (!sizes) {
@@ -105,7 +166,7 @@ export async function getFiles(
         }
         for (const [index, file] of group.entries()) {
           const bytes = sizes[index] ?? 0;
-          if (bytes > smallBytes) {
+          if (bytes > largeBytes) {
             alone.push(file);
             continue;
           }
@@ -151,7 +212,7 @@ have_sums || exit 0
 send() {
   z=$(stat -L -c %s -- "$@" 2>/dev/null) || { for v do [ -f "$v" ] && [ -r "$v" ] || { echo rpo sizes; return; }; done; z=$(for v do size_of "$v"; done); }
   echo rpo sizes $z
-  for v in $z; do f=$1; shift; [ $v -gt ${smallBytes} ] || set -- "$@" "$f"; done
+  for v in $z; do f=$1; shift; [ $v -gt ${largeBytes} ] || set -- "$@" "$f"; done
   [ $# = 0 ] || { cat -- "$@"; sums "$@" >&2; }
 }
 ${groups.map((group) => `send ${quoteAll(group.map(({ path }) => `./${path}`))}`).join('\n')}
@@ -163,46 +224,6 @@ async function readSizes(reader: ByteReader, count: number): Promise<readonly nu
   if (!line || !/^rpo sizes( \d+)+$/.test(line)) return undefined;
   const sizes = line.split(' ').slice(2).map(Number);
   return sizes.length === count ? sizes : undefined;
-}
-
-/** Runs a script whose stdout is read by `read` as it comes; gives back what that made of it, and stderr. */
-async function readAnswer<T>(
-  pool: ChannelPool,
-  script: string,
-  signal: AbortSignal | undefined,
-  read: (reader: ByteReader) => Promise<T>,
-): Promise<{ readonly value: T; readonly stderr: string }> {
-  const request = await startRequest(pool, script, undefined, signal);
-  const said: Buffer[] = [];
-  request.stderr.on('data', (chunk: Buffer) => said.push(chunk)).resume();
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(new UserError('cancelled', 'The download was cancelled. What was there before is untouched.'));
-  });
-  aborted.catch(() => {});
-  signal?.addEventListener('abort', onAbort, { once: true });
-  if (signal?.aborted) onAbort();
-  const reader = new ByteReader(request.stdout);
-  const lost = request.exit.then(() => new Promise<never>(() => {})); // only its failure counts here: reading goes on to the end
-  lost.catch(() => {});
-  try {
-    const value = await Promise.race([read(reader), aborted, lost]);
-    reader.drop();
-    await Promise.race([request.exit, aborted]);
-    return { value, stderr: Buffer.concat(said).toString('utf8') };
-  } catch (error) {
-    reader.drop();
-    // Mostly it has said what there is to say; but a full disk here must not have gigabytes sent to it.
-    const isOver = await Promise.race([request.exit.then(Boolean, Boolean).then(() => true), delay(250, false, { ref: false })]);
-    if (!isOver) await request.terminate();
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', onAbort);
-  }
-}
-
-function lastSum(stderr: string): string | undefined {
-  return stderr.match(/^[0-9a-f]{64}$/gm)?.at(-1);
 }
 
 function sum(values: readonly number[]): number {

@@ -39,6 +39,10 @@ export class SegmentPlan {
     return this.lengthOf(index);
   }
 
+  isDone(index: number): boolean {
+    return this.done.has(index);
+  }
+
   get isComplete(): boolean {
     return this.done.size === this.count;
   }

@@ -260,11 +260,22 @@ async function aliveOf(pids: readonly number[]): Promise<readonly number[]> {
   return alive.filter((_, index) => !/\)\s+Z/.test(states[index] ?? ''));
 }
 
+/** ssh2 writes about one key in a hundred so that neither it nor OpenSSH can read it back; such a one is thrown away. */
+export function generateKey(passphrase?: string): { readonly public: string; readonly private: string } {
+  for (;;) {
+    const pair = utils.generateKeyPairSync('ed25519', {
+      comment: 'practice pod',
+      ...(passphrase && { passphrase, cipher: 'aes256-ctr', rounds: 4 }),
+    });
+    if (!(utils.parseKey(pair.private, passphrase) instanceof Error)) return pair;
+  }
+}
+
 /** An ed25519 key pair, made once; returns the public line. */
 async function makeKey(folder: string, name: string): Promise<string> {
   const path = join(folder, name);
   if (await exists(path)) return (await readFile(`${path}.pub`, 'utf8')).trim();
-  const pair = utils.generateKeyPairSync('ed25519', { comment: 'practice pod' });
+  const pair = generateKey();
   await writeFile(path, pair.private, { mode: 0o600 });
   await writeFile(`${path}.pub`, pair.public + '\n');
   return pair.public;

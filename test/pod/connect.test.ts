@@ -4,13 +4,13 @@ import { chmod, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promi
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { utils } from 'ssh2';
 import { isUserError, type Reason, type UserError } from '../../src/core/errors.ts';
 import { connectPod } from '../../src/pod/connect.ts';
 import { knownHostName, lookUpHost } from '../../src/pod/hostKeys.ts';
 import type { PodOptions, PodState } from '../../src/pod/pod.ts';
 import { shownHostKey } from '../../src/pod/shownHostKey.ts';
 import { optionsOfSshConfig } from '../../src/pod/sshConfig.ts';
+import { generateKey } from '../../src/practice/practicePod.ts';
 import { freePort } from '../../src/practice/sshd.ts';
 import { FaultProxy } from './support/faultProxy.ts';
 import { usePod, withPod } from './support/pod.ts';
@@ -97,7 +97,7 @@ describe('connectPod', function () {
 
   it('says which keys were refused', async () => {
     const other = join(t.tmp, 'other_key');
-    await writeFile(other, utils.generateKeyPairSync('ed25519').private, { mode: 0o600 });
+    await writeFile(other, generateKey().private, { mode: 0o600 });
     const error = await failure(run({ identityFile: other }), 'auth-failed');
     assert.match(error.message, /other_key/);
     assert.match(error.message, /SSH public keys/);
@@ -120,7 +120,7 @@ describe('connectPod', function () {
 
   it('asks for a passphrase, again when it was wrong, and takes no for an answer', async () => {
     const locked = join(t.tmp, 'locked');
-    const pair = utils.generateKeyPairSync('ed25519', { passphrase: 'open sesame', cipher: 'aes256-ctr', rounds: 4 });
+    const pair = generateKey('open sesame');
     await writeFile(locked, pair.private, { mode: 0o600 });
     const keys = join(t.practice.folder, 'authorized_keys');
     const before = await readFile(keys, 'utf8');

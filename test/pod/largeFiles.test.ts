@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUserError } from '../../src/core/errors.ts';
 import { FaultProxy } from './support/faultProxy.ts';
@@ -126,6 +126,88 @@ describe('large files', function () {
     } finally {
       execFileSync('umount', ['-l', folder]);
     }
+  });
+});
+
+describe('large files, down', function () {
+  this.timeout(60_000);
+  const t = usePod();
+  const content = randomBytes(size);
+  const remote = () => join(t.practice.workspace, 'model.ckpt');
+  beforeEach(() => writeFile(remote(), content));
+  const local = () => join(t.tmp, 'got', 'model.ckpt');
+
+  it('come over several sessions, whole, and nothing lies about', async () => {
+    let last = 0;
+    const got = await t.pod.getFile(remote(), local(), { onProgress: ({ bytesDone }) => (last = bytesDone) });
+    assert.deepEqual([got.sha256, got.bytes, last], [sha(content), size, size]);
+    assert.ok((await readFile(local())).equals(content));
+    assert.deepEqual(await readdir(join(t.tmp, 'got')), ['model.ckpt']);
+  });
+
+  it('go on by themselves after a lost connection', async () => {
+    const proxy = await FaultProxy.start(t.practice.port, { bytesPerS: 60_000_000 });
+    const pod = t.connect({ port: proxy.port, hostKeys: 'off' });
+    let cuts = 0;
+    await pod.getFile(remote(), local(), {
+      onProgress: ({ bytesDone }) => {
+        if (bytesDone > (cuts + 1) * 9_000_000 && cuts < 2) {
+          cuts++;
+          proxy.cut();
+        }
+      },
+    });
+    assert.equal(cuts, 2);
+    assert.ok((await readFile(local())).equals(content));
+    assert.ok(proxy.carried.down < 2 * size);
+    pod.dispose();
+    await proxy.stop();
+  });
+
+  it('go on where a cancelled transfer stopped, unless the file was changed', async () => {
+    const proxy = await FaultProxy.start(t.practice.port, { bytesPerS: 60_000_000 });
+    const pod = t.connect({ port: proxy.port, hostKeys: 'off' });
+    const cancelAt = async (bytes: number) => {
+      const controller = new AbortController();
+      const fetching = pod.getFile(remote(), local(), {
+        signal: controller.signal,
+        onProgress: ({ bytesDone }) => bytesDone > bytes && controller.abort(),
+      });
+      await assert.rejects(fetching, (error) => isUserError(error, 'cancelled'));
+      await assert.rejects(readFile(local()));
+    };
+    await cancelAt(25_000_000);
+    proxy.line.bytesPerS = 0;
+    const before = proxy.carried.down;
+    await pod.getFile(remote(), local());
+    assert.ok(proxy.carried.down - before < size, `${proxy.carried.down - before} bytes came again`);
+    assert.ok((await readFile(local())).equals(content));
+    await rm(local());
+    proxy.line.bytesPerS = 60_000_000;
+    await cancelAt(25_000_000);
+    proxy.line.bytesPerS = 0;
+    const other = randomBytes(size);
+    await rm(remote());
+    await writeFile(remote(), other);
+    await pod.getFile(remote(), local());
+    assert.ok((await readFile(local())).equals(other));
+    pod.dispose();
+    await proxy.stop();
+  });
+
+  it('that are written to meanwhile come as they were, or not at all', async () => {
+    const proxy = await FaultProxy.start(t.practice.port, { bytesPerS: 40_000_000 });
+    const pod = t.connect({ port: proxy.port, hostKeys: 'off' });
+    let appended: Promise<void> | undefined;
+    const got = await pod.getFile(remote(), local(), { onProgress: () => void (appended ??= appendFile(remote(), 'more')) });
+    await appended;
+    assert.deepEqual([got.bytes, got.sha256], [size, sha(content)]);
+    let cut: Promise<void> | undefined;
+    const shrunk = await pod.getFile(remote(), local(), { onProgress: () => void (cut ??= truncate(remote(), 9_500_000)) });
+    await cut;
+    assert.equal(sha(await readFile(local())), shrunk.sha256);
+    pod.dispose();
+    await proxy.stop();
   });
 });
 
