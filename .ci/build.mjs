@@ -5,7 +5,19 @@ import { fileURLToPath } from 'node:url';
 import { later, laterEntry } from './later.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const entries = ['extension', 'cli', 'api'].filter((name) => existsSync(join(root, `src/${name}.ts`)));
+// The MCP SDK is as large as all the rest of the terminal's face, and only `rpo mcp` needs it.
+const sources = { extension: 'src/extension.ts', cli: 'src/cli.ts', api: 'src/api.ts', mcp: 'src/mcp/serve.ts' };
+const entries = Object.keys(sources).filter((name) => existsSync(join(root, sources[name])));
+
+/** What one bundle loads of another at run time. */
+const beside = {
+  name: 'beside',
+  setup(build) {
+    build.onResolve({ filter: /\/mcp\/serve\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './mcp.js', external: true } : undefined,
+    );
+  },
+};
 
 const shared = {
   absWorkingDir: root,
@@ -35,8 +47,9 @@ export async function build({ production = false, watch = false } = {}) {
   const found = new Set();
   const contexts = entries.map((name) => ({
     ...options(name),
-    entryPoints: [`src/${name}.ts`],
+    entryPoints: [sources[name]],
     ...(name === 'extension' && !watch ? { plugins: [later(root, found)] } : {}),
+    ...(name === 'cli' ? { plugins: [beside] } : {}),
   }));
   if (watch) return Promise.all(contexts.map(async (options) => (await context({ ...options, logLevel: 'info' })).watch()));
   const results = await Promise.all(contexts.map(build));

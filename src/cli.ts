@@ -55,8 +55,20 @@ async function main(args: readonly string[]): Promise<number> {
     },
   };
 
+  const mcp = {
+    name: 'mcp',
+    description: 'The MCP server: the same operations as tools for AI agents, on stdio or, with --http, on a port of this machine.',
+    options: [
+      ['--http [port]', 'serve on 127.0.0.1 with a bearer token ($RPO_MCP_TOKEN, else made up and shown); 0: any free port'],
+    ] as const,
+    run: async (flags: GlobalFlags & Readonly<Record<string, unknown>>) => {
+      const { runMcp } = await import('./cli/mcp.ts');
+      await runMcp({ terminal, signal: interrupts.signal, flags, version });
+    },
+  };
+
   try {
-    await buildProgram(operations, run, [demo], version).parseAsync([...args], { from: 'user' });
+    await buildProgram(operations, run, [mcp, demo], version).parseAsync([...args], { from: 'user' });
   } catch (thrown) {
     const error = usageError(thrown) ?? thrown;
     if (usageError(thrown) === null) return 0;

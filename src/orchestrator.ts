@@ -51,8 +51,10 @@ export interface OrchestratorPorts {
   readonly log?: (line: string) => void;
   /** Who starts runs; default `user@host`. */
   readonly startedBy?: string;
-  /** Asked before anything is put on the pod; throws what is to be told instead. */
-  readonly mayWrite?: (remotePath: string) => void;
+  /** Asked before a file is put on the pod, with its path below the remote root if it is there; throws what is to be told instead. */
+  readonly mayWrite?: (remotePath: string, below: string | null) => void;
+  /** Asked before a run is started, with the runs there are; throws what is to be told instead. */
+  readonly mayStart?: (runs: readonly Run[]) => void;
 }
 
 /** A machine given by its address, as scripts do. */
@@ -108,6 +110,7 @@ export class Orchestrator implements Disposable {
   private readonly deployer: Deployer;
   private readonly locator: Locator;
   private readonly startedBy: string;
+  private readonly mayStart: OrchestratorPorts['mayStart'];
   /** The pod, for putting files on it. */
   private readonly puts: Pod;
 
@@ -119,12 +122,14 @@ export class Orchestrator implements Disposable {
     home: Home,
     ports: OrchestratorPorts = {},
   ) {
+    const { mayWrite } = ports;
+    this.mayStart = ports.mayStart;
     this.startedBy = ports.startedBy ?? `${userInfo().username}@${hostname()}`;
     this.remoteRoot = remoteRootOf(project, places);
     const { remoteRoot } = this;
     this.map = new PathMap(project.root, remoteRoot, process.platform === 'win32' ? 'win32' : 'posix');
     this.runs = new Runs(pod, remoteRoot);
-    this.puts = ports.mayWrite === undefined ? pod : guardWrites(pod, ports.mayWrite);
+    this.puts = mayWrite === undefined ? pod : guardWrites(pod, (path) => mayWrite(path, this.map.relativeOfRemote(path)));
     this.deployer = new Deployer(this.puts, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot));
     this.locator = new Locator(project, this.map);
   }
@@ -319,7 +324,7 @@ export class Orchestrator implements Disposable {
       startedBy: this.startedBy,
       sources: await this.deployer.deployedSources(),
     };
-    return this.runs.start(manifest, this.setUp(), signal);
+    return this.start(manifest, signal);
   }
 
   /**
@@ -343,7 +348,7 @@ export class Orchestrator implements Disposable {
       startedBy: this.startedBy,
       sources: await this.deployer.deployedSources(),
     };
-    return { run: await this.runs.start(again, this.setUp(), options.signal), checkpoint };
+    return { run: await this.start(again, options.signal), checkpoint };
   }
 
   /** Whether Python on the pod can compile these files (below the project) and import those that are modules; null when it could not be found out. */
@@ -481,6 +486,11 @@ export class Orchestrator implements Disposable {
       signal: options.signal,
       onProgress: options.onProgress,
     });
+  }
+
+  private async start(manifest: RunManifest, signal: AbortSignal | undefined): Promise<Run> {
+    if (this.mayStart) this.mayStart(await this.runs.list(signal));
+    return this.runs.start(manifest, this.setUp(), signal);
   }
 
   private setUp(): string {

@@ -16,7 +16,8 @@ export interface GlobalFlags {
 export interface ExtraVerb {
   readonly name: string;
   readonly description: string;
-  run(flags: GlobalFlags): Promise<void>;
+  readonly options?: readonly (readonly [flags: string, description: string])[];
+  run(flags: GlobalFlags & Readonly<Record<string, unknown>>): Promise<void>;
 }
 
 export type RunOperation = (record: Operation, input: Readonly<Record<string, unknown>>, flags: GlobalFlags) => Promise<void>;
@@ -43,8 +44,9 @@ export function buildProgram(table: readonly Operation[], run: RunOperation, ext
   for (const record of verbs.sort((a, b) => a.name.split(' ').length - b.name.split(' ').length)) addVerb(program, record, run);
   for (const extra of extras) {
     const command = program.command(extra.name).description(extra.description);
+    for (const [flags, description] of extra.options ?? []) command.addOption(new Option(flags, description));
     addGlobals(command);
-    command.action(async () => extra.run(command.optsWithGlobals<GlobalFlags>()));
+    command.action(async () => extra.run(command.optsWithGlobals<GlobalFlags & Record<string, unknown>>()));
   }
   prepare(program);
   return program;

@@ -28,6 +28,7 @@ export type Reason =
   | 'timeout'
   | 'cancelled'
   | 'run-unknown' // no run with that id
+  | 'not-allowed' // an owner's limit on what agents may do
   | 'run-failed'; // training ended with a failure
 
 /**

@@ -50,7 +50,6 @@ export const fix = operation({
       .nullable(),
   }),
   tool: 'apply_fix',
-  asks: ({ number, title, run }) => ({ startsRun: number !== undefined || title !== undefined || /^\d{1,3}$/.test(run ?? '') }),
   positional: ['run', 'number'],
   examples: [
     ['rpo fix', 'what can be done about the newest run'],

@@ -49,7 +49,7 @@ const keptCharacters = 32_000;
 
 export const exec = operation({
   name: 'exec',
-  asks: ({ command }) => ({ command }),
+  ownCommand: ({ command }) => command,
   title: 'Run a command',
   description:
     "Runs one shell command in the project's folder and environment on the pod and gives its output and exit code. For training use `train`: it outlives the connection.",
@@ -57,6 +57,7 @@ export const exec = operation({
   input: z.object({
     command: z.string().min(1).describe('The command: one quoted shell line, or words as typed.'),
     timeout: z.number().positive().max(86_400).default(600).describe('Seconds after which it is ended on the pod.'),
+    characters: z.int().min(200).max(32_000).optional().describe('How much of its output an agent gets.'),
     cwd: z.string().min(1).optional().describe('Folder to run in, below the remote root or absolute.'),
   }),
   output: z.object({

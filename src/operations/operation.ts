@@ -55,14 +55,6 @@ export interface WordsField {
   readonly flags: 'ours' | 'theirs';
 }
 
-/** See docs/agents.md, "Limits". */
-export interface Asked {
-  /** A shell line of the caller's own. */
-  readonly command?: string;
-  /** It starts a run, or may. */
-  readonly startsRun?: boolean;
-}
-
 /**
  * One thing that a person or an agent can ask for. The command line, and later MCP and language model tools, are made
  * from these records: a new operation is a new record, and no face has to be touched.
@@ -94,8 +86,8 @@ export interface Operation<Input extends z.ZodObject = z.ZodObject, Output exten
   readonly audience?: 'people' | 'agents';
   /** Its name as a tool of agents; default: its own with `_` for blanks. */
   readonly tool?: string;
-  /** What a call would do that an owner may have limited for agents, beside the operation itself. */
-  asks?(input: z.output<Input>): Asked;
+  /** The shell line of the caller's own that a call would run; an owner may have limited these for agents. */
+  ownCommand?(input: z.output<Input>): string | undefined;
   /** Exit code of the command line for an answer; default 0. */
   exitCode?(output: z.output<Output>): number;
 }

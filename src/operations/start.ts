@@ -30,7 +30,7 @@ export const start = operation({
     encoder: z.string().min(1).optional().describe('Pre-trained encoder on the pod.'),
   }),
   output: startedSchema,
-  asks: ({ command }) => ({ startsRun: true, ...(command === undefined ? {} : { command }) }),
+  ownCommand: ({ command }) => command,
   async handle(context, input, call) {
     const orchestrator = await context.orchestrator();
     const { manifest } = await orchestrator.startTraining(input, call.signal);
@@ -68,7 +68,6 @@ export const retry = operation({
   positional: ['run'],
   localPaths: ['files'],
   examples: [['rpo retry --files src/model.py', 'deploy the fix, check it, run the same again']],
-  asks: () => ({ startsRun: true }),
   async handle(context, input, call) {
     const orchestrator = await context.orchestrator();
     const old = await chosenRun(orchestrator, input.run, call.signal);

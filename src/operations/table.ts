@@ -2,6 +2,7 @@ import { deploy } from './deploy.ts';
 import { download, logs, results, upload } from './files.ts';
 import { exec, verify } from './inspect.ts';
 import { fix } from './fix.ts';
+import { journal } from './journal.ts';
 import { monitor } from './monitor.ts';
 import type { Operation } from './operation.ts';
 import { pods, podsAdd, podsRemove, podsSelect, podsTrust } from './pods.ts';
@@ -33,6 +34,7 @@ export const operations: readonly Operation[] = [
   upload,
   download,
   monitor,
+  journal,
   pods,
   podsAdd,
   podsSelect,

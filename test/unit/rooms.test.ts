@@ -37,12 +37,17 @@ const rooms: Readonly<Record<string, Room>> = {
   practice: { imports: ['core', 'pod', 'node:*', 'ssh2'] },
 
   'orchestrator.ts': { imports: ['core', 'monitor', 'project', 'pod', 'deploy', 'runs', 'results', 'doctor', 'fixes', 'node:*'] },
-  operations: { imports: ['core', 'project', 'runs', 'node:*', 'zod'], later: ['monitor', 'orchestrator.ts', 'results'], types: ['fixes'] },
+  journal: { imports: ['core', 'node:*'] },
+  operations: { imports: ['core', 'journal', 'project', 'runs', 'node:*', 'zod'], later: ['monitor', 'orchestrator.ts', 'results'], types: ['fixes'] },
+
+  agents: { imports: ['core', 'journal', 'operations', 'project', 'node:*', 'zod'], types: ['runs'] },
 
   // The faces. None knows another.
+  mcp: { imports: ['core', 'node:*', '@modelcontextprotocol/server'], types: ['agents', 'operations'] },
   'api.ts': { imports: ['core', 'monitor', 'orchestrator.ts'], types: ['deploy', 'doctor', 'fixes', 'pod', 'results', 'runs'] },
   cli: {
-    imports: ['core', 'operations', 'orchestrator.ts', 'practice', 'project', 'commander', 'picocolors', 'zod', 'node:*'],
+    imports: ['agents', 'core', 'operations', 'orchestrator.ts', 'practice', 'project', 'commander', 'picocolors', 'zod', 'node:*'],
+    later: ['mcp'],
     types: ['fixes'],
   },
   'cli.ts': { imports: ['cli', 'core', 'operations', 'project', 'node:*'], later: ['orchestrator.ts'] },

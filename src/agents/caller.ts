@@ -1,0 +1,127 @@
+import { hostname, userInfo } from 'node:os';
+import { isUserError, messageOf, UserError } from '../core/errors.ts';
+import { maskSecrets } from '../core/secrets.ts';
+import { stripControl } from '../core/terminal.ts';
+import { Journal } from '../journal/journal.ts';
+import type { Call, Operation, OperationContext } from '../operations/operation.ts';
+import { toolName } from '../operations/table.ts';
+import { Home } from '../project/home.ts';
+import { answerLimit, boundText, shrink } from './bounds.ts';
+import { Limits } from './limits.ts';
+import { forAgents } from './words.ts';
+
+/** What an agent gets. */
+export interface Answer {
+  readonly ok: boolean;
+  readonly text: string;
+  /** As the operation's output schema says; null for an error. */
+  readonly structured: Record<string, unknown> | null;
+}
+
+/** Makes the context in which an agent's operations are handled; what it opens must ask these ports. */
+export type AgentContext = (ports: Pick<OperationContext['ports'], 'startedBy' | 'mayWrite' | 'mayStart'>) => OperationContext;
+
+/**
+ * The one way by which agents reach operations, whatever face they come through: limits first, then the operation, then an answer that is bounded and without secrets,
+ * and an entry in the journal.
+ */
+export class AgentCaller {
+  private readonly limits: Limits;
+  private readonly journal: Journal;
+  private readonly context: OperationContext;
+  private by = 'agent';
+
+  constructor(options: { readonly projectRoot: string; readonly home: string | undefined; readonly context: AgentContext }) {
+    const home = new Home(options.home);
+    this.limits = new Limits(options.projectRoot, home);
+    this.journal = new Journal(home.stateFolder);
+    this.context = options.context({
+      startedBy: `${userInfo().username}@${hostname()} (agent)`,
+      mayWrite: this.limits.mayWrite,
+      mayStart: this.limits.mayStart,
+    });
+  }
+
+  /** The program that asks, as far as it says. */
+  introduce(name: string | undefined): void {
+    if (name !== undefined && name !== '') this.by = stripControl(name).slice(0, 60);
+  }
+
+  get projectRoot(): string {
+    return this.context.projectRoot;
+  }
+
+  /** How a run stands, without an entry in the journal; null when that cannot be found out now. */
+  async peek(run: string): Promise<{ readonly logBytes: number; readonly ended: boolean } | null> {
+    try {
+      const { logBytes, status } = await (await this.context.orchestrator()).runs.get(run);
+      return { logBytes, ended: status.kind !== 'running' };
+    } catch (error) {
+      return isUserError(error, 'run-unknown') ? { logBytes: 0, ended: true } : null;
+    }
+  }
+
+  /** Never throws: what went wrong is an answer, too. */
+  async call(record: Operation, args: unknown, call: Call): Promise<Answer> {
+    const startedAt = Date.now();
+    const by = this.by;
+    const given = (typeof args === 'object' && args !== null ? args : {}) as Readonly<Record<string, unknown>>;
+    const answer = await this.answer(record, given, call);
+    const run = answer.structured?.['run'] ?? given['run'];
+    await this.journal.add({
+      at: new Date().toISOString(),
+      who: 'agent',
+      by,
+      operation: toolName(record),
+      project: this.context.projectRoot,
+      arguments: given,
+      ok: answer.ok,
+      result: answer.text,
+      ...(typeof run === 'string' ? { run } : {}),
+      milliseconds: Date.now() - startedAt,
+    });
+    return answer;
+  }
+
+  private async answer(record: Operation, given: Readonly<Record<string, unknown>>, call: Call): Promise<Answer> {
+    try {
+      await this.limits.read();
+      const input = parse(record, given);
+      this.limits.checkCall(record, input);
+      const output = await record.handle(this.context, input, call);
+      const asked = typeof input['characters'] === 'number' ? Math.ceil(1.15 * input['characters']) + 1_000 : 0;
+      const limit = Math.max(answerLimit, asked);
+      const text = safe(forAgents(record.render(output, { eventsShown: false })));
+      return { ok: true, text: boundText(text, limit), structured: shrink(cleaned(output), limit) as Record<string, unknown> };
+    } catch (error) {
+      const text = isUserError(error)
+        ? `${forAgents(error.message)} [${error.reason}]`
+        : `${messageOf(error)} [bug of RunPod Orchestrator: say so to the person; trying again may help]`;
+      return { ok: false, text: boundText(safe(text), answerLimit), structured: null };
+    }
+  }
+}
+
+/** @throws UserError 'bad-argument' that names every bad field */
+function parse(record: Operation, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const unknown = Object.keys(given).filter((name) => !Object.hasOwn(record.input.shape, name));
+  const parsed = record.input.safeParse(given);
+  if (parsed.success && unknown.length === 0) return parsed.data;
+  const known = Object.keys(record.input.shape).join(', ') || 'none';
+  const problems = [
+    ...unknown.map((name) => `there is no argument ${JSON.stringify(name)}`),
+    ...(parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'arguments'}: ${message}`)),
+  ];
+  throw new UserError('bad-argument', `${toolName(record)} was not understood: ${problems.join('; ')}. Its arguments are: ${known}.`);
+}
+
+function safe(text: string): string {
+  return maskSecrets(stripControl(text));
+}
+
+function cleaned(value: unknown): unknown {
+  if (typeof value === 'string') return safe(value);
+  if (Array.isArray(value)) return value.map(cleaned);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).flatMap(([name, one]) => (one === undefined ? [] : [[name, cleaned(one)]])));
+}

@@ -1,0 +1,53 @@
+import type { AgentCaller } from '../agents/caller.ts';
+
+const everyMs = 2_000;
+
+/** Notices that runs write or end, for clients that subscribed to them; asks the pod only while somebody listens and a run goes on. */
+export class RunUpdates {
+  private readonly sizes = new Map<string, number | null>();
+  private readonly listeners = new Set<{ wanted: () => boolean; changed: (run: string) => void }>();
+  private timer: NodeJS.Timeout | undefined;
+  private asking = false;
+
+  constructor(private readonly caller: AgentCaller) {}
+
+  /** A run that a client has shown interest in. */
+  touch(run: string): void {
+    if (!this.sizes.has(run)) this.sizes.set(run, null);
+    this.timer ??= setInterval(() => void this.look(), everyMs).unref();
+  }
+
+  /** @returns ends it */
+  listen(wanted: () => boolean, changed: (run: string) => void): () => void {
+    const listener = { wanted, changed };
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  dispose(): void {
+    clearInterval(this.timer);
+    this.listeners.clear();
+  }
+
+  private async look(): Promise<void> {
+    const listeners = [...this.listeners].filter(({ wanted }) => wanted());
+    if (this.asking || listeners.length === 0) return;
+    this.asking = true;
+    try {
+      for (const [run, before] of [...this.sizes]) {
+        const now = await this.caller.peek(run);
+        if (now === null) continue;
+        // A run that has ended changes no more.
+        if (now.ended) this.sizes.delete(run);
+        else this.sizes.set(run, now.logBytes);
+        if (before !== null ? now.ended || now.logBytes !== before : now.ended) listeners.forEach(({ changed }) => changed(run));
+      }
+      if (this.sizes.size === 0) {
+        clearInterval(this.timer);
+        this.timer = undefined;
+      }
+    } finally {
+      this.asking = false;
+    }
+  }
+}
