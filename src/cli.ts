@@ -90,6 +90,8 @@ function debugLog(terminal: Terminal): ((line: string) => void) | undefined {
   return process.env['RPO_DEBUG'] === '1' ? (line) => terminal.lines('err', line) : undefined;
 }
 
+// Should node ever find nothing left to do before main() has an answer, that is a failure and not a success.
+process.exitCode = 1;
 void main(process.argv.slice(2)).then((exitCode) => {
   // What was written must have left before the end; nothing else may keep us (a stdin that never ends, say).
   process.exitCode = exitCode;

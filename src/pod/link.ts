@@ -22,6 +22,9 @@ const defaultReconnectForMs = 60_000;
 const firstDelayMs = 250;
 const longestDelayMs = 10_000;
 
+/** What a timer can hold: 2^31 - 1 ms. */
+const longestTimerMs = 0x7fffffff;
+
 /**
  * Keeps one connection to a machine: made at the first call, made again when it is lost, until told to stop.
  * Calls that come while it is being made again wait for the outcome.
@@ -52,7 +55,14 @@ export class Link implements Disposable {
     if (this.stop.signal.aborted) throw this.closedError();
     if (this.connection?.isOpen) return this.connection;
     this.attempt ??= this.connectFirst().finally(() => (this.attempt = undefined));
-    return orAborted(this.attempt, signal, () => new UserError('cancelled', `Connecting to ${this.name} was cancelled.`));
+    // The pause between two attempts does not keep a process alive; somebody who waits for the outcome does. Without this
+    // node would find nothing left to do and end in the middle of their command, exit code 0.
+    const hold = setInterval(() => undefined, longestTimerMs);
+    try {
+      return await orAborted(this.attempt, signal, () => new UserError('cancelled', `Connecting to ${this.name} was cancelled.`));
+    } finally {
+      clearInterval(hold);
+    }
   }
 
   /** One more connection to where the machine is now, not watched or made again. The caller ends it. */
@@ -90,7 +100,7 @@ export class Link implements Disposable {
       this.to({ kind: 'reconnecting', attempt, delayMs });
       this.options.log?.(`${this.name}: ${messageOf(error)} Attempt ${attempt} in ${delayMs} ms.`);
       try {
-        // Unreferenced: waiting for a pod that may never come back must not hold a finished process.
+        // Unreferenced: with nobody waiting in get(), a pod that may never come back must not hold a finished process.
         await delay(delayMs, undefined, { signal: this.stop.signal, ref: false });
         await this.relocate();
         return this.adopt(await this.open());
