@@ -1,5 +1,7 @@
-/** What the splitter hands on: a piece of a line that a `\r` overwrote (`redraw`), or the line as it stood when it ended. */
-export type LineSink = (text: string, redraw: boolean) => void;
+/**
+ * What the splitter hands on: a piece of a line that a `\r` overwrote (`redraw`), or the line as it stood when it ended. With `bytes`, the text is ASCII and stands there from `at` on.
+ */
+export type LineSink = (text: string, redraw: boolean, bytes: Uint8Array | null, at: number) => void;
 
 /** Longest piece kept, in UTF-16 units: beyond it the middle is dropped, since failures name themselves at the start or the end. */
 export const MAX_LINE = 16_384;
@@ -63,10 +65,13 @@ export class LineReader {
       }
     }
     this.tail = bytes.slice(cut);
-    if (cut > 0) this.text(this.decoder.decode(cut === bytes.length ? bytes : bytes.subarray(0, cut)));
+    if (cut === 0) return;
+    const text = this.decoder.decode(cut === bytes.length ? bytes : bytes.subarray(0, cut));
+    // As many units as bytes, and none of them a replacement for a wrong byte: then each byte is its character.
+    this.text(text, text.length === cut && !text.includes('\ufffd') ? bytes : null);
   }
 
-  private text(text: string): void {
+  private text(text: string, bytes: Uint8Array | null = null): void {
     if (text === '') return;
     let from = 0;
     const redraws = text.includes('\r');
@@ -77,7 +82,7 @@ export class LineReader {
       if (end >= 0 && !redrawn && piece.length <= HALF && this.head === '' && this.held === null) {
         // A whole line in one chunk, as nearly all are: nothing to put together.
         this.anything = false;
-        this.sink(piece, false);
+        this.sink(piece, false, bytes, from);
         from = end + 1;
         continue;
       }
@@ -107,7 +112,7 @@ export class LineReader {
   private append(text: string): void {
     if (text === '') return;
     if (this.held !== null) {
-      this.sink(this.held, true);
+      this.sink(this.held, true, null, 0);
       this.held = null;
     }
     if (this.head.length < HALF) {
@@ -149,6 +154,6 @@ export class LineReader {
     const text = this.head === '' && this.held !== null ? this.held : this.take();
     this.held = null;
     this.anything = false;
-    this.sink(text, false);
+    this.sink(text, false, null, 0);
   }
 }

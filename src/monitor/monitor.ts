@@ -66,7 +66,7 @@ function interest(text: string): number {
 
 /** Reads the output of a training run, live or finished, and says what it means. The same bytes give the same events, however they are cut into chunks. */
 export class TrainingMonitor {
-  private readonly lines = new LineReader((text, redraw) => this.piece(text, redraw));
+  private readonly lines = new LineReader((text, redraw, bytes, at) => this.piece(text, redraw, bytes, at));
   private readonly tracebacks = new TracebackReader(
     (exception) => this.raised(exception),
     (text, who) => {
@@ -188,14 +188,14 @@ export class TrainingMonitor {
     return events;
   }
 
-  private piece(raw: string, redraw: boolean): void {
+  private piece(raw: string, redraw: boolean, bytes: Uint8Array | null, at: number): void {
     // A bar that was redrawn very often says the same each time: from then on a sample is enough.
     if (redraw && this.redraws >= MAX_REDRAWS && (this.redraws + 1) % 64 !== 0) {
       this.redraws++;
       return;
     }
     let text = raw;
-    if (this.metrics.prepare(raw)) {
+    if (this.metrics.prepare(raw, bytes, at)) {
       const parts = splitMoves(raw)
         .map(stripControl)
         .filter((part) => part !== '');

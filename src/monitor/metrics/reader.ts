@@ -45,9 +45,9 @@ export class MetricReader {
   constructor(private readonly interest: (text: string) => number = () => 0) {}
 
   /** Scans a line; true when it has control characters (and must be cleaned and scanned again). `see` and `metrics` are about the line scanned last. */
-  prepare(text: string): boolean {
+  prepare(text: string, bytes: Uint8Array | null = null, at = 0): boolean {
     if (text.length > MAX_METRIC_LINE) return hasControl(text);
-    this.scan.scan(text);
+    this.scan.scan(text, bytes, at);
     return this.scan.control || (this.scan.full && hasControl(text));
   }
 

@@ -10,6 +10,12 @@ export const SPECIAL = 3;
 /** Times, dates, versions, addresses: `0:14:15`, `2.1.0`, `10.0.0.1`. */
 export const COMPOUND = 4;
 
+/**
+ * The characters of the line being scanned. A line is a slice of a long string, whose every character access goes through the string it is a slice of; copied once, all
+ * further looks are array accesses.
+ */
+const CODES = new Uint16Array(MAX_METRIC_LINE + 1);
+
 const enum Class {
   Other = 0,
   Digit = 1,
@@ -17,11 +23,15 @@ const enum Class {
   Space = 3,
 }
 
-const CLASS = new Uint8Array(128);
+/** The class of every UTF-16 unit; beyond ASCII everything is a letter but what bars and arrows are made of. */
+const CLASS = new Uint8Array(65_536).fill(Class.Letter, 128);
 for (let c = 48; c <= 57; c++) CLASS[c] = Class.Digit;
 for (let c = 65; c <= 90; c++) CLASS[c] = CLASS[c + 32] = Class.Letter;
 CLASS[95] = Class.Letter;
 CLASS[32] = CLASS[9] = Class.Space;
+// General punctuation to arrows and dingbats (box drawing, blocks), surrogates (emoji), the replacement for a wrong byte.
+CLASS.fill(Class.Other, 0x2000, 0x2c00).fill(Class.Other, 0xd800, 0xe000);
+CLASS[0xfffd] = Class.Other;
 
 /**
  * The numbers of a line and the line's shape, found in one pass. The shape is a hash of everything but the numbers' digits: lines of the same
@@ -39,8 +49,12 @@ export class Scan {
   /** There are control characters in what was looked at. */
   control = false;
 
-  scan(text: string): void {
+  /** `bytes`, `at`: the same line as bytes, when it is known to be ASCII; reading those is faster. */
+  scan(text: string, bytes: Uint8Array | null = null, at = 0): void {
     const length = text.length < MAX_METRIC_LINE ? text.length : MAX_METRIC_LINE;
+    if (bytes === null) for (let i = 0; i < length; i++) CODES[i] = text.charCodeAt(i);
+    else for (let i = 0; i < length; i++) CODES[i] = bytes[at + i]!;
+    CODES[length] = 0;
     let count = 0;
     // FNV-1a over the characters that count, and how many they were.
     let hash = 0x811c9dc5 | 0;
@@ -51,8 +65,8 @@ export class Scan {
     this.full = text.length > MAX_METRIC_LINE;
     this.control = false;
     while (i < length) {
-      const code = text.charCodeAt(i);
-      const kind = code < 128 ? CLASS[code]! : isBar(code) ? Class.Other : Class.Letter;
+      const code = CODES[i]!;
+      const kind = CLASS[code]!;
       if (kind === Class.Letter) {
         // A word, with the digits and joints inside it: `top1_acc`, `mAP50-95`, `ndcg@10`, `acc/top1`, `valid_0's`.
         const from = i;
@@ -62,16 +76,16 @@ export class Scan {
         hash = Math.imul(hash ^ code, 0x01000193);
         i++;
         while (i < length) {
-          const c = text.charCodeAt(i);
-          const k = c < 128 ? CLASS[c]! : isBar(c) ? Class.Other : Class.Letter;
+          const c = CODES[i]!;
+          const k = CLASS[c]!;
           if (k === Class.Letter) digitRun = 0;
           else if (k === Class.Digit) digitRun++;
           else {
-            const after = joint(text, c, i, length);
+            const after = joint(c, i, length);
             if (after < 0) break;
             joined = true;
             digitRun = 0;
-            for (; i < after; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+            for (; i < after; i++) hash = Math.imul(hash ^ CODES[i]!, 0x01000193);
             continue;
           }
           // `checkpoint-1500`, `run/00012.pt`: numbers in paths do not make a new shape
@@ -86,37 +100,37 @@ export class Scan {
         const at = special ? from : digitRun > 0 ? glued(text, from, i) : 0;
         if (!special && at === 0) continue;
         if (count === MAX_NUMBERS) break;
-        const sign = special && from > 0 ? text.charCodeAt(from - 1) : 0;
-        this.start[count] = (sign === 45 || sign === 43) && !endsWord(text, from - 2) ? at - 1 : at;
+        const sign = special && from > 0 ? CODES[from - 1]! : 0;
+        this.start[count] = (sign === 45 || sign === 43) && !endsWord(from - 2) ? at - 1 : at;
         this.end[count] = i;
         this.kind[count++] = special ? SPECIAL : INT;
         hash = hashBefore;
         hashed -= size;
-        for (let j = from; j < at; j++) hash = Math.imul(hash ^ text.charCodeAt(j), 0x01000193);
+        for (let j = from; j < at; j++) hash = Math.imul(hash ^ CODES[j]!, 0x01000193);
         hash = Math.imul(hash ^ (special ? SPECIAL : INT), 0x01000193);
         continue;
       }
       if (kind === Class.Digit) {
         if (count === MAX_NUMBERS) break;
         let at = i;
-        const point = i > 0 ? text.charCodeAt(i - 1) : 0;
-        if (point === 46 && !endsWord(text, i - 2)) at = i - 1;
-        const sign = at > 0 ? text.charCodeAt(at - 1) : 0;
-        if ((sign === 45 || sign === 43) && !endsWord(text, at - 2)) at--;
-        i = this.number(text, i, length, at, count);
+        const point = i > 0 ? CODES[i - 1]! : 0;
+        if (point === 46 && !endsWord(i - 2)) at = i - 1;
+        const sign = at > 0 ? CODES[at - 1]! : 0;
+        if ((sign === 45 || sign === 43) && !endsWord(at - 2)) at--;
+        i = this.number(i, length, at, count);
         hash = Math.imul(hash ^ this.kind[count++]!, 0x01000193);
         previous = -1;
         continue;
       }
       if ((code < 32 && code !== 9) || code === 127) this.control = true;
       // Spaces and bars repeat by layout, not by meaning: at most two of a kind count.
-      const mark = code === 9 || code < 128 ? code : 0x2588;
+      const mark = code < 128 ? code : 0x2588;
       if (mark === previous) run++;
       else {
         previous = mark;
         run = 1;
       }
-      if (run <= 2 && !((code === 45 || code === 43) && i + 1 < length && startsNumber(text, i + 1) && !endsWord(text, i - 1))) {
+      if (run <= 2 && !((code === 45 || code === 43) && i + 1 < length && startsNumber(i + 1) && !endsWord(i - 1))) {
         hash = Math.imul(hash ^ mark, 0x01000193);
         hashed++;
       }
@@ -128,32 +142,32 @@ export class Scan {
   }
 
   /** Reads the number at `i`; what it is called by starts at `at` (sign, leading point). Returns where it ends. */
-  private number(text: string, i: number, length: number, at: number, index: number): number {
-    let kind = at < i && text.charCodeAt(i - 1) === 46 ? FLOAT : INT;
-    i = digits(text, i, length);
+  private number(i: number, length: number, at: number, index: number): number {
+    let kind = at < i && CODES[i - 1] === 46 ? FLOAT : INT;
+    i = digits(i, length);
     // 12,345 - groups of three, when the first has at most three
     if (kind === INT && i - at <= 4) {
-      while (i + 3 < length && text.charCodeAt(i) === 44 && digits(text, i + 1, length) === i + 4) i += 4;
-      if (i + 4 === length && text.charCodeAt(i) === 44 && digits(text, i + 1, length) === length) i = length;
+      while (i + 3 < length && CODES[i] === 44 && digits(i + 1, length) === i + 4) i += 4;
+      if (i + 4 === length && CODES[i] === 44 && digits(i + 1, length) === length) i = length;
     }
-    if (i < length && text.charCodeAt(i) === 46) {
-      const after = digits(text, i + 1, length);
-      const next = after < length ? text.charCodeAt(after) : 32;
+    if (i < length && CODES[i] === 46) {
+      const after = digits(i + 1, length);
+      const next = after < length ? CODES[after]! : 32;
       if (after > i + 1) {
         kind = FLOAT;
         i = after;
-        if (next === 46 && after + 1 < length && CLASS[text.charCodeAt(after + 1) & 127] === Class.Digit) kind = COMPOUND;
+        if (next === 46 && after + 1 < length && CLASS[CODES[after + 1]!] === Class.Digit) kind = COMPOUND;
       } else if (next === 32 || next === 44 || next === 41 || next === 93 || next === 10) {
         // `1. ` as TensorFlow prints it; a sentence's end does not hurt, it is a whole number either way
         if (next !== 32 || after < length) i = after;
       }
     }
     if (i < length && kind !== COMPOUND) {
-      const e = text.charCodeAt(i);
+      const e = CODES[i]!;
       if (e === 101 || e === 69) {
         let j = i + 1;
-        if (j < length && (text.charCodeAt(j) === 45 || text.charCodeAt(j) === 43)) j++;
-        const after = digits(text, j, length);
+        if (j < length && (CODES[j] === 45 || CODES[j] === 43)) j++;
+        const after = digits(j, length);
         if (after > j) {
           kind = FLOAT;
           i = after;
@@ -162,14 +176,10 @@ export class Scan {
     }
     // 0:14:15, 2021-07-03, 1.2.3, 10:20
     while (i + 1 < length) {
-      const c = text.charCodeAt(i);
-      if (
-        (c === 58 || c === 46 || (c === 45 && kind !== FLOAT)) &&
-        CLASS[text.charCodeAt(i + 1) & 127] === Class.Digit &&
-        text.charCodeAt(i + 1) < 128
-      ) {
+      const c = CODES[i]!;
+      if ((c === 58 || c === 46 || (c === 45 && kind !== FLOAT)) && CLASS[CODES[i + 1]!] === Class.Digit) {
         kind = COMPOUND;
-        i = digits(text, i + 1, length);
+        i = digits(i + 1, length);
       } else break;
     }
     this.start[index] = at;
@@ -179,9 +189,9 @@ export class Scan {
   }
 }
 
-function digits(text: string, i: number, length: number): number {
+function digits(i: number, length: number): number {
   while (i < length) {
-    const c = text.charCodeAt(i);
+    const c = CODES[i]!;
     if (c < 48 || c > 57) break;
     i++;
   }
@@ -189,24 +199,23 @@ function digits(text: string, i: number, length: number): number {
 }
 
 /** Where a word goes on after the joint `c` at `i`, or -1 when it ends before. */
-function joint(text: string, c: number, i: number, length: number): number {
+function joint(c: number, i: number, length: number): number {
   if (c === 64) {
-    const after = threshold(text, i + 1, length);
+    const after = threshold(i + 1, length);
     return after === i + 1 ? -1 : after;
   }
   if (!(c === 45 || c === 46 || c === 47 || c === 39 || c === 94) || i + 1 >= length) return -1;
-  const n = text.charCodeAt(i + 1);
-  if (n >= 128) return isBar(n) ? -1 : i + 1;
+  const n = CODES[i + 1]!;
   if (CLASS[n] === Class.Letter) return i + 1;
-  return CLASS[n] === Class.Digit && c !== 46 && !(c === 45 && hasPoint(text, i + 1, length)) ? i + 1 : -1;
+  return CLASS[n] === Class.Digit && c !== 46 && !(c === 45 && hasPoint(i + 1, length)) ? i + 1 : -1;
 }
 
 /** `mAP@0.5`, `mAP@.5:.95`, `ndcg@10`: where the number behind an `@` ends; it belongs to the name. */
-function threshold(text: string, i: number, length: number): number {
+function threshold(i: number, length: number): number {
   let end = i;
   let point = false;
   while (i < length) {
-    const c = text.charCodeAt(i);
+    const c = CODES[i]!;
     if (c >= 48 && c <= 57) end = ++i;
     else if (c === 46) {
       point = true;
@@ -219,38 +228,33 @@ function threshold(text: string, i: number, length: number): number {
 
 /** Where the digits of a word like `epoch12` begin, or 0. */
 function glued(text: string, from: number, end: number): number {
-  const last = text.charCodeAt(end - 1);
+  const last = CODES[end - 1]!;
   if (last < 48 || last > 57) return 0;
-  const first = text.charCodeAt(from) | 32;
+  const first = CODES[from]! | 32;
   if (first !== 101 && first !== 115 && first !== 105) return 0;
   const match = /^(?:epoch|ep|step|iter)(?=\d+$)/i.exec(text.slice(from, end));
   return match ? from + match[0].length : 0;
 }
 
-function startsNumber(text: string, i: number): boolean {
-  const c = text.charCodeAt(i);
+function startsNumber(i: number): boolean {
+  const c = CODES[i]!;
   return (c >= 48 && c <= 57) || c === 46 || c === 105 || c === 110 || c === 73;
 }
 
 /** After a joint `-`: does the number go on with a point (`loss-0.5` is not a word)? */
-function hasPoint(text: string, i: number, length: number): boolean {
-  const after = digits(text, i, length);
-  return after < length && text.charCodeAt(after) === 46 && after + 1 < length && CLASS[text.charCodeAt(after + 1) & 127] === Class.Digit;
+function hasPoint(i: number, length: number): boolean {
+  const after = digits(i, length);
+  return after < length && CODES[after] === 46 && after + 1 < length && CLASS[CODES[after + 1]!] === Class.Digit;
 }
 
-function endsWord(text: string, i: number): boolean {
+function endsWord(i: number): boolean {
   if (i < 0) return false;
-  const c = text.charCodeAt(i);
-  return c < 128 ? CLASS[c] === Class.Letter || CLASS[c] === Class.Digit || c === 41 || c === 93 || c === 37 : !isBar(c);
-}
-
-/** Box drawing, blocks, arrows, dingbats: what progress bars are made of. */
-function isBar(code: number): boolean {
-  return (code >= 0x2000 && code <= 0x2bff) || (code >= 0xd800 && code <= 0xdfff) || code === 0xfffd;
+  const c = CODES[i]!;
+  return CLASS[c] === Class.Letter || CLASS[c] === Class.Digit || c === 41 || c === 93 || c === 37;
 }
 
 function isSpecial(text: string, from: number, size: number): boolean {
-  const c = text.charCodeAt(from) | 32;
+  const c = CODES[from]! | 32;
   if (c !== 110 && c !== 105) return false;
   const word = text.slice(from, from + size).toLowerCase();
   return word === 'nan' || word === 'inf' || word === 'infinity';
@@ -264,14 +268,14 @@ export function valueOf(text: string, start: number, end: number, kind: number):
   if (kind !== SPECIAL) {
     // Digits and a point, few enough that mantissa and power are exact, so that their quotient is rounded right (Clinger's fast path).
     let i = start;
-    let code = text.charCodeAt(i);
+    let code = CODES[i]!;
     const negative = code === 45;
     if (negative || code === 43) i++;
     let mantissa = 0;
     let point = -1;
     const first = i;
     for (; i < end; i++) {
-      code = text.charCodeAt(i);
+      code = CODES[i]!;
       if (code >= 48 && code <= 57) mantissa = mantissa * 10 + (code - 48);
       else if (code === 46 && point < 0) point = i;
       else break;
