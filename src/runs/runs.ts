@@ -1,5 +1,6 @@
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import type { ExecResult, Pod } from '../pod/pod.ts';
+import { remoteFailure } from '../pod/remoteFailure.ts';
 import { isRunId, type Run, type RunManifest, type RunStatus } from './run.ts';
 import { followScript, listScript, readScript, startScript, stopScript } from './scripts.ts';
 
@@ -55,7 +56,7 @@ export class Runs {
       timeoutMs: 30_000,
       signal,
     });
-    this.check(result, `The run could not be started in ${this.remoteRoot}`);
+    this.check(result, `Starting a run in ${this.remoteRoot}`);
     const pid = Number.parseInt(result.stdout, 10);
     return { manifest, status: { kind: 'running', pid: Number.isNaN(pid) ? 0 : pid }, logBytes: 0, lastOutputMs: null };
   }
@@ -101,6 +102,8 @@ export class Runs {
         }
         if (run.status.kind !== 'running') return { run, offset };
         retry.succeeded();
+        // Something on the pod ended tail while the run goes on: not again at once, for ever.
+        if (offset === before) await sleep(1_000, signal);
       } catch (error) {
         if (!curable.some((reason) => isUserError(error, reason))) throw error;
         if (offset !== before) retry.succeeded();
@@ -127,7 +130,7 @@ export class Runs {
       discardOutput: true,
       signal,
     });
-    this.check(result, `The log of run ${id} could not be read`);
+    this.check(result, `Reading the log of run ${id}`);
     return Buffer.concat(chunks);
   }
 
@@ -143,25 +146,19 @@ export class Runs {
       timeoutMs: (interrupt + terminate + 30) * 1000,
       signal: options.signal,
     });
-    this.check(result, `Run ${id} could not be stopped`);
+    this.check(result, `Stopping run ${id}`);
     const word = result.stdout.trim();
     return { run: await this.get(id, options.signal), lastSignal: word === 'INT' || word === 'TERM' || word === 'KILL' ? word : null };
   }
 
   private async query(ids: readonly string[], signal: AbortSignal | undefined): Promise<readonly Run[]> {
     const result = await this.pod.exec(listScript(this.remoteRoot, ids), { timeoutMs: 30_000, signal });
-    this.check(result, 'The runs could not be listed');
+    this.check(result, 'Listing the runs');
     return parseRuns(result.stdout);
   }
 
   private check(result: ExecResult, what: string): void {
-    if (result.exitCode === 0) return;
-    const said = result.stderr.trim().split('\n').at(-1) ?? '';
-    if (/no space left|quota exceeded/i.test(said))
-      throw new UserError('remote-full', `${what}: the disk of the pod is full. Free some space there and try again.`);
-    if (/permission denied|read-only file system/i.test(said))
-      throw new UserError('remote-denied', `${what}: ${said}. Choose a folder that this user may write to as "remoteRoot" in runpod.json.`);
-    throw new UserError('remote-failed', `${what}: ${said || `exit code ${result.exitCode}`}.`);
+    if (result.exitCode !== 0) throw remoteFailure(what, result.stderr || `exit code ${result.exitCode}`);
   }
 
   private checkId(id: string): void {

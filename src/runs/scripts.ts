@@ -70,7 +70,8 @@ function commandFile(setUp: string, command: string): string {
 }
 
 /**
- * Takes run.json's line from stdin (with many sources it is longer than an argument may be) and starts the leader in a session of its own, with stdin from /dev/null, and returns when it has written its pid.
+ * Takes run.json's line from stdin (with many sources it is longer than an argument may be), starts the leader in a
+ * session of its own with stdin from /dev/null, and returns when it has written its pid.
  *
  * It must not be put in the background with `&`: a shell without job control makes an asynchronous command ignore
  * SIGINT (POSIX 2.11), Python then never raises KeyboardInterrupt, and a run could not be stopped gently.
@@ -78,12 +79,19 @@ function commandFile(setUp: string, command: string): string {
  */
 export function startScript(manifest: RunManifest, remoteRoot: string, setUp: string): string {
   const folder = posix.join(runsFolder(remoteRoot), manifest.id);
+  const gitignore = quote(posix.join(remoteRoot, '.runpod', '.gitignore'));
   return `set -e
 umask 022
 mkdir -p ${quote(runsFolder(remoteRoot))}
-[ -e ${quote(posix.join(remoteRoot, '.runpod', '.gitignore'))} ] || echo '*' >${quote(posix.join(remoteRoot, '.runpod', '.gitignore'))}
+[ -s ${gitignore} ] || echo '*' >${gitignore}
 mkdir ${quote(folder)}
 cd ${quote(folder)}
+# A run that did not start leaves nothing behind. (dash says only "I/O error" of a full disk.)
+failed() {
+  [ "$(df -Pk . | awk 'NR == 2 { print $4 }')" -ge 64 ] 2>/dev/null || echo 'No space left on device' >&2
+  cd / && rm -rf ${quote(folder)}
+}
+trap 's=$?; [ $s = 0 ] || failed; exit $s' EXIT
 cat >run.json
 printf '%s' ${quote(commandFile(setUp, manifest.command))} >command.sh
 printf '%s' ${quote(leader(folder))} >run.sh
@@ -150,7 +158,9 @@ done
 /** output.log from byte `offset` on, at most `limit` bytes. */
 export function readScript(remoteRoot: string, id: string, offset: number, limit: number): string {
   const log = posix.join(runsFolder(remoteRoot), id, 'output.log');
-  return `tail -c +${offset + 1} ${quote(log)} | head -c ${limit}`;
+  // The exit status of a pipe is its last command's, so a log that is not there is looked for first.
+  return `[ -r ${quote(log)} ] || { echo ${quote(`${log} is not there`)} >&2; exit 66; }
+tail -c +${offset + 1} ${quote(log)} | head -c ${limit}`;
 }
 
 /**

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUserError } from '../../src/core/errors.ts';
+import { quote } from '../../src/core/shell.ts';
+import type { ExecOptions, Pod } from '../../src/pod/pod.ts';
 import { newRunId, type RunManifest, statusWord } from '../../src/runs/run.ts';
 import { Runs } from '../../src/runs/runs.ts';
 import { usePod } from './support/pod.ts';
@@ -138,11 +140,23 @@ describe('runs on a real sshd', function () {
       await assert.rejects(runs().get(id), (error) => isUserError(error, 'run-unknown'));
   });
 
-  it('that cannot be started say why', async () => {
+  it('that cannot be started say why, and leave nothing behind', async () => {
     await writeFile(join(t.practice.workspace, 'file'), '');
     await assert.rejects(
       new Runs(t.pod, join(t.practice.workspace, 'file', 'below')).start(manifest('true'), ''),
-      (error) => isUserError(error) && /could not be started/.test(error.message),
+      (error) => isUserError(error) && /Starting a run in .* failed/.test(error.message),
     );
+    // A shell that may write no byte to a file stands for a full disk: both fail in the middle of the start.
+    const full = {
+      ...t.pod,
+      exec: (command: string, options?: ExecOptions) => t.pod.exec(`ulimit -f 0; trap '' XFSZ\n${command}`, options),
+    };
+    await assert.rejects(new Runs(full as unknown as Pod, join(t.practice.workspace, project)).start(manifest('true'), ''), (error) =>
+      isUserError(error),
+    );
+    const { stdout } = await t.pod.exec(
+      `cd ${quote(join(t.practice.workspace, project))}/.runpod/runs && for d in *; do [ -s "$d/pid" ] || echo "$d"; done`,
+    );
+    assert.equal(stdout, '');
   });
 });

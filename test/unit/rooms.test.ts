@@ -30,7 +30,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   pod: { imports: ['core', 'node:*', 'ssh2', 'ssh-config'], types: ['project'] },
   deploy: { imports: ['core', 'node:*'], types: ['pod'] },
-  runs: { imports: ['core', 'monitor', 'node:*'], types: ['fixes', 'pod'] },
+  runs: { imports: ['core', 'monitor', 'node:*', 'pod'], types: ['fixes'] },
   results: { imports: ['core', 'project', 'node:*'], types: ['pod'] },
   doctor: { imports: ['core', 'project', 'node:*'], types: ['pod'] },
   fixes: { imports: ['core', 'monitor', 'project', 'node:*'] },
