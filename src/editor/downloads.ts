@@ -26,8 +26,11 @@ export class Downloads {
     const model = options.model ?? (await this.chooseModel(orchestrator));
     const folder = options.folder ?? defaultFolder(root);
     const report = await withProgress(`Downloading the results of ${model}`, (work) => orchestrator.downloadResults(model, folder, transfer(work)));
+    if (report.files.length === 0) {
+      throw new UserError('remote-missing', `${orchestrator.pod.name} has no results of ${model} yet: nothing there matches ${report.missing.join(', ')}. Train it first, or correct "results" in runpod.json.`);
+    }
     const verdict = await this.judge(orchestrator, report);
-    void announce(orchestrator, report, `results of ${model}`, verdict);
+    void announce(orchestrator, report, `Results of ${model}`, verdict);
     return report;
   }
 
@@ -35,7 +38,8 @@ export class Downloads {
     const root = await this.projects.choose();
     const orchestrator = await this.sessions.get(root);
     const report = await withProgress('Downloading logs', (work) => orchestrator.downloadLogs(options.folder ?? defaultFolder(root), transfer(work)));
-    void announce(orchestrator, report, 'logs', '');
+    if (report.files.length === 0) throw new UserError('remote-missing', `${orchestrator.pod.name} has no logs of this project yet. Train something first, or correct "logs" in runpod.json.`);
+    void announce(orchestrator, report, 'Logs', '');
     return report;
   }
 
@@ -74,12 +78,11 @@ export class Downloads {
 
 async function announce({ project }: Orchestrator, report: FetchReport, what: string, verdict: string): Promise<void> {
   const { files, folder } = report;
-  if (files.length === 0) throw new UserError('remote-missing', `The pod has no ${what} yet.`);
   const [first] = files;
   const target = vscode.Uri.file(join(folder, ...(first?.path ?? '').split('/')));
   const inWorkspace = vscode.workspace.getWorkspaceFolder(target) !== undefined;
   const button = inWorkspace ? 'Reveal in Explorer' : 'Open Folder';
-  const text = `${files.length} ${files.length === 1 ? 'file' : 'files'} in ${isBelow(project.root, folder) ? shortPath(project.root, folder) : folder}: ${what}. ${verdict}`;
+  const text = `${what}: ${files.length} ${files.length === 1 ? 'file' : 'files'} in ${isBelow(project.root, folder) ? shortPath(project.root, folder) : folder}. ${verdict}`;
   const chosen = await vscode.window.showInformationMessage(text.trim(), button);
   if (chosen === button) await vscode.commands.executeCommand(inWorkspace ? 'revealInExplorer' : 'revealFileInOS', target);
 }

@@ -1,6 +1,7 @@
+import { basename } from 'node:path/posix';
 import * as vscode from 'vscode';
 import { type Disposable, toDisposable } from '../core/disposable.ts';
-import type { LocatedFinding } from '../fixes/located.ts';
+import type { FixAction, LocatedFinding } from '../fixes/located.ts';
 import { commands, internalCommands } from '../manifest.ts';
 import type { Finding } from '../monitor/finding.ts';
 import type { WatchedRun } from '../orchestrator.ts';
@@ -55,17 +56,17 @@ export class FindingNotices implements Disposable {
   private async show(run: RunRef, { finding, place, actions }: LocatedFinding, shown: FindingDiagnostic | undefined): Promise<void> {
     const where = place ? ` (${shortPath(run.root, place.file)}:${place.line})` : '';
     const text = `${titleOf(run)}: ${finding.message.replace(/[.\s]+$/, '')}${where}. ${finding.suggestion}`;
-    const offered = actions.slice(0, 2);
-    const look = shown && place ? 'Show Problem' : 'Show Output';
-    const buttons = [...offered.map(({ title }) => title), look];
-    const show = { error: vscode.window.showErrorMessage, warning: vscode.window.showWarningMessage, info: vscode.window.showInformationMessage }[finding.severity];
-    const chosen = await show(text, ...buttons);
-    const action = offered.find(({ title }) => title === chosen);
-    if (action) await vscode.commands.executeCommand(internalCommands.applyFix, run, action);
+    const offered = actions.slice(0, 2).map((action) => ({ title: shortTitle(action), action }));
+    const look = shown && place ? 'Show' : 'Show Output';
+    const announce = { error: vscode.window.showErrorMessage, warning: vscode.window.showWarningMessage, info: vscode.window.showInformationMessage }[finding.severity];
+    const chosen = await announce(text, ...offered.map(({ title }) => title), look);
+    const fix = offered.find(({ title }) => title === chosen);
+    if (fix) await vscode.commands.executeCommand(internalCommands.applyFix, run, fix.action);
     else if (chosen === 'Show Output') await vscode.commands.executeCommand(commands.showOutput, { run: run.id });
     else if (chosen !== undefined && place) {
-      await vscode.window.showTextDocument(vscode.Uri.file(place.file), { selection: rangeOf(place) });
       await vscode.commands.executeCommand('workbench.panel.markers.view.focus');
+      const { start } = rangeOf(place);
+      await vscode.window.showTextDocument(vscode.Uri.file(place.file), { selection: new vscode.Range(start, start) });
     }
   }
 
@@ -79,6 +80,24 @@ export class FindingNotices implements Disposable {
 
   private async failed(run: RunRef, text: string): Promise<void> {
     if (await vscode.window.showErrorMessage(text, 'Show Output')) await vscode.commands.executeCommand(commands.showOutput, { run: run.id });
+  }
+}
+
+/** What fits on a button; the light bulb has the whole sentence. */
+function shortTitle(action: FixAction): string {
+  switch (action.kind) {
+    case 'edit':
+      return `Change to ${action.edit.newText}`;
+    case 'install':
+      return 'Install and Retrain';
+    case 'deploy': {
+      const [file = ''] = action.files;
+      return action.files.length === 1 ? `Deploy ${basename(file)}` : `Deploy ${action.files.length} Files`;
+    }
+    case 'run-stage':
+      return `Run ${action.stage}`;
+    case 'deploy-and-retrain':
+      return 'Deploy and Retrain';
   }
 }
 

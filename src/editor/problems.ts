@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import * as vscode from 'vscode';
 import type { Disposable } from '../core/disposable.ts';
 import type { FixAction, LocalPlace, LocatedFinding } from '../fixes/located.ts';
@@ -84,10 +85,19 @@ export class Problems implements Disposable {
 export function rangeOf({ file, line, columns }: LocalPlace): vscode.Range {
   const row = Math.max(0, line - 1);
   if (columns) return new vscode.Range(row, columns.start - 1, row, columns.end - 1);
+  const text = lineOf(file, row);
+  return new vscode.Range(row, text.length - text.trimStart().length, row, text.trimEnd().length);
+}
+
+/** From the editor when the file is open there, else from the disk: findings are few, and sources are small. */
+function lineOf(file: string, row: number): string {
   const document = vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === 'file' && uri.fsPath === file);
-  if (!document || row >= document.lineCount) return new vscode.Range(row, 0, row, Number.MAX_SAFE_INTEGER);
-  const text = document.lineAt(row);
-  return new vscode.Range(row, text.firstNonWhitespaceCharacterIndex, row, text.range.end.character);
+  if (document) return row < document.lineCount ? document.lineAt(row).text : '';
+  try {
+    return readFileSync(file, 'utf8').split(/\r\n|\r|\n/, row + 1)[row] ?? '';
+  } catch {
+    return '';
+  }
 }
 
 function keyOf({ root, model }: RunRef): string {

@@ -32,7 +32,7 @@ describe('on the pod', function () {
     const report = await command<FetchReport>(commands.downloadResults, { model: 'logreg' });
     assert.deepEqual(report.files.map(({ path }) => path).sort(), ['artifacts/oof/labels.npy', 'artifacts/oof/logreg/v1/seed_1337.npy']);
     assert.ok(existsSync(at('results/artifacts/oof/logreg/v1/seed_1337.npy').fsPath));
-    await notified('2 files in results: results of logreg. seed_1337.npy:', 'Reveal in Explorer');
+    await notified('Results of logreg: 2 files in results. seed_1337.npy:', 'Reveal in Explorer');
   });
 
   it('downloads logs', async () => {

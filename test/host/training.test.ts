@@ -41,7 +41,8 @@ describe('training', function () {
     const related = found.diagnostic.relatedInformation ?? [];
     assert.ok(related.length > 0);
     assert.ok(related.every(({ location }) => vscode.workspace.getWorkspaceFolder(location.uri)));
-    await notified('logreg:', 'Show Problem');
+    await notified('logreg:', 'Show');
+    assert.ok(found.diagnostic.range.start.character > 0, 'without the indentation');
   });
 
   it('takes the problem away when the model is trained again', async () => {
