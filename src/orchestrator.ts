@@ -464,8 +464,8 @@ export class Orchestrator implements Disposable {
         return `${action.command}: done.`;
       }
       case 'run-stage': {
-        const run = await this.startTraining({ command: action.command }, options.signal);
-        return `Stage ${action.stage} was started as run ${run.manifest.id}.`;
+        const run = await this.startTraining(action.request, options.signal);
+        return `Stage ${action.stage} was started as run ${run.manifest.id}; \`rpo follow ${run.manifest.id}\` shows when it is done.`;
       }
       case 'deploy':
       case 'deploy-and-retrain': {

@@ -36,7 +36,7 @@ export class Fixes {
         await this.deployment.files(run.root, action.files, run.pod);
         return idOf(await this.training.retrain(run));
       case 'run-stage':
-        return idOf(await this.training.on(run.root, run.pod, { command: action.command }));
+        return idOf(await this.training.on(run.root, run.pod, action.request));
     }
   }
 

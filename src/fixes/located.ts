@@ -1,4 +1,5 @@
 import type { Finding, Fix, Frame } from '../monitor/finding.ts';
+import type { TrainingRequest } from '../project/project.ts';
 
 /** A place in a local file. */
 export interface LocalPlace {
@@ -44,5 +45,12 @@ export type FixAction =
   | { readonly kind: 'install'; readonly title: string; readonly fix: Fix; readonly command: string }
   | { readonly kind: 'deploy'; readonly title: string; readonly fix: Fix; readonly files: readonly string[] }
   /** Run a stage of the project that makes what is missing. */
-  | { readonly kind: 'run-stage'; readonly title: string; readonly fix: Fix; readonly stage: string; readonly command: string }
+  | {
+      readonly kind: 'run-stage';
+      readonly title: string;
+      readonly fix: Fix;
+      readonly stage: string;
+      /** As it will run, for people to read. */ readonly command: string;
+      /** What starts it. */ readonly request: TrainingRequest;
+    }
   | { readonly kind: 'deploy-and-retrain'; readonly title: string; readonly fix: Fix; readonly files: readonly string[] };

@@ -6,7 +6,7 @@ import type { Finding, Fix, Frame } from '../monitor/finding.ts';
 import { looksLikeProjectFile } from '../monitor/frames.ts';
 import { placeInConfig } from '../project/configPlace.ts';
 import { listDeployable } from '../project/files.ts';
-import type { Project } from '../project/project.ts';
+import { type Project, trainingCommand, type TrainingRequest } from '../project/project.ts';
 import { scaleSetting } from '../project/scaleSetting.ts';
 import { findProjectSettings } from '../project/settings.ts';
 import type { FixAction, LocalPlace, LocatedFinding } from './located.ts';
@@ -15,6 +15,8 @@ import type { FixAction, LocalPlace, LocatedFinding } from './located.ts';
 export interface RunOrigin {
   readonly model: string | null;
   readonly command: string;
+  readonly device?: string | null;
+  readonly seed?: number | null;
 }
 
 /** Finds out where a finding belongs on this machine, and makes its fixes concrete for this project. */
@@ -105,12 +107,8 @@ export class Locator {
         const file = await this.projectFile(fix.path);
         return file === null ? null : { kind: 'deploy', title: `Deploy ${file} and train again`, fix, files: [file] };
       }
-      case 'run-stage': {
-        const stage = this.project.config.stages.find(({ name, command }) => command !== undefined && fix.names.includes(name));
-        return stage?.command === undefined
-          ? null
-          : { kind: 'run-stage', title: `Run stage ${stage.name}`, fix, stage: stage.name, command: stage.command };
-      }
+      case 'run-stage':
+        return this.stage(fix, origin);
       case 'deploy-and-retrain': {
         const files = place === null ? [] : [this.map.relativeOfLocal(place.file)].filter((path) => path !== null);
         const [only] = files;
@@ -145,6 +143,17 @@ export class Locator {
         newText,
       },
     };
+  }
+
+  /** A stage that makes what is missing, with the device and seed of the run that missed it. */
+  private stage(fix: Extract<Fix, { kind: 'run-stage' }>, origin: RunOrigin): FixAction | null {
+    const stage = this.project.config.stages.find(({ name, command }) => command !== undefined && fix.names.includes(name));
+    if (stage?.command === undefined) return null;
+    const given = { ...(origin.device ? { device: origin.device } : {}), ...(origin.seed != null ? { seed: origin.seed } : {}) };
+    const used = Object.entries(given).filter(([name]) => stage.command?.includes(`{${name}}`));
+    const request: TrainingRequest = { stage, ...Object.fromEntries(used) };
+    const { command } = trainingCommand(this.project, request);
+    return { kind: 'run-stage', title: `Run stage ${stage.name}`, fix, stage: stage.name, command, request };
   }
 
   /** A file that a program on the pod did not find, if the project has it: at that place, or one with that tail. */

@@ -12,7 +12,7 @@ import { loadProject } from '../../../src/project/project.ts';
 
 const files = {
   'runpod.json':
-    '{\n  // how to train\n  "train": {\n    "command": "python -m moola.cli {model}",\n    "models": {\n      "logreg": {},\n      "own": { "command": "make" }\n    }\n  },\n  "stages": [{ "name": "pretrain", "command": "make encoder" }]\n}\n',
+    '{\n  // how to train\n  "train": {\n    "command": "python -m moola.cli {model}",\n    "models": {\n      "logreg": {},\n      "own": { "command": "make" }\n    }\n  },\n  "stages": [{ "name": "pretrain", "command": "make encoder SEED={seed} DEVICE={device}" }]\n}\n',
   'src/moola/models/logreg.py': 'def fit():\n    raise ValueError\n',
   'src/moola/utils/features.py': '# features\n',
   'src/moola/config/training.py':
@@ -123,7 +123,7 @@ describe('where a finding belongs', () => {
 describe('what can be done about a finding', () => {
   let root: string;
   let locator: Locator;
-  const logreg = { model: 'logreg', command: '' };
+  const logreg = { model: 'logreg', command: '', device: 'cpu', seed: 7 };
 
   beforeEach(async () => {
     root = await realpath(await mkdtemp(join(tmpdir(), 'rpo-fixes-')));
@@ -183,6 +183,6 @@ describe('what can be done about a finding', () => {
 
   it('is a stage of the project that makes what is missing', async () => {
     const [action] = await actions({ kind: 'run-stage', names: ['pretraining', 'pretrain'], title: '' });
-    assert.equal(action?.kind === 'run-stage' && action.command, 'make encoder');
+    assert.equal(action?.kind === 'run-stage' && action.command, 'make encoder SEED=7 DEVICE=cpu');
   });
 });
