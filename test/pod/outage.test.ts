@@ -33,7 +33,9 @@ describe('a pod that is out of reach for some seconds', function () {
       await t.practice.restart();
     };
     return {
-      onStdout: (all) => (all.includes(word) ? (done ??= run()) : undefined),
+      onStdout: (all) => {
+        if (all.includes(word)) done ??= run();
+      },
       over: async () => assert.ok(await done?.then(() => true), 'the pod was really down'),
     };
   }

@@ -148,10 +148,9 @@ describe('runs on a real sshd', function () {
     );
     // A shell that may write no byte to a file stands for a full disk: both fail in the middle of the start.
     const full = {
-      ...t.pod,
       exec: (command: string, options?: ExecOptions) => t.pod.exec(`ulimit -f 0; trap '' XFSZ\n${command}`, options),
     };
-    await assert.rejects(new Runs(full as unknown as Pod, join(t.practice.workspace, project)).start(manifest('true'), ''), (error) =>
+    await assert.rejects(new Runs(full as Pod, join(t.practice.workspace, project)).start(manifest('true'), ''), (error) =>
       isUserError(error),
     );
     const { stdout } = await t.pod.exec(
