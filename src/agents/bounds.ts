@@ -26,7 +26,8 @@ const steps = [
 /** The same value with shorter texts and lists, so that its JSON fits; it stays what its schema says. */
 export function shrink(value: unknown, limit: number): unknown {
   if (JSON.stringify(value).length <= limit) return value;
-  for (const [characters, items] of steps) {
+  const roomy = limit > answerLimit ? [0.85, 0.6, 0.4, 0.25].map((part) => [part * limit, 200] as const) : [];
+  for (const [characters, items] of [...roomy, ...steps]) {
     const smaller = cutAll(value, characters, items);
     if (JSON.stringify(smaller).length <= limit) return smaller;
   }

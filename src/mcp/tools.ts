@@ -1,5 +1,6 @@
 import {
   type CallToolResult,
+  CLIENT_INFO_META_KEY,
   fromJsonSchema,
   type JsonSchemaType,
   type jsonSchemaValidator,
@@ -43,9 +44,7 @@ async function call(
   args: unknown,
   context: ServerContext,
 ): Promise<CallToolResult> {
-  // The one way to learn who asks that serves both generations of the protocol.
-  // eslint-disable-next-line @typescript-eslint/no-deprecated
-  caller.introduce(server.server.getClientVersion()?.name);
+  caller.introduce(clientName(server, context));
   const { ok, text, structured } = await caller.call(record, args, {
     signal: context.mcpReq.signal,
     progress: progressOf(context),
@@ -54,6 +53,14 @@ async function call(
   const run = structured?.['run'];
   if (typeof run === 'string') updates.touch(run);
   return { content: [{ type: 'text', text }], ...(ok && structured ? { structuredContent: structured } : { isError: true }) };
+}
+
+/** The newer generation of the protocol says with every request who asks, the older one when it connects. */
+function clientName(server: McpServer, { mcpReq }: ServerContext): string | undefined {
+  const envelope = mcpReq.envelope as Readonly<Record<string, { readonly name?: unknown } | undefined>> | undefined;
+  const name = envelope?.[CLIENT_INFO_META_KEY]?.name;
+  // eslint-disable-next-line @typescript-eslint/no-deprecated
+  return typeof name === 'string' ? name : server.server.getClientVersion()?.name;
 }
 
 /** Progress must grow; where an operation has only words, they are counted. */

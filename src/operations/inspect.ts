@@ -74,10 +74,10 @@ export const exec = operation({
     ['rpo exec nvidia-smi', 'one program with its flags'],
     ["rpo exec 'ls *.log | wc -l'", 'one quoted line: the shell on the pod reads it'],
   ],
-  async handle(context, { command, timeout, cwd }, { signal, emit }) {
+  async handle(context, { command, timeout, cwd, characters = keptCharacters }, { signal, emit }) {
     const startedAt = Date.now();
-    const stdout = new Tail(keptCharacters);
-    const stderr = new Tail(keptCharacters);
+    const stdout = new Tail(characters);
+    const stderr = new Tail(characters);
     const orchestrator = await context.orchestrator();
     const { exitCode } = await orchestrator.executeCommand(command, {
       timeoutMs: timeout * 1000,

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { isUserError, UserError } from '../core/errors.ts';
+import { stripControl } from '../core/terminal.ts';
 import type { Orchestrator } from '../orchestrator.ts';
-import { statusWord } from '../runs/run.ts';
+import { type Run, statusWord } from '../runs/run.ts';
 import type { RunTail, TailEvent } from '../runs/tail.ts';
-import { evidenceOf, evidenceSchema, evidenceText } from './evidence.ts';
+import { cut, evidenceOf, evidenceSchema, evidenceText } from './evidence.ts';
 import { metricsRecord, metricsSchema, metricsText } from './findings.ts';
 import { type Call, operation } from './operation.ts';
 import { type Cursor, cursorText, parseCursor, startCursor, withTail } from './tails.ts';
@@ -79,7 +80,7 @@ export const wait = operation({
       }
       const found = wanted();
       const told = found.slice(0, eventsAnAnswer);
-      const events = await Promise.all(told.map(async (event) => eventRecord(orchestrator, event, run.manifest)));
+      const events = await Promise.all(told.map(async (event) => eventRecord(orchestrator, event, run, tail)));
       if (hang !== null && events.length === 0) events.push({ kind: 'hang', message: hang });
       const { latest } = tail.monitor;
       const isHang = hang !== null && found.length === 0;
@@ -184,24 +185,32 @@ async function follow(orchestrator: Orchestrator, tail: RunTail, id: string, wai
 async function eventRecord(
   orchestrator: Orchestrator,
   event: TailEvent,
-  origin: { readonly model: string | null; readonly command: string },
+  run: Run,
+  tail: RunTail,
 ): Promise<Event> {
   switch (event.kind) {
     case 'finding':
       return {
         kind: event.finding.severity === 'info' ? 'advice' : 'finding',
-        finding: await evidenceOf(await orchestrator.locate(event.finding, origin), orchestrator.project.root),
+        finding: await evidenceOf(await orchestrator.locate(event.finding, run.manifest), orchestrator.project.root),
       };
     case 'metrics':
       return { kind: 'metrics', metrics: metricsRecord(event.metrics) };
     case 'finish': {
       const { status } = event.run;
-      return {
-        kind: 'finish',
-        message: `${statusWord(status)}${status.kind === 'exited' ? `, exit code ${status.exitCode}` : ': the process is gone without an exit code'}`,
-      };
+      const how = status.kind === 'exited' ? `, exit code ${status.exitCode}` : ': the process is gone without an exit code';
+      const isUnexplained = (status.kind !== 'exited' || status.exitCode !== 0) && !tail.monitor.hasErrors();
+      const last = isUnexplained ? await lastWords(orchestrator, run) : '';
+      return { kind: 'finish', message: `${statusWord(status)}${how}${last}` };
     }
   }
+}
+
+/** What a run said last that failed for no reason the monitor knows. */
+async function lastWords(orchestrator: Orchestrator, { manifest, logBytes }: Run): Promise<string> {
+  const bytes = await orchestrator.runs.read(manifest.id, Math.max(0, logBytes - 2_000), 2_000);
+  const lines = stripControl(bytes.toString('utf8')).trim().split('\n').slice(-8);
+  return lines.join('').trim() === '' ? '. It said nothing.' : `. Its last words:\n${lines.map((line) => `  ${cut(line, 300)}`).join('\n')}`;
 }
 
 function eventText({ kind, finding, metrics, message }: Event): string {
