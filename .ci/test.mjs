@@ -68,7 +68,8 @@ function mocha(folder, options, args) {
   const named = args.filter((arg) => arg.endsWith('.test.ts'));
   const rest = args.filter((arg) => !arg.endsWith('.test.ts'));
   const chosen = named.length > 0 ? files.filter((file) => named.some((name) => file.endsWith(name))) : files;
-  const own = ['--no-config', '--ui', 'bdd', '--forbid-only', '--reporter', join(root, '.ci/reporter.cjs')];
+  // --exit: a test that fails half-way leaves sockets open, and the sum must come all the same.
+  const own = ['--no-config', '--exit', '--ui', 'bdd', '--forbid-only', '--reporter', join(root, '.ci/reporter.cjs')];
   return tests(folder, ['--import', 'tsx', tool('mocha/bin/mocha.js'), ...own, ...options, ...rest, ...chosen]);
 }
 

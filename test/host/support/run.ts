@@ -102,7 +102,17 @@ async function actAsPerson(editor: Editor | undefined, { action, argument }: Req
 async function asPerson(files: readonly string[], grep: string | undefined): Promise<Counts> {
   console.log('\n  [window: person]');
   const counted = join(root, `out/person-counts-${process.pid}.json`);
-  const own = ['--no-config', '--timeout', '300000', '--slow', '60000', '--forbid-only', '--reporter', join(root, '.ci/reporter.cjs')];
+  const own = [
+    '--no-config',
+    '--exit',
+    '--timeout',
+    '300000',
+    '--slow',
+    '60000',
+    '--forbid-only',
+    '--reporter',
+    join(root, '.ci/reporter.cjs'),
+  ];
   const args = ['--import', 'tsx', join(root, 'node_modules/mocha/bin/mocha.js'), ...own, ...(grep ? ['--grep', grep] : []), ...files];
   const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit', env: { ...process.env, RPO_TEST_COUNTS: counted } });
   const code = await new Promise<number | null>((done) => child.once('close', done));
