@@ -53,7 +53,9 @@ export function activate(context: vscode.ExtensionContext): void {
     const pods = new Pods(sessions, status);
     const practice = new Practice(context.extensionUri, projects, sessions, status, log);
 
-    store.add(registerCommands(handlers({ projects, deployment, training, watches, environment, downloads, pods, practice, log }), fixes, failures));
+    store.add(
+      registerCommands(handlers({ projects, deployment, training, watches, environment, downloads, pods, practice, log }), fixes, failures),
+    );
     store.add(new SaveDeployment(projects, deployment, failures));
     store.add(new Resumption(projects, training, watches, log));
   } catch (error) {

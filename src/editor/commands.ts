@@ -21,7 +21,9 @@ export function registerCommands(handlers: Handlers, internal: InternalHandlers,
     const call = async (...args: never[]): Promise<unknown> => {
       try {
         if (needsTrust && !vscode.workspace.isTrusted) {
-          throw new UserError('not-configured', 'This workspace is not trusted, so nothing of it is deployed or run. Trust it first.', { details: { missing: 'trust' } });
+          throw new UserError('not-configured', 'This workspace is not trusted, so nothing of it is deployed or run. Trust it first.', {
+            details: { missing: 'trust' },
+          });
         }
         return await run(...args);
       } catch (error) {

@@ -26,7 +26,10 @@ export class ConfigProblems implements Disposable {
       vscode.Uri.file(file),
       problems.map((problem) => {
         const at = new vscode.Position(problem.line - 1, problem.column - 1);
-        const diagnostic = new vscode.Diagnostic(wordAt(file, at), problem.path === '' ? problem.message : `${problem.path}: ${problem.message}`);
+        const diagnostic = new vscode.Diagnostic(
+          wordAt(file, at),
+          problem.path === '' ? problem.message : `${problem.path}: ${problem.message}`,
+        );
         diagnostic.source = diagnosticSource;
         diagnostic.code = 'bad-config';
         return diagnostic;

@@ -48,8 +48,14 @@ export class Conflicts implements Disposable, vscode.TextDocumentContentProvider
     const local = orchestrator.map.join(file);
     const remote = local === null ? null : orchestrator.map.toRemote(local);
     if (local === null || remote === null) return;
-    const there = vscode.Uri.from({ scheme: remoteScheme, path: remote, query: JSON.stringify({ root: orchestrator.project.root, pod: orchestrator.pod.name, at: Date.now() }) });
-    await vscode.commands.executeCommand('vscode.diff', there, vscode.Uri.file(local), `${file} (${orchestrator.pod.name} ↔ here)`, { preview: false });
+    const there = vscode.Uri.from({
+      scheme: remoteScheme,
+      path: remote,
+      query: JSON.stringify({ root: orchestrator.project.root, pod: orchestrator.pod.name, at: Date.now() }),
+    });
+    await vscode.commands.executeCommand('vscode.diff', there, vscode.Uri.file(local), `${file} (${orchestrator.pod.name} ↔ here)`, {
+      preview: false,
+    });
   }
 }
 

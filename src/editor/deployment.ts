@@ -21,7 +21,8 @@ export class Deployment {
   /** The file of the active editor, or the one whose title or menu was clicked. */
   async currentFile(resource?: vscode.Uri): Promise<DeployReport> {
     const uri = resource ?? vscode.window.activeTextEditor?.document.uri;
-    if (!uri) throw new UserError('bad-argument', 'No file is open. Open the file that should go to the pod, or choose files in the explorer.');
+    if (!uri)
+      throw new UserError('bad-argument', 'No file is open. Open the file that should go to the pod, or choose files in the explorer.');
     return this.resources(uri, [uri]);
   }
 
@@ -29,9 +30,17 @@ export class Deployment {
   async resources(clicked: vscode.Uri | undefined, selected: readonly vscode.Uri[] = []): Promise<DeployReport> {
     const uris = selected.length > 0 ? selected : clicked ? [clicked] : [];
     const [first] = uris;
-    if (!first) throw new UserError('bad-argument', 'No file is chosen. Choose files or folders in the explorer, and deploy them from their context menu.');
+    if (!first)
+      throw new UserError(
+        'bad-argument',
+        'No file is chosen. Choose files or folders in the explorer, and deploy them from their context menu.',
+      );
     const strange = uris.find(({ scheme }) => scheme !== 'file');
-    if (strange) throw new UserError('local-missing', `${strange.path || strange.toString()} is not a file on this disk. Save it into the project first.`);
+    if (strange)
+      throw new UserError(
+        'local-missing',
+        `${strange.path || strange.toString()} is not a file on this disk. Save it into the project first.`,
+      );
     const root = await this.projects.choose(first);
     return this.run(root, named(uris), async (orchestrator, work, options) => {
       const files: string[] = [];
@@ -44,7 +53,11 @@ export class Deployment {
         const folder = orchestrator.map.relativeOfLocal(fsPath);
         deployable ??= await orchestrator.deployableFiles(work.signal);
         const below = folder === null ? [] : deployable.filter((path) => folder === '' || path.startsWith(`${folder}/`));
-        if (below.length === 0) throw new UserError('local-missing', `There is nothing to deploy in ${folder ?? fsPath}: no files, or all are excluded by .gitignore or "exclude" in runpod.json.`);
+        if (below.length === 0)
+          throw new UserError(
+            'local-missing',
+            `There is nothing to deploy in ${folder ?? fsPath}: no files, or all are excluded by .gitignore or "exclude" in runpod.json.`,
+          );
         files.push(...below);
       }
       await save(root, files, orchestrator);
@@ -95,7 +108,12 @@ export class Deployment {
     );
   }
 
-  private async run(root: string, what: string, task: (orchestrator: Orchestrator, work: Work, options: DeployOptions) => Promise<DeployReport>, pod?: string): Promise<DeployReport> {
+  private async run(
+    root: string,
+    what: string,
+    task: (orchestrator: Orchestrator, work: Work, options: DeployOptions) => Promise<DeployReport>,
+    pod?: string,
+  ): Promise<DeployReport> {
     const orchestrator = await this.sessions.get(root, pod);
     const attempt = (force: boolean) =>
       withProgress(`Deploying ${what} to ${orchestrator.pod.name}`, (work) =>
@@ -119,7 +137,10 @@ export function outcome({ files, milliseconds }: DeployReport, pod: string): str
   const sent = files.filter(({ changed }) => changed);
   const took = milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
   const [first] = sent;
-  if (!first) return files.length === 1 && files[0] ? `$(check) ${basenameOf(files[0].path)} was on ${pod} already` : `$(check) ${pod} was up to date`;
+  if (!first)
+    return files.length === 1 && files[0]
+      ? `$(check) ${basenameOf(files[0].path)} was on ${pod} already`
+      : `$(check) ${pod} was up to date`;
   return `$(check) ${sent.length === 1 ? basenameOf(first.path) : `${sent.length} files`} on ${pod} in ${took}`;
 }
 
@@ -131,14 +152,23 @@ async function save(root: string, files: readonly string[] | null, orchestrator:
     if (!document.isDirty || document.uri.scheme !== 'file') continue;
     const path = orchestrator.map.relativeOfLocal(document.uri.fsPath);
     if (path === null || (wanted && !wanted.has(path))) continue;
-    if (!(await document.save())) throw new UserError('local-failed', `${path} could not be saved, so it was not deployed. Save it and deploy again.`);
+    if (!(await document.save()))
+      throw new UserError('local-failed', `${path} could not be saved, so it was not deployed. Save it and deploy again.`);
   }
 }
 
 async function choosePreset(orchestrator: Orchestrator): Promise<string> {
   const items = Object.entries(orchestrator.project.config.presets).map(([label, patterns]) => ({ label, detail: patterns.join('  ') }));
-  if (items.length === 0) throw new UserError('not-configured', 'runpod.json has no presets. Name lists of files that are deployed together under "presets", e.g. { "models": ["src/models/**/*.py"] }.');
-  const chosen = await vscode.window.showQuickPick(items, { title: 'RunPod: Deploy Preset', placeHolder: 'Files that are deployed together', matchOnDetail: true });
+  if (items.length === 0)
+    throw new UserError(
+      'not-configured',
+      'runpod.json has no presets. Name lists of files that are deployed together under "presets", e.g. { "models": ["src/models/**/*.py"] }.',
+    );
+  const chosen = await vscode.window.showQuickPick(items, {
+    title: 'RunPod: Deploy Preset',
+    placeHolder: 'Files that are deployed together',
+    matchOnDetail: true,
+  });
   if (!chosen) throw new vscode.CancellationError();
   return chosen.label;
 }

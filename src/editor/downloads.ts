@@ -25,9 +25,14 @@ export class Downloads {
     const orchestrator = await this.sessions.get(root);
     const model = options.model ?? (await this.chooseModel(orchestrator));
     const folder = options.folder ?? defaultFolder(root);
-    const report = await withProgress(`Downloading the results of ${model}`, (work) => orchestrator.downloadResults(model, folder, transfer(work)));
+    const report = await withProgress(`Downloading the results of ${model}`, (work) =>
+      orchestrator.downloadResults(model, folder, transfer(work)),
+    );
     if (report.files.length === 0) {
-      throw new UserError('remote-missing', `${orchestrator.pod.name} has no results of ${model} yet: nothing there matches ${report.missing.join(', ')}. Train it first, or correct "results" in runpod.json.`);
+      throw new UserError(
+        'remote-missing',
+        `${orchestrator.pod.name} has no results of ${model} yet: nothing there matches ${report.missing.join(', ')}. Train it first, or correct "results" in runpod.json.`,
+      );
     }
     const verdict = await this.judge(orchestrator, report);
     void announce(orchestrator, report, `Results of ${model}`, verdict);
@@ -37,8 +42,14 @@ export class Downloads {
   async logs(options: { readonly folder?: string } = {}): Promise<FetchReport> {
     const root = await this.projects.choose();
     const orchestrator = await this.sessions.get(root);
-    const report = await withProgress('Downloading logs', (work) => orchestrator.downloadLogs(options.folder ?? defaultFolder(root), transfer(work)));
-    if (report.files.length === 0) throw new UserError('remote-missing', `${orchestrator.pod.name} has no logs of this project yet. Train something first, or correct "logs" in runpod.json.`);
+    const report = await withProgress('Downloading logs', (work) =>
+      orchestrator.downloadLogs(options.folder ?? defaultFolder(root), transfer(work)),
+    );
+    if (report.files.length === 0)
+      throw new UserError(
+        'remote-missing',
+        `${orchestrator.pod.name} has no logs of this project yet. Train something first, or correct "logs" in runpod.json.`,
+      );
     void announce(orchestrator, report, 'Logs', '');
     return report;
   }
@@ -52,7 +63,9 @@ export class Downloads {
       if (!typed) throw new vscode.CancellationError();
       return typed;
     }
-    const items = models.map((label) => ({ label, description: label === last ? 'trained last' : '' })).sort((a, b) => Number(b.label === last) - Number(a.label === last));
+    const items = models
+      .map((label) => ({ label, description: label === last ? 'trained last' : '' }))
+      .sort((a, b) => Number(b.label === last) - Number(a.label === last));
     const chosen = await vscode.window.showQuickPick(items, { title: 'RunPod: Download Results', placeHolder: 'Of which model?' });
     if (!chosen) throw new vscode.CancellationError();
     return chosen.label;
@@ -66,7 +79,10 @@ export class Downloads {
     const sentences: string[] = [];
     for (const path of arrays.filter((each) => each !== labels)) {
       try {
-        const verdict = await orchestrator.validate(join(report.folder, ...path.split('/')), truth === undefined ? undefined : join(report.folder, ...truth.split('/')));
+        const verdict = await orchestrator.validate(
+          join(report.folder, ...path.split('/')),
+          truth === undefined ? undefined : join(report.folder, ...truth.split('/')),
+        );
         sentences.push(`${path.split('/').at(-1)}: ${verdict.summary}`);
       } catch (error) {
         this.log.info(`${path} could not be judged: ${String(error)}`);
@@ -97,5 +113,9 @@ function isBelow(root: string, path: string): boolean {
 }
 
 function transfer(work: Work): TransferOptions {
-  return { signal: work.signal, onProgress: ({ bytesDone, bytesTotal }: TransferProgress) => work.report(`${(bytesDone / 1e6).toFixed(1)} of ${(bytesTotal / 1e6).toFixed(1)} MB`, bytesTotal === 0 ? 1 : bytesDone / bytesTotal) };
+  return {
+    signal: work.signal,
+    onProgress: ({ bytesDone, bytesTotal }: TransferProgress) =>
+      work.report(`${(bytesDone / 1e6).toFixed(1)} of ${(bytesTotal / 1e6).toFixed(1)} MB`, bytesTotal === 0 ? 1 : bytesDone / bytesTotal),
+  };
 }

@@ -29,13 +29,22 @@ export class Environment {
   async runCommand(given?: string): Promise<{ readonly exitCode: number }> {
     const orchestrator = await this.sessions.get(await this.projects.choose());
     const pod = orchestrator.pod.name;
-    const command = given ?? (await vscode.window.showInputBox({ title: `RunPod: Run Command on ${pod}`, prompt: `Runs in ${orchestrator.remoteRoot}, in the project's environment`, placeHolder: 'nvidia-smi', ignoreFocusOut: true }));
+    const command =
+      given ??
+      (await vscode.window.showInputBox({
+        title: `RunPod: Run Command on ${pod}`,
+        prompt: `Runs in ${orchestrator.remoteRoot}, in the project's environment`,
+        placeHolder: 'nvidia-smi',
+        ignoreFocusOut: true,
+      }));
     if (command === undefined || command.trim() === '') throw new vscode.CancellationError();
     const channel = this.outputs.plain();
     channel.appendLine(`> ${pod}: ${command}`);
     channel.show(true);
     const append = (text: string) => channel.append(stripControl(text));
-    const { exitCode } = await withProgress(`Running ${command} on ${pod}`, (work) => orchestrator.executeCommand(command, { signal: work.signal, onStdout: append, onStderr: append, discardOutput: true }));
+    const { exitCode } = await withProgress(`Running ${command} on ${pod}`, (work) =>
+      orchestrator.executeCommand(command, { signal: work.signal, onStdout: append, onStderr: append, discardOutput: true }),
+    );
     channel.appendLine(`> exit code ${exitCode}`);
     return { exitCode };
   }
@@ -48,7 +57,10 @@ export class Environment {
     const all = `${checks.length} ${checks.length === 1 ? 'check' : 'checks'}`;
     const chosen = await (ok
       ? worst
-        ? vscode.window.showWarningMessage(`${pod} is ready, with ${bad.length === 1 ? 'a warning' : `${bad.length} warnings`}: ${sentence(worst)}`, button)
+        ? vscode.window.showWarningMessage(
+            `${pod} is ready, with ${bad.length === 1 ? 'a warning' : `${bad.length} warnings`}: ${sentence(worst)}`,
+            button,
+          )
         : vscode.window.showInformationMessage(`${pod} is ready: ${all} passed.`, button)
       : vscode.window.showErrorMessage(`${pod} is not ready: ${failed.length} of ${all} failed. ${worst ? sentence(worst) : ''}`, button));
     if (chosen === button) this.outputs.plain().show(true);
@@ -59,7 +71,10 @@ export class Environment {
 export function reportLines({ checks, milliseconds }: VerifyReport): readonly string[] {
   const width = Math.max(0, ...checks.map(({ title }) => title.length));
   return [
-    ...checks.flatMap(({ status, title, seen, advice }) => [`  ${marks[status]} ${title.padEnd(width)}  ${stripControl(seen)}`, ...(advice === null ? [] : [`    ${' '.repeat(width)}  → ${stripControl(advice)}`])]),
+    ...checks.flatMap(({ status, title, seen, advice }) => [
+      `  ${marks[status]} ${title.padEnd(width)}  ${stripControl(seen)}`,
+      ...(advice === null ? [] : [`    ${' '.repeat(width)}  → ${stripControl(advice)}`]),
+    ]),
     `> ${checks.filter(({ status }) => status === 'passed').length} of ${checks.length} passed in ${Math.round(milliseconds)} ms`,
   ];
 }

@@ -18,7 +18,8 @@ const selectPod = command('Select Pod', commands.selectPod);
 const startPracticePod = command('Start Practice Pod', commands.startPracticePod);
 const trust: Button = {
   title: 'Trust New Key',
-  run: ({ details }) => vscode.commands.executeCommand(commands.trustHostKey, typeof details['pod'] === 'string' ? { pod: details['pod'] } : undefined),
+  run: ({ details }) =>
+    vscode.commands.executeCommand(commands.trustHostKey, typeof details['pod'] === 'string' ? { pod: details['pod'] } : undefined),
 };
 
 /** Shows what went wrong, with what can be done about it as buttons. Never a stack. */

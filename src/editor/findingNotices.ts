@@ -41,12 +41,18 @@ export class FindingNotices implements Disposable {
     const { exitCode, errors } = watched;
     const { status } = watched.run;
     if (readSetting('runpod.notifications', vscode.Uri.file(run.root)) === 'off') return;
-    if (status.kind === 'exited' && status.stopped) return void vscode.window.setStatusBarMessage(`$(debug-stop) ${titleOf(run)} stopped on ${run.pod}`, 6000);
+    if (status.kind === 'exited' && status.stopped)
+      return void vscode.window.setStatusBarMessage(`$(debug-stop) ${titleOf(run)} stopped on ${run.pod}`, 6000);
     const seconds = Math.max(1, Math.round((Date.now() - Date.parse(watched.run.manifest.startedAt)) / 1000));
     if (exitCode === 0) return void this.succeeded(run, seconds);
     // A failure that was explained needs no second notification.
     if (errors.some(({ severity }) => severity === 'error')) return;
-    void this.failed(run, exitCode === null ? `${titleOf(run)} is gone on ${run.pod} without an exit code: the pod was restarted, or the system ended it (out of memory?).` : `${titleOf(run)} failed on ${run.pod} with exit code ${exitCode}.`);
+    void this.failed(
+      run,
+      exitCode === null
+        ? `${titleOf(run)} is gone on ${run.pod} without an exit code: the pod was restarted, or the system ended it (out of memory?).`
+        : `${titleOf(run)} failed on ${run.pod} with exit code ${exitCode}.`,
+    );
   }
 
   dispose(): void {
@@ -58,7 +64,11 @@ export class FindingNotices implements Disposable {
     const text = `${titleOf(run)}: ${finding.message.replace(/[.\s]+$/, '')}${where}. ${finding.suggestion}`;
     const offered = actions.slice(0, 2).map((action) => ({ title: shortTitle(action), action }));
     const look = shown && place ? 'Show' : 'Show Output';
-    const announce = { error: vscode.window.showErrorMessage, warning: vscode.window.showWarningMessage, info: vscode.window.showInformationMessage }[finding.severity];
+    const announce = {
+      error: vscode.window.showErrorMessage,
+      warning: vscode.window.showWarningMessage,
+      info: vscode.window.showInformationMessage,
+    }[finding.severity];
     const chosen = await announce(text, ...offered.map(({ title }) => title), look);
     const fix = offered.find(({ title }) => title === chosen);
     if (fix) await vscode.commands.executeCommand(internalCommands.applyFix, run, fix.action);
@@ -79,7 +89,8 @@ export class FindingNotices implements Disposable {
   }
 
   private async failed(run: RunRef, text: string): Promise<void> {
-    if (await vscode.window.showErrorMessage(text, 'Show Output')) await vscode.commands.executeCommand(commands.showOutput, { run: run.id });
+    if (await vscode.window.showErrorMessage(text, 'Show Output'))
+      await vscode.commands.executeCommand(commands.showOutput, { run: run.id });
   }
 }
 

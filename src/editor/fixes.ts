@@ -46,7 +46,12 @@ export class Fixes {
     const button = 'Deploy and Train Again';
     void vscode.window.showInformationMessage(`${file}:${edit.line}: ${edit.oldText} became ${edit.newText}.`, button).then((chosen) => {
       if (chosen !== button) return undefined;
-      return vscode.commands.executeCommand('_runpod.applyFix', run, { kind: 'deploy-and-retrain', title: button, fix: { kind: 'deploy-and-retrain', title: button }, files: [file] } satisfies FixAction);
+      return vscode.commands.executeCommand('_runpod.applyFix', run, {
+        kind: 'deploy-and-retrain',
+        title: button,
+        fix: { kind: 'deploy-and-retrain', title: button },
+        files: [file],
+      } satisfies FixAction);
     });
   }
 
@@ -64,7 +69,10 @@ export class Fixes {
       if (result.exitCode === 0) return;
       channel.show(true);
       const said = result.stderr.trim().split('\n').at(-1) ?? '';
-      throw new UserError('remote-failed', `\`${command}\` ended with exit code ${result.exitCode} on ${run.pod}${said === '' ? '' : `: ${stripControl(said)}`}. Install it there by hand, or add it to the project's requirements.`);
+      throw new UserError(
+        'remote-failed',
+        `\`${command}\` ended with exit code ${result.exitCode} on ${run.pod}${said === '' ? '' : `: ${stripControl(said)}`}. Install it there by hand, or add it to the project's requirements.`,
+      );
     });
   }
 }
@@ -92,5 +100,8 @@ export async function workspaceEdit({ file, line, start, end, oldText, newText }
 }
 
 function changedMeanwhile(run: RunRef, { file, line, oldText }: FileEdit): UserError {
-  return new UserError('local-failed', `${shortPath(run.root, file)} was changed meanwhile: ${oldText} does not stand in line ${line} any more. Change it by hand.`);
+  return new UserError(
+    'local-failed',
+    `${shortPath(run.root, file)} was changed meanwhile: ${oldText} does not stand in line ${line} any more. Change it by hand.`,
+  );
 }

@@ -14,7 +14,9 @@ export async function openConfig(projects: Projects): Promise<string> {
     try {
       await writeFile(file, configTemplate(basename(root)), { flag: 'wx' });
     } catch (error) {
-      throw new UserError('local-failed', `${file} could not be made: ${(error as Error).message}. Check the permissions of the folder.`, { cause: error });
+      throw new UserError('local-failed', `${file} could not be made: ${(error as Error).message}. Check the permissions of the folder.`, {
+        cause: error,
+      });
     }
     setContext('runpod.hasProject', true);
   }

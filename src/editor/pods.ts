@@ -44,13 +44,20 @@ export class Pods {
         prompt: `What to call ${addressOf(entry)}`,
         value: freeName(suggested, taken),
         ignoreFocusOut: true,
-        validateInput: (typed) => (taken.includes(typed.trim()) ? `There is a pod "${typed.trim()}" already` : typed.trim() === '' ? 'A pod needs a name' : undefined),
+        validateInput: (typed) =>
+          taken.includes(typed.trim())
+            ? `There is a pod "${typed.trim()}" already`
+            : typed.trim() === ''
+              ? 'A pod needs a name'
+              : undefined,
       }));
     if (name === undefined) throw new vscode.CancellationError();
     await home.addPod(name.trim(), entry, { select: true });
     this.status.setPod(name.trim());
     const verify = 'Verify Environment';
-    void vscode.window.showInformationMessage(`${name.trim()} is added and selected.`, verify).then((chosen) => chosen && vscode.commands.executeCommand(commands.verifyEnvironment));
+    void vscode.window
+      .showInformationMessage(`${name.trim()} is added and selected.`, verify)
+      .then((chosen) => chosen && vscode.commands.executeCommand(commands.verifyEnvironment));
     return name.trim();
   }
 
@@ -67,7 +74,11 @@ export class Pods {
     const home = await openHome();
     const name = wanted ?? (await this.choose(home, 'RunPod: Remove Pod'));
     if (wanted === undefined) {
-      const sure = await vscode.window.showWarningMessage(`Remove ${name} from your pods?`, { modal: true, detail: 'Only the entry here goes; the pod itself is not touched, and what runs there goes on.' }, 'Remove');
+      const sure = await vscode.window.showWarningMessage(
+        `Remove ${name} from your pods?`,
+        { modal: true, detail: 'Only the entry here goes; the pod itself is not touched, and what runs there goes on.' },
+        'Remove',
+      );
       if (sure === undefined) throw new vscode.CancellationError();
     }
     await home.removePod(name);
@@ -84,7 +95,11 @@ export class Pods {
     if (!confirmed) {
       const before = shown.remembered.length === 0 ? 'No key was remembered so far.' : `Remembered: ${shown.remembered.join(', ')}`;
       const detail = `${before}\nShown now: ${shown.fingerprint}\n\nIt is in order when the pod was recreated or the address now belongs to another of your pods. The pod's boot log shows its fingerprint, too.`;
-      const sure = await vscode.window.showWarningMessage(`Trust the host key that ${name} (${shown.address}) shows now?`, { modal: true, detail }, 'Trust');
+      const sure = await vscode.window.showWarningMessage(
+        `Trust the host key that ${name} (${shown.address}) shows now?`,
+        { modal: true, detail },
+        'Trust',
+      );
       if (sure === undefined) throw new vscode.CancellationError();
     }
     await shown.trust();
@@ -96,9 +111,21 @@ export class Pods {
   private async choose(home: Home, title: string, withAdd = false): Promise<string> {
     const { pods, selected } = await home.readPods();
     const names = Object.keys(pods);
-    if (names.length === 0) throw new UserError('not-configured', 'No pod is set up yet. Add yours with the SSH line that RunPod shows under Connect, or start a practice pod on this machine.', { details: { missing: 'pod' } });
-    const items = Object.entries(pods).map(([name, entry]) => ({ label: name, description: `${addressOf(entry)}${name === selected ? '  (selected)' : ''}`, add: false }));
-    const chosen = await vscode.window.showQuickPick([...items, ...(withAdd ? [{ label: '$(add) Add Pod', description: 'by its SSH line', add: true }] : [])], { title, placeHolder: 'Which pod?' });
+    if (names.length === 0)
+      throw new UserError(
+        'not-configured',
+        'No pod is set up yet. Add yours with the SSH line that RunPod shows under Connect, or start a practice pod on this machine.',
+        { details: { missing: 'pod' } },
+      );
+    const items = Object.entries(pods).map(([name, entry]) => ({
+      label: name,
+      description: `${addressOf(entry)}${name === selected ? '  (selected)' : ''}`,
+      add: false,
+    }));
+    const chosen = await vscode.window.showQuickPick(
+      [...items, ...(withAdd ? [{ label: '$(add) Add Pod', description: 'by its SSH line', add: true }] : [])],
+      { title, placeHolder: 'Which pod?' },
+    );
     if (!chosen) throw new vscode.CancellationError();
     return chosen.add ? this.add() : chosen.label;
   }
@@ -120,4 +147,3 @@ async function openHome(): Promise<Home> {
   const { Home: Constructor } = await import('../project/home.ts');
   return new Constructor();
 }
-

@@ -53,16 +53,29 @@ export class Practice {
   async openExample(folder?: string): Promise<string> {
     const chosen =
       folder ??
-      (await vscode.window.showOpenDialog({ title: 'Where should the example project go?', openLabel: 'Copy Here', canSelectFolders: true, canSelectFiles: false }))?.[0]?.fsPath;
+      (
+        await vscode.window.showOpenDialog({
+          title: 'Where should the example project go?',
+          openLabel: 'Copy Here',
+          canSelectFolders: true,
+          canSelectFiles: false,
+        })
+      )?.[0]?.fsPath;
     if (chosen === undefined) throw new vscode.CancellationError();
     const source = vscode.Uri.joinPath(this.extensionUri, 'examples', 'moola').fsPath;
     const target = await freeFolder(join(chosen, 'moola'));
     try {
       await cp(source, target, { recursive: true, filter: (path) => !notCopied.has(basename(path)) });
     } catch (error) {
-      throw new UserError('local-failed', `The example could not be copied to ${target}: ${(error as Error).message}. Choose another folder.`, { cause: error });
+      throw new UserError(
+        'local-failed',
+        `The example could not be copied to ${target}: ${(error as Error).message}. Choose another folder.`,
+        { cause: error },
+      );
     }
-    await vscode.commands.executeCommand('vscode.openFolder', vscode.Uri.file(target), { forceNewWindow: (vscode.workspace.workspaceFolders ?? []).length > 0 });
+    await vscode.commands.executeCommand('vscode.openFolder', vscode.Uri.file(target), {
+      forceNewWindow: (vscode.workspace.workspaceFolders ?? []).length > 0,
+    });
     return target;
   }
 

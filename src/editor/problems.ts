@@ -18,7 +18,11 @@ export class FindingDiagnostic extends vscode.Diagnostic {
     this.source = diagnosticSource;
     this.code = finding.type;
     this.relatedInformation = located.related.map(
-      ({ place: there, frame }) => new vscode.DiagnosticRelatedInformation(new vscode.Location(vscode.Uri.file(there.file), rangeOf(there)), frame.function === undefined ? 'called from here' : `in ${frame.function}`),
+      ({ place: there, frame }) =>
+        new vscode.DiagnosticRelatedInformation(
+          new vscode.Location(vscode.Uri.file(there.file), rangeOf(there)),
+          frame.function === undefined ? 'called from here' : `in ${frame.function}`,
+        ),
     );
   }
 

@@ -36,7 +36,11 @@ export class Projects implements Disposable {
     if (nearest !== null) return nearest;
     const folders = localFolders();
     if (folders.length === 0) {
-      throw new UserError('not-configured', 'No folder is open. Open the folder of the project that is to be trained, or the example project.', { details: { missing: 'folder' } });
+      throw new UserError(
+        'not-configured',
+        'No folder is open. Open the folder of the project that is to be trained, or the example project.',
+        { details: { missing: 'folder' } },
+      );
     }
     const roots = await this.roots();
     // Without any runpod.json a folder is a project of defaults: deploying works, training asks for the command.

@@ -7,11 +7,19 @@ import { FindingDiagnostic } from './problems.ts';
 
 /** The light bulb at a finding: what can be done about it here and now. */
 export class QuickFixes implements vscode.CodeActionProvider, Disposable {
-  private readonly registration = vscode.languages.registerCodeActionsProvider({ scheme: 'file' }, this, { providedCodeActionKinds: [vscode.CodeActionKind.QuickFix] });
+  private readonly registration = vscode.languages.registerCodeActionsProvider({ scheme: 'file' }, this, {
+    providedCodeActionKinds: [vscode.CodeActionKind.QuickFix],
+  });
 
-  async provideCodeActions(_document: vscode.TextDocument, _range: vscode.Range, context: vscode.CodeActionContext): Promise<vscode.CodeAction[]> {
+  async provideCodeActions(
+    _document: vscode.TextDocument,
+    _range: vscode.Range,
+    context: vscode.CodeActionContext,
+  ): Promise<vscode.CodeAction[]> {
     const findings = context.diagnostics.filter((diagnostic) => diagnostic instanceof FindingDiagnostic);
-    const actions = await Promise.all(findings.flatMap((finding) => finding.actions.map((action, index) => toCodeAction(finding, action, index === 0))));
+    const actions = await Promise.all(
+      findings.flatMap((finding) => finding.actions.map((action, index) => toCodeAction(finding, action, index === 0))),
+    );
     return actions.filter((action) => action !== undefined);
   }
 

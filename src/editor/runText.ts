@@ -6,7 +6,9 @@ import type { RunView } from './runWatches.ts';
 export function runText({ ref, state, metrics, loss }: Pick<RunView, 'ref' | 'state' | 'metrics' | 'loss'>): string {
   const words = [titleOf(ref)];
   if (state.kind === 'ended') {
-    return state.exitCode === 0 ? `$(check) ${words[0]} done${loss === null ? '' : `, loss ${rounded(loss)}`}` : `$(${state.stopped ? 'debug-stop' : 'error'}) ${words[0]} ${state.stopped ? 'stopped' : 'failed'}`;
+    return state.exitCode === 0
+      ? `$(check) ${words[0]} done${loss === null ? '' : `, loss ${rounded(loss)}`}`
+      : `$(${state.stopped ? 'debug-stop' : 'error'}) ${words[0]} ${state.stopped ? 'stopped' : 'failed'}`;
   }
   if (metrics?.epoch != null) words.push(`epoch ${metrics.epoch}${metrics.epochs === null ? '' : `/${metrics.epochs}`}`);
   if (loss !== null) words.push(`loss ${rounded(loss)}`);

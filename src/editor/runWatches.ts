@@ -129,12 +129,20 @@ export class RunWatches implements Disposable {
       case 'metrics': {
         const { kind: _, ...metrics } = event;
         const before = this.views.get(ref.id);
-        this.update(ref.id, { metrics: { ...metrics, epoch: metrics.epoch ?? before?.metrics?.epoch ?? null, epochs: metrics.epochs ?? before?.metrics?.epochs ?? null }, loss: lossOf(metrics) ?? before?.loss ?? null });
+        this.update(ref.id, {
+          metrics: {
+            ...metrics,
+            epoch: metrics.epoch ?? before?.metrics?.epoch ?? null,
+            epochs: metrics.epochs ?? before?.metrics?.epochs ?? null,
+          },
+          loss: lossOf(metrics) ?? before?.loss ?? null,
+        });
         return;
       }
       case 'finding': {
         const shown = this.problems.add(ref, event.located, event.amends);
-        if (!event.amends && event.located.finding.severity === 'error') this.update(ref.id, { errors: (this.views.get(ref.id)?.errors ?? 0) + 1 });
+        if (!event.amends && event.located.finding.severity === 'error')
+          this.update(ref.id, { errors: (this.views.get(ref.id)?.errors ?? 0) + 1 });
         if (!quiet) this.notices.tell(ref, event.located, shown, event.amends);
         return;
       }
@@ -152,7 +160,11 @@ export class RunWatches implements Disposable {
     const { status } = watched.run;
     const seconds = Math.round((Date.now() - (this.views.get(ref.id)?.startedAtMs ?? Date.now())) / 1000);
     const stopped = status.kind === 'exited' && status.stopped;
-    output.note(watched.exitCode === null ? 'The run is gone without an exit code: the pod was restarted, or ended it.' : `${stopped ? 'Stopped' : 'Ended'} with exit code ${watched.exitCode} after ${seconds} s.`);
+    output.note(
+      watched.exitCode === null
+        ? 'The run is gone without an exit code: the pod was restarted, or ended it.'
+        : `${stopped ? 'Stopped' : 'Ended'} with exit code ${watched.exitCode} after ${seconds} s.`,
+    );
     this.watches.delete(ref.id);
     void this.remember();
     this.update(ref.id, { state: { kind: 'ended', exitCode: watched.exitCode, stopped } });
@@ -184,6 +196,9 @@ export class RunWatches implements Disposable {
   }
 
   private async remember(): Promise<void> {
-    await this.memory.update(followingKey, this.following.map(({ ref }) => ref));
+    await this.memory.update(
+      followingKey,
+      this.following.map(({ ref }) => ref),
+    );
   }
 }

@@ -118,11 +118,18 @@ async function choosePod(home: import('../project/home.ts').Home): Promise<strin
   const { pods, selected } = await home.readPods();
   const names = Object.keys(pods);
   if (names.length === 0) {
-    throw new UserError('not-configured', 'No pod is set up yet. Add yours with the SSH line that RunPod shows under Connect, or start a practice pod on this machine.', { details: { missing: 'pod' } });
+    throw new UserError(
+      'not-configured',
+      'No pod is set up yet. Add yours with the SSH line that RunPod shows under Connect, or start a practice pod on this machine.',
+      { details: { missing: 'pod' } },
+    );
   }
   const name = selected ?? (names.length === 1 ? names[0] : undefined);
   if (name !== undefined) return name;
-  const chosen = await vscode.window.showQuickPick(names, { title: 'RunPod: Which pod?', placeHolder: 'It stays selected until you select another' });
+  const chosen = await vscode.window.showQuickPick(names, {
+    title: 'RunPod: Which pod?',
+    placeHolder: 'It stays selected until you select another',
+  });
   if (chosen === undefined) throw new vscode.CancellationError();
   await home.selectPod(chosen);
   return chosen;

@@ -52,7 +52,10 @@ export class StatusBar implements Disposable {
   private show(): void {
     const pod = this.pod === undefined ? 'RunPod' : this.pod.name;
     this.item.text = `${podIcon(this.pod?.state)} ${pod}${this.run ? `  ${runText(this.run)}` : ''}`;
-    this.item.backgroundColor = this.run?.state.kind === 'ended' && this.run.state.exitCode !== 0 && !this.run.state.stopped ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
+    this.item.backgroundColor =
+      this.run?.state.kind === 'ended' && this.run.state.exitCode !== 0 && !this.run.state.stopped
+        ? new vscode.ThemeColor('statusBarItem.errorBackground')
+        : undefined;
     this.item.tooltip = tooltip(this.pod, this.run);
   }
 }
@@ -77,7 +80,8 @@ function tooltip(pod: { readonly name: string; readonly state: PodState } | unde
   text.appendMarkdown('**Pod** ').appendText(`${pod.name}: ${stateWords(pod.state)}`);
   if (!run) return text;
   text.appendMarkdown('\n\n**Run** ').appendText(run.ref.id);
-  for (const [name, value] of Object.entries(run.metrics?.metrics ?? {}).slice(0, 12)) text.appendMarkdown('\n\n').appendText(`${name}: ${rounded(value)}`);
+  for (const [name, value] of Object.entries(run.metrics?.metrics ?? {}).slice(0, 12))
+    text.appendMarkdown('\n\n').appendText(`${name}: ${rounded(value)}`);
   return text;
 }
 

@@ -26,7 +26,10 @@ export class Training {
   async train(request?: TrainingRequest): Promise<Started> {
     const root = await this.projects.choose();
     const orchestrator = await this.sessions.get(root);
-    return this.start(orchestrator, request?.model !== undefined || request?.command !== undefined ? request : await chooseTraining(orchestrator, request ?? {}));
+    return this.start(
+      orchestrator,
+      request?.model !== undefined || request?.command !== undefined ? request : await chooseTraining(orchestrator, request ?? {}),
+    );
   }
 
   /** The same again, with what the pod has now. */
@@ -43,7 +46,9 @@ export class Training {
 
   async stop(id?: string): Promise<string | undefined> {
     const { ref, orchestrator } = await this.chooseRunning(id);
-    const stopped = await withProgress(`Stopping ${titleOf(ref)} on ${ref.pod}`, (work) => orchestrator.stopTraining(ref.id, { signal: work.signal }));
+    const stopped = await withProgress(`Stopping ${titleOf(ref)} on ${ref.pod}`, (work) =>
+      orchestrator.stopTraining(ref.id, { signal: work.signal }),
+    );
     mention(`$(debug-stop) ${titleOf(ref)} ${stopped.status.kind === 'exited' ? 'stopped' : 'is gone'} on ${ref.pod}`);
     return ref.id;
   }
@@ -70,15 +75,25 @@ export class Training {
   }
 
   private async start(orchestrator: Orchestrator, request: TrainingRequest): Promise<Started> {
-    const run = await withProgress(`Starting ${request.model ?? 'the command'} on ${orchestrator.pod.name}`, (work) => orchestrator.startTraining(request, work.signal));
-    const ref: RunRef = { id: run.manifest.id, root: orchestrator.project.root, pod: orchestrator.pod.name, model: run.manifest.model, request };
+    const run = await withProgress(`Starting ${request.model ?? 'the command'} on ${orchestrator.pod.name}`, (work) =>
+      orchestrator.startTraining(request, work.signal),
+    );
+    const ref: RunRef = {
+      id: run.manifest.id,
+      root: orchestrator.project.root,
+      pod: orchestrator.pod.name,
+      model: run.manifest.model,
+      request,
+    };
     const ended = this.watches.follow(run, ref, orchestrator, false);
     this.watches.view(ref.id)?.output.show();
     return { run: ref.id, ended };
   }
 
   private async chooseRunning(id: string | undefined): Promise<{ readonly ref: RunRef; readonly orchestrator: Orchestrator }> {
-    const known = this.watches.following.find(({ ref }) => ref.id === id) ?? (id === undefined && this.watches.following.length === 1 ? this.watches.following[0] : undefined);
+    const known =
+      this.watches.following.find(({ ref }) => ref.id === id) ??
+      (id === undefined && this.watches.following.length === 1 ? this.watches.following[0] : undefined);
     if (known) return { ref: known.ref, orchestrator: await this.sessions.get(known.ref.root, known.ref.pod) };
     const orchestrator = await this.sessions.get(await this.projects.choose());
     if (id !== undefined) return { ref: refOf(await orchestrator.runs.get(id), orchestrator), orchestrator };
@@ -98,7 +113,11 @@ function refOf({ manifest }: Run, orchestrator: Orchestrator): RunRef {
 
 async function chooseTraining({ project }: Orchestrator, request: TrainingRequest): Promise<TrainingRequest> {
   const { models, command, device } = project.config.train;
-  const items = Object.entries(models).map(([label, model]) => ({ label, description: model.device ?? device, detail: model.command ?? command }));
+  const items = Object.entries(models).map(([label, model]) => ({
+    label,
+    description: model.device ?? device,
+    detail: model.command ?? command,
+  }));
   if (items.length > 0) {
     const chosen = await vscode.window.showQuickPick(items, { title: 'RunPod: Train Model', placeHolder: 'Which model?' });
     if (!chosen) throw new vscode.CancellationError();
@@ -107,7 +126,12 @@ async function chooseTraining({ project }: Orchestrator, request: TrainingReques
   if (command !== undefined && !command.includes('{model}')) return { ...request };
   const typed = await vscode.window.showInputBox(
     command === undefined
-      ? { title: 'RunPod: Train', prompt: 'Training command, run in the project folder on the pod', placeHolder: 'python train.py', ignoreFocusOut: true }
+      ? {
+          title: 'RunPod: Train',
+          prompt: 'Training command, run in the project folder on the pod',
+          placeHolder: 'python train.py',
+          ignoreFocusOut: true,
+        }
       : { title: 'RunPod: Train Model', prompt: `What {model} stands for in: ${command}`, ignoreFocusOut: true },
   );
   if (typed === undefined || typed.trim() === '') throw new vscode.CancellationError();
@@ -116,13 +140,28 @@ async function chooseTraining({ project }: Orchestrator, request: TrainingReques
 
 async function chooseRun(orchestrator: Orchestrator): Promise<Run> {
   const runs = await withProgress(`Listing the runs on ${orchestrator.pod.name}`, (work) => orchestrator.runs.list(work.signal));
-  if (runs.length === 0) throw new UserError('run-unknown', `There are no runs of this project on ${orchestrator.pod.name} yet. Start one with "RunPod: Train Model".`, { details: { none: true } });
+  if (runs.length === 0)
+    throw new UserError(
+      'run-unknown',
+      `There are no runs of this project on ${orchestrator.pod.name} yet. Start one with "RunPod: Train Model".`,
+      { details: { none: true } },
+    );
   return pickRun(runs.toReversed(), 'RunPod: Follow Run');
 }
 
 async function pickRun(runs: readonly Run[], title: string): Promise<Run> {
-  const items = runs.map((run) => ({ label: `${iconOf(run.status)} ${run.manifest.model ?? 'command'}`, description: whenOf(run), detail: run.manifest.command, run }));
-  const chosen = await vscode.window.showQuickPick(items, { title, placeHolder: 'Newest first', matchOnDescription: true, matchOnDetail: true });
+  const items = runs.map((run) => ({
+    label: `${iconOf(run.status)} ${run.manifest.model ?? 'command'}`,
+    description: whenOf(run),
+    detail: run.manifest.command,
+    run,
+  }));
+  const chosen = await vscode.window.showQuickPick(items, {
+    title,
+    placeHolder: 'Newest first',
+    matchOnDescription: true,
+    matchOnDetail: true,
+  });
   if (!chosen) throw new vscode.CancellationError();
   return chosen.run;
 }

@@ -25,12 +25,15 @@ export async function withProgress<T>(title: string, task: (work: Work) => Promi
   const done = task({ signal: controller.signal, report });
   const status = vscode.window.setStatusBarMessage(`$(sync~spin) ${title}`, done.then(noop, noop));
   const timer = setTimeout(() => {
-    void vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title, cancellable: true }, async (progress, token) => {
-      shown = progress;
-      if (lastMessage !== '') progress.report({ message: lastMessage });
-      token.onCancellationRequested(() => controller.abort());
-      await done.catch(noop);
-    });
+    void vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Notification, title, cancellable: true },
+      async (progress, token) => {
+        shown = progress;
+        if (lastMessage !== '') progress.report({ message: lastMessage });
+        token.onCancellationRequested(() => controller.abort());
+        await done.catch(noop);
+      },
+    );
   }, patienceMs);
   try {
     return await done;

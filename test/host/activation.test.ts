@@ -15,7 +15,10 @@ describe('activation', () => {
     await vscode.commands.executeCommand('perfview.show');
     const report = () => vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === 'perf')?.getText() ?? '';
     await until('the report is written', () => report().includes('runpod-orchestrator'));
-    const row = report().split('\n').find((line) => line.includes('runpod-orchestrator')) ?? '';
+    const row =
+      report()
+        .split('\n')
+        .find((line) => line.includes('runpod-orchestrator')) ?? '';
     await vscode.commands.executeCommand('workbench.action.closeActiveEditor');
     // | Extension | Eager | Load Code | Call Activate | Finish Activate | ...
     const [load, call, finish] = row.split('|').slice(3, 6).map(Number) as [number, number, number];

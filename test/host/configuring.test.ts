@@ -22,7 +22,10 @@ describe('setting up', () => {
   it("adds a pod by the SSH line of RunPod's console, pasted whole", async () => {
     const line = '$ ssh root@213.173.98.12 -p 12345 -i ~/.ssh/id_ed25519\n';
     assert.equal(await command(commands.addPod, { line, name: 'gpu' }), 'gpu');
-    assert.deepEqual(pods(), { selected: 'gpu', pods: { gpu: { host: '213.173.98.12', port: 12345, user: 'root', identityFile: '~/.ssh/id_ed25519' } } });
+    assert.deepEqual(pods(), {
+      selected: 'gpu',
+      pods: { gpu: { host: '213.173.98.12', port: 12345, user: 'root', identityFile: '~/.ssh/id_ed25519' } },
+    });
   });
 
   it('refuses what is no SSH line, while it is typed', async function () {
@@ -62,7 +65,9 @@ describe('setting up', () => {
     edit.replace(uri, document.lineAt(line).range, '    "seed": "many",');
     await vscode.workspace.applyEdit(edit);
     await document.save();
-    await until('the problem is shown', () => problems().some(({ file, diagnostic }) => file === 'runpod.json' && diagnostic.range.start.line === line));
+    await until('the problem is shown', () =>
+      problems().some(({ file, diagnostic }) => file === 'runpod.json' && diagnostic.range.start.line === line),
+    );
     await writeFile(uri.fsPath, good);
     await until('the document is read again', () => document.getText() === good);
     await command(commands.createConfig);

@@ -4,7 +4,28 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { commands } from '../../src/manifest';
-import { assertSucceeded, at, choose, closeNotifications, command, endOf, errors, mend, notified, onPod, plant, podWorkspace, problems, quickFixes, replaceIn, restoreProject, startPod, stopPod, train, until } from './steps';
+import {
+  assertSucceeded,
+  at,
+  choose,
+  closeNotifications,
+  command,
+  endOf,
+  errors,
+  mend,
+  notified,
+  onPod,
+  plant,
+  podWorkspace,
+  problems,
+  quickFixes,
+  replaceIn,
+  restoreProject,
+  startPod,
+  stopPod,
+  train,
+  until,
+} from './steps';
 
 describe('quick fixes', function () {
   this.timeout(240_000);
@@ -40,8 +61,16 @@ describe('quick fixes', function () {
   it('install a missing module on the pod and train again', async () => {
     const wheels = join(podWorkspace, 'wheels');
     makeWheel(wheels, 'tinywheel');
-    await replaceIn('runpod.json', '"PYTHONUNBUFFERED": "1"', '"PYTHONUNBUFFERED": "1", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/workspace/wheels"');
-    await replaceIn('src/moola/models/logreg.py', 'from __future__ import annotations\n', 'from __future__ import annotations\nimport tinywheel\n');
+    await replaceIn(
+      'runpod.json',
+      '"PYTHONUNBUFFERED": "1"',
+      '"PYTHONUNBUFFERED": "1", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/workspace/wheels"',
+    );
+    await replaceIn(
+      'src/moola/models/logreg.py',
+      'from __future__ import annotations\n',
+      'from __future__ import annotations\nimport tinywheel\n',
+    );
     await command(commands.deployChanged);
     assert.notEqual((await train('logreg')).exitCode, 0);
     await until('the problem is shown', () => problems().some(({ diagnostic }) => diagnostic.code === 'import-error'));
@@ -62,7 +91,9 @@ describe('quick fixes', function () {
     // Typed and not saved: the fix saves what it sends.
     const editor = await vscode.window.showTextDocument(at(bug.file));
     const start = editor.document.getText().indexOf(bug.broken);
-    await editor.edit((edit) => edit.replace(new vscode.Range(editor.document.positionAt(start), editor.document.positionAt(start + bug.broken.length)), bug.fixed));
+    await editor.edit((edit) =>
+      edit.replace(new vscode.Range(editor.document.positionAt(start), editor.document.positionAt(start + bug.broken.length)), bug.fixed),
+    );
     assertSucceeded(await endOf(await choose(fix)));
     assert.deepEqual(errors(), []);
   });

@@ -18,7 +18,10 @@ describe('on the pod', function () {
   it('verifies the environment and says what to do', async () => {
     const report = await command<VerifyReport>(commands.verifyEnvironment);
     assert.equal(report.pod, 'practice');
-    assert.ok(report.checks.some(({ id, status }) => id === 'python' && status === 'passed'), JSON.stringify(report.checks));
+    assert.ok(
+      report.checks.some(({ id, status }) => id === 'python' && status === 'passed'),
+      JSON.stringify(report.checks),
+    );
     await notified('practice is', 'Show Output');
   });
 
@@ -37,7 +40,10 @@ describe('on the pod', function () {
 
   it('downloads logs', async () => {
     const report = await command<FetchReport>(commands.downloadLogs, { folder: at('fetched').fsPath });
-    assert.ok(report.files.some(({ path }) => /output\.log$/.test(path)), JSON.stringify(report.files));
+    assert.ok(
+      report.files.some(({ path }) => /output\.log$/.test(path)),
+      JSON.stringify(report.files),
+    );
   });
 
   it('says how to go on when the host key has changed, and connects when it is trusted', async () => {

@@ -106,7 +106,11 @@ export async function mend({ file, fixed, broken }: Bug): Promise<void> {
 export function problems(): readonly { readonly file: string; readonly diagnostic: vscode.Diagnostic }[] {
   return vscode.languages
     .getDiagnostics()
-    .flatMap(([uri, diagnostics]) => diagnostics.filter(({ source }) => source === 'RunPod').map((diagnostic) => ({ file: vscode.workspace.asRelativePath(uri), diagnostic })));
+    .flatMap(([uri, diagnostics]) =>
+      diagnostics
+        .filter(({ source }) => source === 'RunPod')
+        .map((diagnostic) => ({ file: vscode.workspace.asRelativePath(uri), diagnostic })),
+    );
 }
 
 /** Those that are failures; advice on a run that went well is none. */
@@ -118,7 +122,12 @@ export async function quickFixes(type: string): Promise<readonly vscode.CodeActi
   assert.equal(found.length, 1, `problems: ${JSON.stringify(problems())}`);
   const [{ file, diagnostic }] = found as [(typeof found)[number]];
   await vscode.window.showTextDocument(at(file));
-  return vscode.commands.executeCommand('vscode.executeCodeActionProvider', at(file), diagnostic.range, vscode.CodeActionKind.QuickFix.value);
+  return vscode.commands.executeCommand(
+    'vscode.executeCodeActionProvider',
+    at(file),
+    diagnostic.range,
+    vscode.CodeActionKind.QuickFix.value,
+  );
 }
 
 /** What choosing a quick fix does. */
@@ -129,10 +138,13 @@ export async function choose<Answer>(action: vscode.CodeAction): Promise<Answer>
 }
 
 /** What the run's output channel that is shown says. */
-export const output = () => vscode.workspace.textDocuments.find(({ uri, languageId }) => uri.scheme === 'output' && languageId === 'log' && uri.path.includes('RunPod'))?.getText() ?? '';
+export const output = () =>
+  vscode.workspace.textDocuments
+    .find(({ uri, languageId }) => uri.scheme === 'output' && languageId === 'log' && uri.path.includes('RunPod'))
+    ?.getText() ?? '';
 
 export async function until(what: string, check: () => boolean | Promise<boolean>, seconds = 20): Promise<void> {
-  for (const end = Date.now() + seconds * 1000; ; ) {
+  for (const end = Date.now() + seconds * 1000; ;) {
     if (await check()) return;
     if (Date.now() > end) throw new Error(`waited ${seconds} s in vain until ${what}`);
     await new Promise((done) => setTimeout(done, 50));
@@ -150,7 +162,9 @@ export async function notified(text: string, button?: string): Promise<void> {
   try {
     await person.sees(button === undefined ? item : `${item} .monaco-button:has-text(${JSON.stringify(button)})`);
   } catch {
-    assert.fail(`no notification ${JSON.stringify(text)} with ${JSON.stringify(button)} among: ${await person.text('.notifications-center')}`);
+    assert.fail(
+      `no notification ${JSON.stringify(text)} with ${JSON.stringify(button)} among: ${await person.text('.notifications-center')}`,
+    );
   }
   await vscode.commands.executeCommand('notifications.hideList');
 }

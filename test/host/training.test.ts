@@ -2,7 +2,24 @@ import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { commands } from '../../src/manifest';
 import { person } from './support/person';
-import { assertSucceeded, at, closeNotifications, command, type Ended, errors, notified, output, plant, problems, replaceIn, restoreProject, startPod, stopPod, train, until } from './steps';
+import {
+  assertSucceeded,
+  at,
+  closeNotifications,
+  command,
+  type Ended,
+  errors,
+  notified,
+  output,
+  plant,
+  problems,
+  replaceIn,
+  restoreProject,
+  startPod,
+  stopPod,
+  train,
+  until,
+} from './steps';
 
 describe('training', function () {
   this.timeout(180_000);

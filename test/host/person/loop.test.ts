@@ -15,7 +15,8 @@ describe('the loop, as a person goes through it', function () {
   const file = () => join(editor.workspace, config);
   const onPod = () => join(editor.rpoHome, 'practice/workspace/moola', config);
 
-  const brokenLine = () => editor.page.locator('.editor-instance .view-line', { hasText: 'raise' }).filter({ hasText: 'FloatingPointError' });
+  const brokenLine = () =>
+    editor.page.locator('.editor-instance .view-line', { hasText: 'raise' }).filter({ hasText: 'FloatingPointError' });
 
   before(async () => {
     editor = await startEditor({ extension: 'packaged', settings: { 'chat.disableAIFeatures': true } });
@@ -24,7 +25,8 @@ describe('the loop, as a person goes through it', function () {
   });
   after(() => editor.dispose());
   afterEach(async function () {
-    if (this.currentTest?.isFailed()) console.log(await editor.screenshot(`failed-${this.currentTest.title.replace(/\W+/g, '-')}`), editor.log());
+    if (this.currentTest?.isFailed())
+      console.log(await editor.screenshot(`failed-${this.currentTest.title.replace(/\W+/g, '-')}`), editor.log());
   });
 
   it('starts the practice pod from the palette and deploys the project from the notification', async () => {
