@@ -287,12 +287,13 @@ export class TrainingMonitor {
       this.progressed = true;
     }
     if (steps !== null) place.steps = steps;
+    const at = { epoch: place.epoch, step: place.step };
     let any = false;
     for (const name in found.metrics) {
       any = true;
       const value = found.metrics[name]!;
       const role = this.count(name, value);
-      if (role !== 'other') this.trends.read(name, role, value, found);
+      if (role !== 'other') this.trends.read(name, role, value, found, at);
     }
     if (!any) return;
     for (const trend of this.trends.take()) this.findings.seen({ ...trend, line: found.line, who: '' });

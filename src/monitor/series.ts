@@ -5,6 +5,12 @@ export function median(values: readonly number[]): number {
   return sorted[sorted.length >> 1]!;
 }
 
+/** Where training is, as far as it was printed. */
+export interface Place {
+  readonly epoch: number | null;
+  readonly step: number | null;
+}
+
 /** One loss: its recent values, its best, how long ago that was. Constant memory. */
 export class LossSeries {
   last = Number.NaN;
@@ -13,6 +19,8 @@ export class LossSeries {
   sinceBest = 0;
   /** Values in a row that lie above the best by the overfitting ratio. */
   above = 0;
+  /** Values in a row that are no improvement, yet next to the best. */
+  still = 0;
   /** The window's median when it was last needed. */
   usual = Number.NaN;
 
@@ -23,17 +31,33 @@ export class LossSeries {
   private ceiling = Infinity;
   private sinceCeiling = 0;
 
-  constructor(private readonly thresholds: Thresholds) {}
+  constructor(
+    private readonly thresholds: Thresholds,
+    private place: Place,
+  ) {}
+
+  /**
+   * Takes note of where training is; true when that is further back than before: another fold, stage or model has begun, with which this series has nothing to do.
+   * Where epochs are printed, a step that starts over is only the loader's next pass.
+   */
+  startsOver(place: Place): boolean {
+    const { epoch, step } = this.place;
+    this.place = place;
+    if (epoch !== null && place.epoch !== null) return place.epoch < epoch;
+    return epoch === null && place.epoch === null && step !== null && place.step !== null && place.step < step;
+  }
 
   /** Takes a finite value; says whether it is the first of a spike, or the one that makes a lasting one a divergence. */
   add(value: number): 'spike' | 'divergence' | null {
-    const { plateauDelta, overfitRatio } = this.thresholds;
+    const { plateauBand, plateauDelta, overfitRatio } = this.thresholds;
     this.last = value;
     if (value < this.best - Math.abs(this.best === Infinity ? 0 : this.best) * plateauDelta) {
       this.best = value;
       this.sinceBest = 0;
     } else this.sinceBest++;
-    this.above = value > this.best + Math.abs(this.best) * overfitRatio ? this.above + 1 : 0;
+    const rise = value - this.best;
+    this.above = rise > Math.abs(this.best) * overfitRatio ? this.above + 1 : 0;
+    this.still = this.sinceBest > 0 && rise <= Math.abs(this.best) * plateauBand ? this.still + 1 : 0;
     return this.judge(value);
   }
 

@@ -28,7 +28,9 @@ export interface Thresholds {
   readonly plateauPatience: number;
   /** Relative improvement that counts. Default 1e-4, as torch's ReduceLROnPlateau. */
   readonly plateauDelta: number;
-  /** Epochs in a row with validation above its best while training still falls. Default 5. */
+  /** … all of them this close to the best, relative to it: a loss that swings has converged as far as its data let it, and does not stand still. Default 0.02. */
+  readonly plateauBand: number;
+  /** Epochs in a row with validation above its best while training still falls. Default 10, the patience of ReduceLROnPlateau: small validation sets swing for longer than one. */
   readonly overfitPatience: number;
   /** … and by this much of the best. Default 0.1, as the ratio of SageMaker Debugger's Overfit. */
   readonly overfitRatio: number;
@@ -56,7 +58,8 @@ export const DEFAULT_THRESHOLDS: Thresholds = {
   divergenceRun: 20,
   plateauPatience: 10,
   plateauDelta: 1e-4,
-  overfitPatience: 5,
+  plateauBand: 0.02,
+  overfitPatience: 10,
   overfitRatio: 0.1,
   zeroRateRun: 10,
   throughputDrop: 0.5,

@@ -2,6 +2,7 @@ import type { FindingType } from './finding.ts';
 import type { MetricLine } from './metric.ts';
 import type { Role } from './metrics/names.ts';
 import { LossSeries, median } from './series.ts';
+import type { Place } from './series.ts';
 import type { Thresholds } from './thresholds.ts';
 
 /** What the numbers say, to become a finding. */
@@ -37,11 +38,11 @@ export class Trends {
 
   constructor(private readonly thresholds: Thresholds) {}
 
-  /** Takes a value of a line, with what its series is. */
-  read(name: string, role: Role, value: number, line: MetricLine): void {
+  /** Takes a value of a line, with what its series is and where training is (the line itself need not say). */
+  read(name: string, role: Role, value: number, line: MetricLine, place: Place): void {
     switch (role) {
       case 'loss':
-        this.loss(name, value, line);
+        this.loss(name, value, line, place);
         break;
       case 'norm':
         this.norm(name, value, line);
@@ -71,7 +72,7 @@ export class Trends {
     if (++this.deadLines === 2) this.tell('nan-loss', `grad_norm is nan and loss is 0${where(line)}`);
   }
 
-  private loss(name: string, value: number, line: MetricLine): void {
+  private loss(name: string, value: number, line: MetricLine, place: Place): void {
     if (!Number.isFinite(value)) {
       // Before the first step there is no loss yet, and Lightning's bar says so with `loss=nan`.
       if (line.step === 0 && line.steps !== null) return;
@@ -79,15 +80,26 @@ export class Trends {
       return;
     }
     let series = this.losses.get(name);
+    if (series?.startsOver(place)) {
+      this.forget(name);
+      series = undefined;
+    }
     if (!series) {
       if (this.losses.size >= MAX_SERIES) return;
-      series = new LossSeries(this.thresholds);
+      series = new LossSeries(this.thresholds, place);
       this.losses.set(name, series);
     }
     const spike = series.add(value);
     if (spike === 'spike') this.tell('loss-spike', `${name} jumped to ${value}, usually ${series.usual}${where(line)}`);
     else if (spike === 'divergence') this.tell('loss-divergence', `${name} stays at ${value}, before at ${series.usual}${where(line)}`);
     if (VALIDATION.test(name)) this.validation(name, series, line);
+  }
+
+  /** Another model is trained from here on. What its loss is compared with, and its gradients, begin anew; the other losses follow when their lines come. */
+  private forget(name: string): void {
+    this.losses.delete(name);
+    this.norms.length = 0;
+    this.vanished = 0;
   }
 
   /** Validation losses come once an epoch: there a standstill, or a rise while training falls, means something. */
@@ -100,7 +112,7 @@ export class Trends {
         'overfitting',
         `${name} is ${series.last}, its best was ${series.best} ${series.sinceBest} values ago, while training still improves${where(line)}`,
       );
-    else if (series.sinceBest >= plateauPatience && series.above === 0)
+    else if (series.still >= plateauPatience)
       this.tell('plateau', `${name} has not improved on ${series.best} for ${series.sinceBest} values${where(line)}`);
   }
 

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { TrainingMonitor } from '../../../src/monitor/monitor.ts';
 import type { MonitorOptions } from '../../../src/monitor/monitor.ts';
 import type { Finding } from '../../../src/monitor/finding.ts';
@@ -24,6 +26,32 @@ describe('trends', () => {
         `train_loss ${(Math.exp(-i / 60) + noise(i) * 0.3 + 0.1).toFixed(4)} | val_loss ${(Math.exp(-i / 60) + 0.2).toFixed(4)} | grad_norm ${(1 + noise(i)).toFixed(3)} | lr ${(1e-3 * (1 - i / 200)).toExponential(3)}`,
     );
     assert.deepEqual(watch(good), []);
+  });
+
+  // What `python -m moola.cli …` printed for each model of examples/moola: five folds, one after the other, small and noisy validation sets.
+  const fixtures = join(import.meta.dirname, '../../fixtures/moola');
+  for (const name of readdirSync(fixtures)) {
+    it(`keep quiet about ${name}, whose folds begin anew`, () => {
+      const lines = readFileSync(join(fixtures, name), 'utf8').split('\n');
+      assert.ok(lines.length > 20);
+      assert.deepEqual(watch(lines), []);
+    });
+  }
+
+  it('begin anew where epochs, or steps without epochs, go backwards: another fold or model', () => {
+    const rising = (i: number): string => (1 + i / 8).toFixed(3);
+    const fold = epochs(8, (i) => `train_loss ${(1 - i / 40).toFixed(3)} | val_loss ${rising(i)}`);
+    assert.deepEqual(watch([...fold, ...fold, ...fold]), []);
+    const boosted = Array.from({ length: 8 }, (_, i) => `[${i}]\ttrain-logloss:${(1 - i / 40).toFixed(3)}\teval-logloss:${rising(i)}`);
+    assert.deepEqual(watch([...boosted, ...boosted, ...boosted]), []);
+    const steps = (loss: number): string[] => Array.from({ length: 80 }, (_, i) => `step ${i} loss ${(loss + noise(i)).toFixed(4)}`);
+    assert.deepEqual(watch([...steps(1), ...steps(9.5)]), []);
+  });
+
+  it('follow a loss over the passes of its loader, whose steps start over each epoch', () => {
+    const passes = (loss: number): string[] =>
+      Array.from({ length: 100 }, (_, i) => `Epoch ${Math.floor(i / 10)} step ${i % 10} loss ${(loss + noise(i)).toFixed(4)}`);
+    assert.deepEqual(types(watch([...passes(1), 'Epoch 10 step 0 loss 9.5'])), ['loss-spike']);
   });
 
   it('find the loss that turned nan or inf, whatever it is called', () => {
