@@ -2,10 +2,11 @@ import * as vscode from 'vscode';
 import { UserError } from '../core/errors.ts';
 import { stripControl } from '../core/terminal.ts';
 import type { FileEdit, FixAction } from '../fixes/located.ts';
+import { commands, internalCommands } from '../manifest.ts';
 import type { Deployment } from './deployment.ts';
 import { shortPath } from './projects.ts';
 import type { RunOutputs } from './runOutput.ts';
-import type { RunRef } from './runRef.ts';
+import { type RunRef, titleOf } from './runRef.ts';
 import type { Sessions } from './sessions.ts';
 import type { Started, Training } from './training.ts';
 import { withProgress } from './work.ts';
@@ -35,8 +36,14 @@ export class Fixes {
       case 'deploy-and-retrain':
         await this.deployment.files(run.root, action.files, run.pod);
         return idOf(await this.training.retrain(run));
-      case 'run-stage':
-        return idOf(await this.training.on(run.root, run.pod, action.request));
+      case 'run-stage': {
+        const stage = await this.training.on(run.root, run.pod, action.request);
+        void stage.ended.then(
+          ({ exitCode }) => (exitCode === 0 ? this.offerAgain(run, action.stage) : undefined),
+          () => {},
+        );
+        return idOf(stage);
+      }
     }
   }
 
@@ -46,13 +53,20 @@ export class Fixes {
     const button = 'Deploy and Train Again';
     void vscode.window.showInformationMessage(`${file}:${edit.line}: ${edit.oldText} became ${edit.newText}.`, button).then((chosen) => {
       if (chosen !== button) return undefined;
-      return vscode.commands.executeCommand('_runpod.applyFix', run, {
+      return vscode.commands.executeCommand(internalCommands.applyFix, run, {
         kind: 'deploy-and-retrain',
         title: button,
         fix: { kind: 'deploy-and-retrain', title: button },
         files: [file],
       } satisfies FixAction);
     });
+  }
+
+  /** What was missing is there now. */
+  private async offerAgain(run: RunRef, stage: string): Promise<void> {
+    const button = 'Train Again';
+    const chosen = await vscode.window.showInformationMessage(`Stage ${stage} is done. Train ${titleOf(run)} again?`, button);
+    if (chosen === button) await vscode.commands.executeCommand(commands.retrain, { run: run.id });
   }
 
   private async install(run: RunRef, command: string): Promise<void> {

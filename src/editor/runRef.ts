@@ -12,6 +12,6 @@ export interface RunRef {
 }
 
 /** What the person calls it. */
-export function titleOf({ model }: Pick<RunRef, 'model'>): string {
-  return model ?? 'command';
+export function titleOf({ model, request }: Pick<RunRef, 'model' | 'request'>): string {
+  return model ?? request.stage?.name ?? 'command';
 }

@@ -107,8 +107,13 @@ export class Training {
 
 /** A run that somebody else started, as far as its manifest tells how to start it again. */
 function refOf({ manifest }: Run, orchestrator: Orchestrator): RunRef {
-  const { id, model, command } = manifest;
-  return { id, root: orchestrator.project.root, pod: orchestrator.pod.name, model, request: model === null ? { command } : { model } };
+  const { id, model, command, device, seed } = manifest;
+  const same = {
+    ...(model === null ? { command } : { model }),
+    ...(device === null ? {} : { device }),
+    ...(seed === null ? {} : { seed }),
+  };
+  return { id, root: orchestrator.project.root, pod: orchestrator.pod.name, model, request: same };
 }
 
 async function chooseTraining({ project }: Orchestrator, request: TrainingRequest): Promise<TrainingRequest> {

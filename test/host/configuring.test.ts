@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { commands } from '../../src/manifest';
@@ -53,6 +54,18 @@ describe('setting up', () => {
   it('removes pods', async () => {
     for (const pod of ['gpu', 'other']) await command(commands.removePod, { pod });
     assert.deepEqual(pods().pods, {});
+  });
+
+  it('copies the example project to where the person says, never over something', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'rpo-example-'));
+    try {
+      for (const name of ['moola', 'moola-2']) {
+        assert.equal(await command(commands.openExample, { folder }), join(folder, name));
+        assert.equal(readFileSync(join(folder, name, 'src/moola/cli.py'), 'utf8'), readFileSync(at('src/moola/cli.py').fsPath, 'utf8'));
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('shows a bad value of runpod.json at its line, until it is mended', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { commands } from '../../src/manifest';
@@ -10,6 +10,7 @@ import {
   choose,
   closeNotifications,
   command,
+  type Ended,
   endOf,
   errors,
   mend,
@@ -95,6 +96,29 @@ describe('quick fixes', function () {
       edit.replace(new vscode.Range(editor.document.positionAt(start), editor.document.positionAt(start + bug.broken.length)), bug.fixed),
     );
     assertSucceeded(await endOf(await choose(fix)));
+    assert.deepEqual(errors(), []);
+  });
+
+  it('deploy a file that the pod lacks and train again', async () => {
+    rmSync(join(podWorkspace, 'moola/data/windows.csv'));
+    assert.notEqual((await train('logreg')).exitCode, 0);
+    await until('the problem is shown', () => problems().some(({ diagnostic }) => diagnostic.code === 'file-not-found'));
+    const fix = (await quickFixes('file-not-found')).find(({ title }) => title === 'Deploy data/windows.csv and train again');
+    assert.ok(fix, 'no such quick fix');
+    assertSucceeded(await endOf(await choose(fix)));
+    assert.deepEqual(errors(), []);
+  });
+
+  it('run the stage that makes an encoder that is missing', async () => {
+    const request = { model: 'cnn_transformer', device: 'cpu', wait: true };
+    assert.notEqual((await command<Ended>(commands.train, request)).exitCode, 0);
+    await until('the problem is shown', () => problems().some(({ diagnostic }) => diagnostic.code === 'encoder-not-found'));
+    const fix = (await quickFixes('encoder-not-found')).find(({ title }) => title === 'Run stage pretrain');
+    assert.ok(fix, 'no such quick fix');
+    assertSucceeded(await endOf(await choose(fix)));
+    assert.ok(existsSync(join(podWorkspace, 'moola/artifacts/pretrained/encoder.pt')));
+    await notified('Stage pretrain is done. Train cnn_transformer again?', 'Train Again');
+    assertSucceeded(await command<Ended>(commands.train, request));
     assert.deepEqual(errors(), []);
   });
 

@@ -90,6 +90,27 @@ describe('training', function () {
     assert.notEqual((await ended).exitCode, 0);
   });
 
+  it('trains the same again', async () => {
+    const first = await command<Ended>(commands.train, { command: 'echo "seed {seed}"', seed: 5, wait: true });
+    const again = await command<Ended>(commands.retrain, { wait: true });
+    assertSucceeded(again);
+    assert.notEqual(again.run, first.run);
+    await until('its output is shown', () => output().includes(again.run) && output().includes('seed 5'));
+  });
+
+  it('offers what can be done from the status bar', async function () {
+    if (!person.available) this.skip();
+    await person.click('.statusbar-item:has-text("practice")');
+    await person.sees('.quick-input-widget:has-text("Train Again")');
+    await person.press('Escape');
+  });
+
+  it('shows the output of the newest run', async () => {
+    await vscode.commands.executeCommand('workbench.action.closePanel');
+    await command(commands.showOutput);
+    if (person.available) await person.sees('.output-view:has-text("Ended with exit code 0")');
+  });
+
   it('takes up a run that something else has started', async () => {
     const started = await command<Ended>(commands.train, { command: 'echo taken up', wait: true });
     assertSucceeded(await command<Ended>(commands.followRun, { run: started.run, wait: true }));
