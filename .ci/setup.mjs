@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Puts in place what a fresh machine lacks, and says what it does while it does it: `node .ci/setup.mjs demo|test|package`.
+// Puts in place what a fresh machine lacks, and says what it does while it does it: `node .ci/setup.mjs demo|bench|test|package`.
 // No dependencies: it runs before there is a node_modules. When everything is there it only looks, in well under half a second.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -31,12 +31,18 @@ const SYSTEM = {
   'python3-xgboost': { module: 'xgboost' },
   'python3-torch': { module: 'torch' },
   chromium: { command: 'chromium' },
+  'openssh-client': { command: 'ssh' },
+  rsync: { command: 'rsync' },
   make: { command: 'make' },
   'g++': { command: 'g++' },
 };
+const DEMO = ['openssh-server', 'python3', 'python3-venv'];
+/** What the benchmarks compare with; they say so when it is missing. */
+const PEERS = ['openssh-client', 'rsync'];
 const PROFILES = {
-  demo: { system: ['openssh-server', 'python3', 'python3-venv'], host: false },
-  test: { system: Object.keys(SYSTEM), host: true },
+  demo: { system: DEMO, host: false },
+  bench: { system: DEMO, wished: PEERS, host: false },
+  test: { system: Object.keys(SYSTEM).filter((name) => !PEERS.includes(name)), host: true },
   package: { system: ['python3', 'make', 'g++'], host: true },
 };
 
@@ -50,6 +56,7 @@ export async function setup(profile) {
   if (major < 20 || (major === 20 && minor < 19))
     throw new SetupError(`Node ${process.versions.node} is too old; install Node 20.19 or later.`);
   await systemPackages(wanted.system);
+  await systemPackages(wanted.wished ?? []).catch((error) => console.warn(`setup: going on without: ${error.message}`));
   await npmPackages();
   if (wanted.host) await hostFolder();
 }

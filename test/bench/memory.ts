@@ -1,57 +1,37 @@
 import { fork } from 'node:child_process';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PracticePod } from '../../src/practice/practicePod.ts';
-import { connectPod } from '../../src/pod/connect.ts';
-import type { PodOptions } from '../../src/pod/pod.ts';
+import type { Memory, Task } from './memoryProcess.ts';
+import type { Bench, Section } from './section.ts';
 
-export interface Memory {
-  readonly megabytes: number;
-  /** Largest resident size of the process, up and down, in MB; and before anything was moved. */
-  readonly up: number;
-  readonly down: number;
-  readonly idle: number;
-}
+const bytes = 2_000_000_000;
 
-interface Task {
-  readonly options: PodOptions;
-  readonly local: string;
-  readonly remote: string;
-}
+/** Moves a large file both ways in a process of its own and watches its resident size. */
+export const memory: Section = {
+  title: 'Memory while moving 2 GB',
+  async run(bench) {
+    if (!bench.choice.wants(this.title) || bench.choice.roundTripMs !== undefined) return undefined;
+    const { up, down, idle } = await whileMoving(bench);
+    return `Largest resident size of the process: ${up.toFixed(0)} MB going up, ${down.toFixed(0)} MB coming down. Connected and idle it has ${idle.toFixed(0)} MB, TypeScript loader included.`;
+  },
+};
 
-/** Moves a large sparse file both ways in a process of its own and watches its resident size. */
-export async function memoryWhileMoving(practice: PracticePod, folder: string, megabytes: number): Promise<Memory> {
+async function whileMoving({ practice, folder }: Bench): Promise<Memory> {
   const local = join(folder, 'huge');
+  const remote = join(practice.workspace, 'huge');
   const handle = await open(local, 'w');
-  await handle.truncate(megabytes * 1_000_000);
+  await handle.truncate(bytes);
   await handle.close();
-  const child = fork(__filename, ['move'], { execArgv: ['--import', 'tsx'] });
-  const answer = new Promise<Omit<Memory, 'megabytes'>>((resolve, reject) => {
-    child.once('message', (message) => resolve(message as Omit<Memory, 'megabytes'>));
-    child.once('exit', (code) => reject(new Error(`The process that was measured ended with ${code}.`)));
-  });
-  child.send({ options: practice.podOptions, local, remote: join(practice.workspace, 'huge') } satisfies Task);
-  const measured = await answer;
-  child.kill();
-  for (const path of [local, `${local}.back`, join(practice.workspace, 'huge')]) await rm(path, { force: true });
-  return { megabytes, ...measured };
+  const child = fork(join(__dirname, 'memoryProcess.ts'), { execArgv: ['--import', 'tsx'] });
+  try {
+    const answer = new Promise<Memory>((resolve, reject) => {
+      child.once('message', (message) => resolve(message as Memory));
+      child.once('exit', (code) => reject(new Error(`The process that was measured ended with ${code}.`)));
+    });
+    child.send({ options: practice.podOptions, local, remote } satisfies Task);
+    return await answer;
+  } finally {
+    child.kill();
+    for (const path of [local, `${local}.back`, remote]) await rm(path, { force: true });
+  }
 }
-
-async function move({ options, local, remote }: Task): Promise<void> {
-  const pod = connectPod(options);
-  await pod.exec('true');
-  const idle = process.memoryUsage.rss();
-  const largest = async (work: () => Promise<unknown>) => {
-    let most = 0;
-    const timer = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), 20);
-    await work();
-    clearInterval(timer);
-    return most / 1e6;
-  };
-  const up = await largest(() => pod.putFiles([{ source: { localPath: local }, remotePath: remote }]));
-  const down = await largest(() => pod.getFile(remote, `${local}.back`));
-  process.send?.({ up, down, idle: idle / 1e6 });
-  pod.dispose();
-}
-
-if (process.argv[2] === 'move') process.once('message', (task) => void move(task as Task));

@@ -6,6 +6,7 @@ import type { PracticePod } from '../../src/practice/practicePod.ts';
 /** What people use, with one warm master connection, as each tool is told to. */
 export interface Peers {
   readonly host: string;
+  readonly port: string;
   /** Arguments of ssh, the destination last. */
   readonly ssh: readonly string[];
   /** The same for scp, sftp and rsync -e. */
@@ -48,6 +49,7 @@ export async function startPeers(practice: PracticePod, port: number, folder: st
   }
   return {
     host,
+    port: String(port),
     ssh,
     options,
     shell: ['ssh', ...options, '-p', String(port)].join(' '),
@@ -67,17 +69,4 @@ export function startLine(targetPort: number, roundTripMs: number, bytesPerS: nu
     child.once('error', reject);
     child.once('message', (port) => resolve({ port: Number(port), stop: () => void child.kill() }));
   });
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
-/** Interquartile range: how far apart the middle half lies. */
-export function spread(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (part: number) => sorted[Math.round(part * (sorted.length - 1))]!;
-  return at(0.75) - at(0.25);
 }
