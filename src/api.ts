@@ -13,7 +13,7 @@ export { isUserError, UserError } from './core/errors.ts';
 
 export type { Reason } from './core/errors.ts';
 export type { DeployedFile, DeployOptions, DeployReport } from './deploy/deploy.ts';
-export type { Check, VerifyReport } from './doctor/check.ts';
+export type { Check, CheckFix, VerifyReport } from './doctor/check.ts';
 export type { FixAction, LocalPlace, LocatedFinding } from './fixes/located.ts';
 export type { Finding, FindingType, Fix, Frame, Severity } from './monitor/finding.ts';
 export type { MetricLine } from './monitor/metric.ts';

@@ -7,7 +7,7 @@ import { PathMap } from './core/pathMap.ts';
 import { quote } from './core/shell.ts';
 import { Deployer, type DeployOptions, type DeployReport } from './deploy/deploy.ts';
 import { Ledger } from './deploy/ledger.ts';
-import type { VerifyReport } from './doctor/check.ts';
+import type { CheckFix, VerifyReport } from './doctor/check.ts';
 import { verify } from './doctor/verify.ts';
 import type { FixAction, LocatedFinding } from './fixes/located.ts';
 import { applyEdit } from './fixes/apply.ts';
@@ -272,6 +272,34 @@ export class Orchestrator implements Disposable {
   /** Looks at everything that training on this pod needs. */
   async verifyEnvironment(signal?: AbortSignal): Promise<VerifyReport> {
     return verify(this.pod, this.project, this.places, signal);
+  }
+
+  /**
+   * Does what a check of verifyEnvironment() offers.
+   *
+   * @throws UserError 'remote-failed' with what the command said last, and what deploying throws
+   */
+  async repair(fix: CheckFix, options: DeployOptions & { readonly onOutput?: (text: string) => void } = {}): Promise<void> {
+    if (fix.kind === 'deploy') {
+      await (fix.files.length > 0 ? this.deployer.deploy(fix.files, options) : this.deployChanged(options));
+      return;
+    }
+    const { signal, onOutput } = options;
+    const execute = { timeoutMs: 1_800_000, signal, onStdout: onOutput, onStderr: onOutput };
+    const { exitCode, stderr } = fix.environment
+      ? await this.executeCommand(fix.command, execute)
+      : await this.pod.exec(`mkdir -p -- ${quote(this.remoteRoot)} && cd -- ${quote(this.remoteRoot)} || exit\n${fix.command}`, {
+          timeoutMs: execute.timeoutMs,
+          signal,
+          onStdout: (chunk) => onOutput?.(chunk.toString('utf8')),
+          onStderr: (chunk) => onOutput?.(chunk.toString('utf8')),
+        });
+    if (exitCode === 0) return;
+    const said = stderr.trim().split('\n').at(-1) ?? '';
+    throw new UserError(
+      'remote-failed',
+      `"${fix.title}" did not work: \`${fix.command}\` ended with exit code ${exitCode}${said === '' ? '' : ` (${said})`}. Do it by hand on the pod, then verify again.`,
+    );
   }
 
   /** Puts these files of the project on the pod: all, or none. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import type { VerifyReport } from '../doctor/check.ts';
 import { operation } from './operation.ts';
-import { count, duration, Tail } from './text.ts';
+import { columns, count, duration, fitting, Tail } from './text.ts';
 
 const checkSchema = z.object({
   id: z.string(),
@@ -8,6 +9,15 @@ const checkSchema = z.object({
   status: z.enum(['passed', 'warning', 'failed']),
   seen: z.string(),
   advice: z.string().nullable(),
+  fix: z.string().nullable().describe('What `repair` would do about it.'),
+});
+
+export const verifySchema = z.object({
+  pod: z.string(),
+  remoteRoot: z.string(),
+  ok: z.boolean().describe('True when nothing failed.'),
+  checks: z.array(checkSchema),
+  milliseconds: z.number(),
 });
 
 const marks = { passed: '✓', warning: '!', failed: '✗' } as const;
@@ -18,31 +28,35 @@ export const verify = operation({
   description: 'Looks at everything that training on the pod needs: connection, disk, Python, packages, GPU, files. Changes nothing.',
   effect: 'read',
   input: z.object({}),
-  output: z.object({
-    pod: z.string(),
-    remoteRoot: z.string(),
-    ok: z.boolean().describe('True when nothing failed.'),
-    checks: z.array(checkSchema),
-    milliseconds: z.number(),
-  }),
+  output: verifySchema,
   examples: [['rpo verify', 'check the selected pod']],
   async handle(context, _input, { signal, progress }) {
     progress({ message: 'looking at the pod' });
-    const report = await (await context.orchestrator()).verifyEnvironment(signal);
-    return { ...report, checks: report.checks.map((check) => ({ ...check })) };
+    return verifyRecord(await (await context.orchestrator()).verifyEnvironment(signal));
   },
-  render({ pod, remoteRoot, ok, checks, milliseconds }) {
-    const lines = checks.map(
-      (check) => `${marks[check.status]} ${check.title}: ${check.seen}${check.advice === null ? '' : `\n    ${check.advice}`}`,
-    );
-    const failed = checks.filter((check) => check.status === 'failed').length;
-    const end = ok
-      ? `${pod} is ready to train in ${remoteRoot} (${duration(milliseconds)}).`
-      : `${pod} is not ready: ${count(failed, 'check')} failed. Do what stands below each ✗, then verify again.`;
-    return [...lines, end].join('\n');
-  },
+  render: renderVerified,
   exitCode: ({ ok }) => (ok ? 0 : 1),
 });
+
+export function verifyRecord(report: VerifyReport): z.output<typeof verifySchema> {
+  return { ...report, checks: report.checks.map((check) => ({ ...check, fix: check.fix?.title ?? null })) };
+}
+
+/** A table: what was looked at, what was seen, and below what did not pass what to do. */
+export function renderVerified({ pod, remoteRoot, ok, checks, milliseconds }: z.output<typeof verifySchema>): string {
+  const table = columns(checks.map(({ status, title, seen }) => [`${marks[status]} ${title}`, seen]));
+  const lines = checks.flatMap(({ advice, fix }, i) => [
+    table[i] ?? '',
+    ...(advice === null ? [] : [`    ${advice}`]),
+    ...(fix === null ? [] : [`    In one step: ${fix}`]),
+  ]);
+  const failed = checks.filter((check) => check.status === 'failed').length;
+  const mendable = checks.some(({ fix }) => fix !== null) ? ' `rpo repair` does what is one step.' : '';
+  const end = ok
+    ? `${pod} is ready to train in ${remoteRoot} (${duration(milliseconds)}).${mendable}`
+    : `${pod} is not ready: ${count(failed, 'check')} failed.${mendable || ' Do what stands below each ✗, then verify again.'}`;
+  return `${fitting(lines, 6_500)}\n${end}`;
+}
 
 /** What is kept of each stream for the answer; a face that streams has shown all of it. */
 const keptCharacters = 32_000;

@@ -7,6 +7,7 @@ import { monitor } from './monitor.ts';
 import type { Operation } from './operation.ts';
 import { pods, podsAdd, podsRemove, podsSelect, podsTrust } from './pods.ts';
 import { validate } from './validate.ts';
+import { repair } from './repair.ts';
 import { retry, start } from './start.ts';
 import { findings, readLog, status } from './status.ts';
 import { follow, runs, stop, train } from './training.ts';
@@ -15,6 +16,7 @@ import { wait } from './wait.ts';
 /** Everything that can be asked for. Faces are made from this list; its order is the order of `rpo --help`. */
 export const operations: readonly Operation[] = [
   verify,
+  repair,
   deploy,
   exec,
   train,

@@ -38,7 +38,7 @@ const rooms: Readonly<Record<string, Room>> = {
 
   'orchestrator.ts': { imports: ['core', 'monitor', 'project', 'pod', 'deploy', 'runs', 'results', 'doctor', 'fixes', 'node:*'] },
   journal: { imports: ['core', 'node:*'] },
-  operations: { imports: ['core', 'journal', 'project', 'runs', 'node:*', 'zod'], later: ['monitor', 'orchestrator.ts', 'results'], types: ['fixes'] },
+  operations: { imports: ['core', 'journal', 'project', 'runs', 'node:*', 'zod'], later: ['monitor', 'orchestrator.ts', 'results'], types: ['doctor', 'fixes'] },
 
   agents: { imports: ['core', 'journal', 'operations', 'project', 'node:*', 'zod'], types: ['runs'] },
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { Answers, judge } from '../../../src/doctor/verify.ts';
+import { Answers } from '../../../src/doctor/answers.ts';
+import { judge } from '../../../src/doctor/judge.ts';
 
 const healthy: Readonly<Record<string, string>> = {
   clock: '1000',
@@ -14,7 +15,14 @@ const healthy: Readonly<Record<string, string>> = {
   'tool:sha256sum': 'yes',
   'tool:tar': 'yes',
   'tool:setsid': 'yes',
-  'nvidia-smi': 'yes',
+  'nvidia-smi': '/usr/bin/nvidia-smi',
+  'driver-cuda': '12.4',
+  'memory-limit': '68719476736',
+  'memory-total': '540000000000',
+  'memory-used': '1000000000',
+  'output:artifacts': '/workspace/moola/artifacts',
+  'file:artifacts/encoder.pt': 'yes',
+  imports: '4',
   gpu: 'NVIDIA A40, 46068 MiB, 550.54.15',
   activate: 'yes',
   'file:data/x.csv': 'yes',
@@ -30,6 +38,9 @@ const expected = {
   activate: '/workspace/venv/bin/activate',
   files: ['data/x.csv'],
   packages: ['numpy'],
+  encoders: { 'artifacts/encoder.pt': ['cnn'] },
+  outputs: ['artifacts'],
+  local: new Set(['data/x.csv']),
   wantsCuda: true,
   latencyMs: 30,
   askedAt: 1_000_000,
@@ -67,5 +78,33 @@ describe('verify', () => {
   it('warns of a project that was never deployed', () => assert.deepEqual(complaints({ root: null }), { root: 'warning' }));
   it('warns of a clock that is off and of little shared memory', () =>
     assert.deepEqual(complaints({ clock: '4600', shm: '65536' }), { clock: 'warning', shm: 'warning' }));
+  it('says which CUDA is too new for the driver', () => {
+    const text = Object.entries({ ...healthy, 'cuda-available': 'no', 'driver-cuda': '11.8' }).map(([key, value]) => `${key}\t${value}`);
+    const torch = judge(new Answers(text.join('\n')), expected).find(({ id }) => id === 'torch');
+    assert.equal(torch?.status, 'failed');
+    assert.match(torch?.seen ?? '', /built for CUDA 12\.4, and the driver is older: it knows CUDA up to 11\.8/);
+  });
+  it('does not blame a driver that is new enough', () => {
+    const text = Object.entries({ ...healthy, 'cuda-available': 'no', 'cuda-visible': '-1' }).map(([key, value]) => `${key}\t${value}`);
+    assert.match(
+      judge(new Answers(text.join('\n')), expected).find(({ id }) => id === 'torch')?.seen ?? '',
+      /CUDA_VISIBLE_DEVICES is "-1"/,
+    );
+  });
+  it('tells a broken driver from a pod without GPU', () =>
+    assert.deepEqual(complaints({ gpu: null, 'nvidia-smi-error': 'Failed to initialize NVML: Driver/library version mismatch' }), {
+      gpu: 'failed',
+    }));
+  it('takes the limit of the container for its memory', () =>
+    assert.deepEqual(complaints({ 'memory-limit': '1000000000' }), { memory: 'warning' }));
+  it('sees what the project imports and the pod lacks', () =>
+    assert.deepEqual(complaints({ 'import-missing': 'yaml always src/a.py:3' }), { 'import:yaml': 'failed' }));
+  it('only warns of an import that may never come', () =>
+    assert.deepEqual(complaints({ 'import-missing': 'wandb sometimes src/a.py:3' }), { 'import:wandb': 'warning' }));
+  it('sees outputs that cannot be written and an encoder that is not there', () =>
+    assert.deepEqual(complaints({ 'output:artifacts': null, 'file:artifacts/encoder.pt': null }), {
+      'output:artifacts': 'failed',
+      'file:artifacts/encoder.pt': 'warning',
+    }));
   it('makes something of no answers at all', () => assert.ok(judge(new Answers(''), expected).some((check) => check.status === 'failed')));
 });

@@ -51,7 +51,7 @@ const large: Readonly<Record<string, unknown>> = {
     remoteRoot: '/r',
     ok: false,
     milliseconds: 1,
-    checks: many(20, (i) => ({ id: `${i}`, title: 't', status: 'failed', seen: long.slice(0, 100), advice: long.slice(0, 100) })),
+    checks: many(20, (i) => ({ id: `${i}`, title: 't', status: 'failed', seen: long.slice(0, 100), advice: long.slice(0, 100), fix: 'Do it' })),
   },
   deploy: { pod: 'p', files: many(1_000, file), sent: 10_000, milliseconds: 1 },
   upload: { pod: 'p', files: many(1_000, file), sent: 10_000, milliseconds: 1 },
