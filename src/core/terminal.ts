@@ -1,17 +1,17 @@
 /**
+ * ECMA-48: CSI `ESC [ … final`, OSC/DCS/SOS/PM/APC strings up to BEL, ST or the next escape, two-byte escapes, C0 and C1
+ * controls; and Unicode's bidirectional overrides (CVE-2021-42574). Every alternative matches from its first character on,
+ * so that stripping is linear on any input.
+ */
+const control =
+  /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|\u001b[ -/]*[0-~]|[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+
+/**
  * Output of a pod is data: what could move the cursor, change the title, write the clipboard or hide text is taken
- * out before a terminal or a webview shows it. Tabs, newlines and carriage returns stay.
- *
- * ECMA-48: CSI `ESC [ … final`, OSC/DCS/SOS/PM/APC strings up to BEL or ST, two-byte escapes, C0 and C1 controls; and
- * Unicode's bidirectional overrides (CVE-2021-42574).
+ * out before a terminal or a webview shows it, and before the monitor reads it. Tabs, newlines and carriage returns stay.
  */
 export function stripControl(text: string): string {
-  if (!/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/.test(text)) return text;
-  return text
-    .replace(/(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]/g, '')
-    .replace(/(?:\u001b[\]PX^_]|[\u009d\u0090\u0098\u009e\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c|$)/g, '')
-    .replace(/\u001b[ -/]*[0-~]/g, '')
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '');
+  return text.replace(control, '');
 }
 
 /**

@@ -1,4 +1,5 @@
-import { splitMoves, stripControl } from './ansi.ts';
+import { stripControl } from '../core/terminal.ts';
+import { splitMoves } from './ansi.ts';
 import type { Finding, Severity } from './finding.ts';
 import { Findings, exceptionText } from './findings.ts';
 import { looksLikeProjectFile } from './frames.ts';

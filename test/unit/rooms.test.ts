@@ -22,7 +22,7 @@ interface Room {
 const rooms: Readonly<Record<string, Room>> = {
   // Pure: no clock, no disk, no network; eslint.config.mjs keeps the globals out. (Paths are string work.)
   core: { imports: ['node:path'] },
-  monitor: {},
+  monitor: { imports: ['core'] },
 
   project: {
     imports: ['core', 'node:*', 'zod', 'jsonc-parser', 'ignore', 'picomatch', '@lezer/python', 'yaml', 'toml-eslint-parser'],

@@ -14,6 +14,7 @@ const samples: readonly (readonly [string, string, string])[] = [
   ['a charset switch', `${escape}(Bplain`, 'plain'],
   ['an eight-bit CSI', '\u009b31mred', 'red'],
   ['backspaces and bells', 'a\b\u0007b', 'ab'],
+  ['a title that another sequence cuts off', `${escape}]0;evil${escape}[1mtext`, 'text'],
   ['bidirectional overrides', 'if \u202egnissap', 'if gnissap'],
 ];
 
@@ -44,6 +45,14 @@ describe('control sequences of a pod', () => {
   it('never come through, and a lone ESC does not hold output back for ever', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => assert.doesNotMatch(stripControl(text), /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/)));
     assert.ok(new ControlStripper().write(`${escape}]0;${'x'.repeat(1000)}\u0007end`).endsWith('end'));
+  });
+});
+
+describe('control sequences of a hostile pod', () => {
+  it('are taken out in linear time', () => {
+    const startedAt = performance.now();
+    stripControl('\u009d'.repeat(300_000) + escape);
+    assert.ok(performance.now() - startedAt < 1_000, 'what begins a string is looked at once');
   });
 });
 
