@@ -1,3 +1,4 @@
+import { distributionOf } from '../core/packages.ts';
 import { quote } from '../core/shell.ts';
 import type { Answers } from './answers.ts';
 import { type Check, type CheckFix, failed, passed, warning } from './check.ts';
@@ -197,19 +198,10 @@ function imports(answers: Answers, expected: Expected): Check[] {
     : checks;
 }
 
-/** PyPI's name for a module, where it is another one. */
-const distributions: Readonly<Record<string, string>> = {
-  sklearn: 'scikit-learn',
-  cv2: 'opencv-python-headless',
-  PIL: 'pillow',
-  yaml: 'pyyaml',
-  skimage: 'scikit-image',
-  dateutil: 'python-dateutil',
-  dotenv: 'python-dotenv',
-};
-
-function install(name: string, { local }: Expected): readonly [advice: string, fix: CheckFix] {
-  const distribution = distributions[name] ?? name;
+function install(name: string, { local }: Expected): readonly [advice: string, fix: CheckFix | null] {
+  const distribution = distributionOf(name);
+  if (distribution === null)
+    return ["It looks like a module of the project's own: deploy it, or set PYTHONPATH under environment.variables in runpod.json.", null];
   const command = `python -m pip install ${quote(distribution)}`;
   const all = local.has('requirements.txt') ? ' Or all of requirements.txt: `rpo exec "python -m pip install -r requirements.txt"`.' : '';
   return [

@@ -1,5 +1,5 @@
+import { distributionOf } from '../core/packages.ts';
 import type { Fix, Frame } from './finding.ts';
-import { distributionOf } from './packages.ts';
 
 /** Names under which projects set a batch size: plain, HF Trainer, DeepSpeed, mmengine, YOLO. */
 export const BATCH_SIZE_NAMES = [

@@ -2,6 +2,14 @@ import assert from 'node:assert/strict';
 import { Answers } from '../../../src/doctor/answers.ts';
 import { judge } from '../../../src/doctor/judge.ts';
 
+/** What is said of a package that is missing. */
+function adviceFor(module: string): { readonly advice: string | null; readonly title: string | undefined } {
+  const answers = Object.entries({ ...healthy, imports: '1', 'import-missing': `${module} always src/train.py:1` });
+  const checks = judge(new Answers(answers.map((pair) => pair.join('\t')).join('\n')), expected);
+  const check = checks.find(({ id }) => id === `import:${module}`);
+  return { advice: check?.advice ?? null, title: check?.fix?.title };
+}
+
 const healthy: Readonly<Record<string, string>> = {
   clock: '1000',
   system: 'Linux x86_64',
@@ -72,6 +80,12 @@ describe('verify', () => {
       'package:numpy': 'failed',
       'file:data/x.csv': 'failed',
     }));
+  it("names a missing package as pip knows it, and none for what can only be the project's own", () => {
+    assert.match(adviceFor('sklearn').advice ?? '', /pip install scikit-learn"`\.$/);
+    assert.equal(adviceFor('yaml').title, 'Install PyYAML');
+    assert.deepEqual(adviceFor('utils').title, undefined);
+    assert.match(adviceFor('utils').advice ?? '', /project's own/);
+  });
   it('warns of the disk that a stop wipes', () => assert.deepEqual(complaints({ 'same-disk-as-root': 'yes' }), { disk: 'warning' }));
   it('warns of a disk that is nearly full', () => assert.deepEqual(complaints({ disk: '104857600 1000 /workspace' }), { disk: 'warning' }));
   it('fails where it may not write', () => assert.deepEqual(complaints({ writable: null }), { root: 'failed' }));

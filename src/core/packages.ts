@@ -7,7 +7,7 @@ const DISTRIBUTIONS: Readonly<Record<string, string>> = {
   apex: '', // NVIDIA apex is not on PyPI; the `apex` there is something else
   attr: 'attrs',
   bs4: 'beautifulsoup4',
-  cv2: 'opencv-python',
+  cv2: 'opencv-python-headless', // a pod has no display, nor the libGL that opencv-python wants
   Crypto: 'pycryptodome',
   dateutil: 'python-dateutil',
   dotenv: 'python-dotenv',
