@@ -91,6 +91,19 @@ export class Fixes {
   }
 }
 
+/** What a fix does here: where the pod is made right for the run, it is trained again at once. */
+export function fixTitle(action: FixAction): string {
+  switch (action.kind) {
+    case 'install':
+    case 'deploy':
+    case 'deploy-and-retrain':
+      return `${action.title} and train again`;
+    case 'edit':
+    case 'run-stage':
+      return action.title;
+  }
+}
+
 function idOf({ run }: Started): { readonly run: string } {
   return { run };
 }

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { Disposable } from '../core/disposable.ts';
 import type { FixAction } from '../fixes/located.ts';
 import { internalCommands } from '../manifest.ts';
-import { workspaceEdit } from './fixes.ts';
+import { fixTitle, workspaceEdit } from './fixes.ts';
 import { FindingDiagnostic } from './problems.ts';
 
 /** The light bulb at a finding: what can be done about it here and now. */
@@ -29,7 +29,8 @@ export class QuickFixes implements vscode.CodeActionProvider, Disposable {
 }
 
 async function toCodeAction(finding: FindingDiagnostic, action: FixAction, isFirst: boolean): Promise<vscode.CodeAction | undefined> {
-  const codeAction = new vscode.CodeAction(action.title, vscode.CodeActionKind.QuickFix);
+  const title = fixTitle(action);
+  const codeAction = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);
   codeAction.diagnostics = [finding];
   codeAction.isPreferred = isFirst;
   if (action.kind === 'edit') {
@@ -37,9 +38,9 @@ async function toCodeAction(finding: FindingDiagnostic, action: FixAction, isFir
     const edit = await workspaceEdit(action.edit).catch(() => undefined);
     if (!edit) return undefined;
     codeAction.edit = edit;
-    codeAction.command = { command: internalCommands.offerRetrain, title: action.title, arguments: [finding.run, action.edit] };
+    codeAction.command = { command: internalCommands.offerRetrain, title, arguments: [finding.run, action.edit] };
   } else {
-    codeAction.command = { command: internalCommands.applyFix, title: action.title, arguments: [finding.run, action] };
+    codeAction.command = { command: internalCommands.applyFix, title, arguments: [finding.run, action] };
   }
   return codeAction;
 }

@@ -39,7 +39,7 @@ export interface FileEdit {
   readonly newText: string;
 }
 
-/** A fix of a finding made concrete for this project. */
+/** A fix of a finding made concrete for this project. Its title says what it does by itself; a face that trains again after it says so too. */
 export type FixAction =
   | { readonly kind: 'edit'; readonly title: string; readonly fix: Fix; readonly edit: FileEdit }
   | { readonly kind: 'install'; readonly title: string; readonly fix: Fix; readonly command: string }

@@ -99,13 +99,13 @@ export class Locator {
       case 'install-package':
         return {
           kind: 'install',
-          title: `Install ${fix.package} on the pod and train again`,
+          title: `Install ${fix.package} on the pod`,
           fix,
           command: `python -m pip install ${quote(fix.package)}`,
         };
       case 'deploy-file': {
         const file = await this.projectFile(fix.path);
-        return file === null ? null : { kind: 'deploy', title: `Deploy ${file} and train again`, fix, files: [file] };
+        return file === null ? null : { kind: 'deploy', title: `Deploy ${file}`, fix, files: [file] };
       }
       case 'run-stage':
         return this.stage(fix, origin);
@@ -114,7 +114,7 @@ export class Locator {
         const [only] = files;
         return {
           kind: 'deploy-and-retrain',
-          title: only === undefined ? 'Deploy what changed and train again' : `Deploy ${only} and train again`,
+          title: only === undefined ? 'Deploy what changed' : `Deploy ${only}`,
           fix,
           files,
         };

@@ -175,6 +175,18 @@ describe('what can be done about a finding', () => {
     assert.equal(action?.kind === 'install' && action.command, "python -m pip install 'x; rm -rf /'");
   });
 
+  it('is called by what it does itself: whether it is trained again then is up to the face', async () => {
+    const all = await actions(
+      { kind: 'install-package', module: 'sklearn', package: 'scikit-learn', title: '' },
+      { kind: 'deploy-file', path: 'moola/utils/features.py', title: '' },
+      { kind: 'deploy-and-retrain', title: 'Deploy and train again' },
+    );
+    assert.deepEqual(
+      all.map(({ title }) => title),
+      ['Install scikit-learn on the pod', 'Deploy src/moola/utils/features.py', 'Deploy what changed'],
+    );
+  });
+
   it('is a deploy of the file that the pod lacks, when the project has it', async () => {
     const [action] = await actions({ kind: 'deploy-file', path: 'moola/utils/features.py', title: '' });
     assert.deepEqual(action?.kind === 'deploy' && action.files, ['src/moola/utils/features.py']);
