@@ -7,6 +7,7 @@ import { Conflicts } from './editor/conflicts.ts';
 import { Deployment } from './editor/deployment.ts';
 import { Downloads } from './editor/downloads.ts';
 import { Environment } from './editor/environment.ts';
+import { EnvironmentView } from './editor/environmentView.ts';
 import { Failures } from './editor/failures.ts';
 import { FindingNotices } from './editor/findingNotices.ts';
 import { Fixes } from './editor/fixes.ts';
@@ -48,7 +49,7 @@ export function activate(context: vscode.ExtensionContext): void {
     const fixes = new Fixes(sessions, deployment, training, outputs);
     store.add(new QuickFixes());
 
-    const environment = new Environment(projects, sessions, outputs);
+    const environment = new Environment(projects, sessions, outputs, store.add(new EnvironmentView()));
     const downloads = new Downloads(projects, sessions, watches, log);
     const pods = new Pods(sessions, status);
     const practice = new Practice(context.extensionUri, projects, sessions, status, log);

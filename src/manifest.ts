@@ -11,6 +11,7 @@ export const commands = {
   removePod: 'runpod.removePod',
   trustHostKey: 'runpod.trustHostKey',
   verifyEnvironment: 'runpod.verifyEnvironment',
+  repair: 'runpod.repair',
   deployCurrentFile: 'runpod.deployCurrentFile',
   deployResources: 'runpod.deployResources',
   deployChanged: 'runpod.deployChanged',
@@ -60,6 +61,7 @@ export interface CommandArguments {
   'runpod.removePod': [options?: { readonly pod?: string }];
   'runpod.trustHostKey': [options?: { readonly pod?: string; readonly confirmed?: boolean }];
   'runpod.verifyEnvironment': [];
+  'runpod.repair': [options?: { readonly check?: string }];
   'runpod.deployCurrentFile': [resource?: Uri];
   'runpod.deployResources': [resource?: Uri, selected?: readonly Uri[]];
   'runpod.deployChanged': [];
@@ -78,6 +80,11 @@ export interface CommandArguments {
   'runpod.stopPracticePod': [];
   'runpod.openExample': [options?: { readonly folder?: string }];
 }
+
+/** Views, all in the container of our own in the activity bar. */
+export const views = {
+  environment: 'runpod.environment',
+} as const;
 
 /** Settings and their defaults. Read where they are used, so that a change counts at once. */
 export const settings = {

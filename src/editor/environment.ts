@@ -1,27 +1,56 @@
 import * as vscode from 'vscode';
+import { messageOf, UserError } from '../core/errors.ts';
 import { stripControl } from '../core/terminal.ts';
-import type { Check, VerifyReport } from '../doctor/check.ts';
+import type { Check, CheckFix, VerifyReport } from '../doctor/check.ts';
+import { commands } from '../manifest.ts';
+import type { Orchestrator } from '../orchestrator.ts';
+import type { EnvironmentView } from './environmentView.ts';
 import type { Projects } from './projects.ts';
 import type { RunOutputs } from './runOutput.ts';
 import type { Sessions } from './sessions.ts';
 import { withProgress } from './work.ts';
 
-const marks: Readonly<Record<Check['status'], string>> = { passed: '✓', warning: '!', failed: '✗' };
+type Mendable = Check & { readonly fix: CheckFix };
 
-/** Looking at a pod, and running single commands there. */
+/** Looking at a pod, repairing what it lacks, and running single commands there. */
 export class Environment {
   constructor(
     private readonly projects: Projects,
     private readonly sessions: Sessions,
     private readonly outputs: RunOutputs,
+    private readonly view: EnvironmentView,
   ) {}
 
   async verify(): Promise<VerifyReport> {
+    const report = await this.look(await this.sessions.get(await this.projects.choose()));
+    void this.announce(report);
+    return report;
+  }
+
+  /** Does what checks offer in one step: of the one that is named, or of those that the person picks. */
+  async repair(check?: string): Promise<VerifyReport> {
     const orchestrator = await this.sessions.get(await this.projects.choose());
-    const report = await withProgress(`Verifying ${orchestrator.pod.name}`, (work) => orchestrator.verifyEnvironment(work.signal));
+    const mendable = (await this.look(orchestrator)).checks.filter((each): each is Mendable => each.fix !== null);
+    const chosen = check === undefined ? await pick(mendable, orchestrator.pod.name) : mendable.filter(({ id }) => id === check);
     const channel = this.outputs.plain();
-    channel.appendLine(`> ${report.pod}: verify ${report.remoteRoot}`);
-    for (const line of reportLines(report)) channel.appendLine(line);
+    const append = (text: string) => channel.append(stripControl(text));
+    const failures: string[] = [];
+    await withProgress(`Repairing ${orchestrator.pod.name}`, async (work) => {
+      for (const { fix } of chosen) {
+        work.report(fix.title);
+        channel.appendLine(`> ${orchestrator.pod.name}: ${fix.title}${fix.kind === 'run' ? `: ${fix.command}` : ''}`);
+        try {
+          await orchestrator.repair(fix, { signal: work.signal, onOutput: append });
+        } catch (error) {
+          if (work.signal.aborted) throw error;
+          failures.push(messageOf(error));
+        }
+      }
+    });
+    const report = await this.look(orchestrator);
+    const [first] = failures;
+    if (first !== undefined)
+      throw new UserError('remote-failed', failures.length === 1 ? first : `${first} (${failures.length - 1} more failed.)`);
     void this.announce(report);
     return report;
   }
@@ -49,34 +78,45 @@ export class Environment {
     return { exitCode };
   }
 
+  private async look(orchestrator: Orchestrator): Promise<VerifyReport> {
+    const report = await withProgress(`Verifying ${orchestrator.pod.name}`, (work) => orchestrator.verifyEnvironment(work.signal));
+    this.view.show(report);
+    return report;
+  }
+
   private async announce({ pod, ok, checks }: VerifyReport): Promise<void> {
     const bad = checks.filter(({ status }) => status !== 'passed');
     const failed = bad.filter(({ status }) => status === 'failed');
     const [worst] = failed.length > 0 ? failed : bad;
-    const button = 'Show Output';
+    const show = 'Show Checks';
+    const mend = 'Repair';
+    const buttons = bad.some(({ fix }) => fix !== null) ? [show, mend] : [show];
     const all = `${checks.length} ${checks.length === 1 ? 'check' : 'checks'}`;
     const chosen = await (ok
       ? worst
         ? vscode.window.showWarningMessage(
             `${pod} is ready, with ${bad.length === 1 ? 'a warning' : `${bad.length} warnings`}: ${sentence(worst)}`,
-            button,
+            ...buttons,
           )
-        : vscode.window.showInformationMessage(`${pod} is ready: ${all} passed.`, button)
-      : vscode.window.showErrorMessage(`${pod} is not ready: ${failed.length} of ${all} failed. ${worst ? sentence(worst) : ''}`, button));
-    if (chosen === button) this.outputs.plain().show(true);
+        : vscode.window.showInformationMessage(`${pod} is ready: ${all} passed.`, show)
+      : vscode.window.showErrorMessage(
+          `${pod} is not ready: ${failed.length} of ${all} failed. ${worst ? sentence(worst) : ''}`,
+          ...buttons,
+        ));
+    if (chosen === show) await this.view.reveal();
+    if (chosen === mend) await vscode.commands.executeCommand(commands.repair);
   }
 }
 
-/** One line a check, and under each that did not pass what to do. */
-export function reportLines({ checks, milliseconds }: VerifyReport): readonly string[] {
-  const width = Math.max(0, ...checks.map(({ title }) => title.length));
-  return [
-    ...checks.flatMap(({ status, title, seen, advice }) => [
-      `  ${marks[status]} ${title.padEnd(width)}  ${stripControl(seen)}`,
-      ...(advice === null ? [] : [`    ${' '.repeat(width)}  → ${stripControl(advice)}`]),
-    ]),
-    `> ${checks.filter(({ status }) => status === 'passed').length} of ${checks.length} passed in ${Math.round(milliseconds)} ms`,
-  ];
+async function pick(mendable: readonly Mendable[], pod: string): Promise<readonly Mendable[]> {
+  if (mendable.length === 0) {
+    void vscode.window.showInformationMessage(`There is nothing on ${pod} that can be repaired in one step.`);
+    throw new vscode.CancellationError();
+  }
+  const items = mendable.map((check) => ({ label: check.fix.title, description: check.title, detail: check.seen, picked: true, check }));
+  const chosen = await vscode.window.showQuickPick(items, { title: `RunPod: Repair ${pod}`, canPickMany: true });
+  if (!chosen || chosen.length === 0) throw new vscode.CancellationError();
+  return chosen.map(({ check }) => check);
 }
 
 function sentence({ title, seen, advice }: Check): string {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import * as vscode from 'vscode';
 import type { VerifyReport } from '../../src/doctor/check';
 import { commands } from '../../src/manifest';
 import { findPracticePod } from '../../src/practice/practicePod';
 import type { FetchReport } from '../../src/results/fetch';
-import { assertSucceeded, at, closeNotifications, command, notified, startPod, stopPod, train } from './steps';
+import { assertSucceeded, at, closeNotifications, command, notified, podWorkspace, startPod, stopPod, train, until } from './steps';
+import { person } from './support/person';
 
 const folder = join(process.env['RPO_HOME'] ?? '', 'practice');
 
@@ -22,7 +25,20 @@ describe('on the pod', function () {
       report.checks.some(({ id, status }) => id === 'python' && status === 'passed'),
       JSON.stringify(report.checks),
     );
-    await notified('practice is', 'Show Output');
+    await notified('practice is', 'Show Checks');
+    await vscode.commands.executeCommand('runpod.environment.focus');
+    await person.sees('.pane-body .monaco-list-row:has-text("Project folder")');
+    await person.screenshot('environment');
+  });
+
+  it('repairs in one step what verifying found', async () => {
+    await rm(join(podWorkspace, 'moola/data/windows.csv'));
+    const broken = await command<VerifyReport>(commands.verifyEnvironment);
+    assert.equal(broken.checks.find(({ id }) => id === 'file:data/windows.csv')?.status, 'failed');
+    await vscode.commands.executeCommand('runpod.environment.focus');
+    await person.click('.pane-body .monaco-list-row:has-text("Deploy data/windows.csv")');
+    await until('the file is back', () => existsSync(join(podWorkspace, 'moola/data/windows.csv')));
+    await notified('practice is', 'Show Checks');
   });
 
   it("runs a command in the project's environment", async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CommandId, commands, contextKeys, settings, untrustedCommands, walkthrough } from '../../src/manifest.ts';
+import { type CommandId, commands, contextKeys, settings, untrustedCommands, views, walkthrough } from '../../src/manifest.ts';
 
 const root = join(import.meta.dirname, '../..');
 const text = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -13,6 +13,7 @@ interface Package {
     readonly commands: readonly { readonly command: CommandId; readonly title: string; readonly category: string; readonly enablement?: string }[];
     readonly menus: Readonly<Record<string, readonly { readonly command: CommandId; readonly when?: string }[]>>;
     readonly configuration: { readonly properties: Readonly<Record<string, { readonly default: unknown }>> };
+    readonly views: Readonly<Record<string, readonly { readonly id: string }[]>>;
     readonly jsonValidation: readonly { readonly url: string }[];
     readonly walkthroughs: readonly { readonly id: string; readonly steps: readonly { readonly media: { readonly markdown: string }; readonly completionEvents: readonly string[] }[] }[];
   };
@@ -39,6 +40,14 @@ describe('package.json and the code say the same', () => {
     for (const { command, enablement } of contributes.commands) {
       assert.equal(enablement, untrustedCommands.has(command) ? undefined : 'isWorkspaceTrusted', command);
     }
+  });
+
+  it('every view is contributed, and made by the editor', () => {
+    assert.deepEqual(
+      Object.values(contributes.views).flatMap((list) => list.map(({ id }) => id)),
+      Object.values(views),
+    );
+    for (const name of Object.keys(views)) assert.ok(editor.includes(`(views.${name}, `), name);
   });
 
   it('menus name known commands only', () => {
