@@ -61,6 +61,18 @@ export class AgentCaller {
     }
   }
 
+  /** Words that such an argument can be, the likeliest first; none when that cannot be found out now. */
+  async known(argument: 'run' | 'model'): Promise<readonly string[]> {
+    try {
+      const { runs, project } = await this.context.orchestrator();
+      return argument === 'model'
+        ? Object.keys(project.config.train.models)
+        : (await runs.list()).map(({ manifest }) => manifest.id).reverse();
+    } catch {
+      return [];
+    }
+  }
+
   /** Never throws: what went wrong is an answer, too. */
   async call(record: Operation, args: unknown, call: Call): Promise<Answer> {
     const startedAt = Date.now();

@@ -7,6 +7,7 @@ import {
   createMcpHandler,
   hostHeaderValidationResponse,
   InMemoryServerEventBus,
+  isLegacyRequest,
   localhostAllowedHostnames,
   localhostAllowedOrigins,
   originValidationResponse,
@@ -15,6 +16,7 @@ import { messageOf, UserError } from '../core/errors.ts';
 import { urisOfRun } from './resources.ts';
 import { buildServer } from './server.ts';
 import type { Serving } from './serving.ts';
+import { Sessions } from './sessions.ts';
 
 export interface HttpOptions {
   readonly port: number;
@@ -29,7 +31,12 @@ export interface HttpOptions {
  */
 export async function serveHttp(serving: Serving, { port, token, signal, note }: HttpOptions): Promise<void> {
   const bus = new InMemoryServerEventBus();
-  const handler = createMcpHandler((context) => buildServer(serving, context, 'request'), { bus, onerror: (error) => note(error.message) });
+  const handler = createMcpHandler((context) => buildServer(serving, context, 'request'), {
+    bus,
+    legacy: 'reject',
+    onerror: (error) => note(error.message),
+  });
+  const sessions = new Sessions(serving);
   serving.updates.listen(
     () => bus.listenerCount > 0,
     (run) => urisOfRun(run).forEach((uri) => handler.notify.resourceUpdated(uri)),
@@ -41,7 +48,7 @@ export async function serveHttp(serving: Serving, { port, token, signal, note }:
     if (new URL(request.url).pathname !== '/mcp') return new Response('The address is /mcp.\n', { status: 404 });
     if (!isToken(request.headers.get('authorization'), token))
       return new Response('A bearer token is needed.\n', { status: 401, headers: { 'www-authenticate': 'Bearer' } });
-    return handler.fetch(request);
+    return (await isLegacyRequest(request)) ? sessions.respond(request) : handler.fetch(request);
   };
   const server = createServer((incoming, outgoing) => {
     void relay(incoming, outgoing, respond).catch((error: unknown) => {
@@ -65,7 +72,7 @@ export async function serveHttp(serving: Serving, { port, token, signal, note }:
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  await handler.close();
+  await Promise.all([handler.close(), sessions.close()]);
   server.closeAllConnections();
   server.close();
 }

@@ -33,6 +33,8 @@ export function registerResources(server: McpServer, serving: Serving): void {
       readonly status: string;
       readonly command: string;
     }[];
+    // The newer generation of the protocol subscribes past us: who lists a run that goes on may be about to.
+    for (const { id, status } of runs) if (status === 'running') serving.updates.touch(id);
     return {
       resources: runs.flatMap(({ id, status, command }) =>
         urisOfRun(id).map((uri) => ({

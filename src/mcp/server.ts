@@ -1,4 +1,5 @@
 import { fromJsonSchema, McpServer, type McpRequestContext } from '@modelcontextprotocol/server';
+import { registerCompletions } from './completions.ts';
 import { workflows } from './prompts.ts';
 import { registerResources, runOfUri, urisOfRun } from './resources.ts';
 import type { Serving } from './serving.ts';
@@ -14,11 +15,18 @@ export function buildServer(serving: Serving, { era }: Pick<McpRequestContext, '
     { name: 'runpod-orchestrator', title: 'RunPod Orchestrator', version: serving.version },
     {
       instructions,
-      capabilities: { tools: { listChanged: false }, resources: { subscribe: true, listChanged: false }, prompts: { listChanged: false } },
+      capabilities: {
+        tools: { listChanged: false },
+        resources: { subscribe: true, listChanged: false },
+        prompts: { listChanged: false },
+        completions: {},
+        logging: {},
+      },
     },
   );
   registerTools(server, serving);
   registerResources(server, serving);
+  registerCompletions(server, serving);
   for (const workflow of workflows) {
     const { name, title, description, arguments: args } = workflow;
     server.registerPrompt(name, { title, description, argsSchema: promptSchema(args) }, (given) => ({

@@ -48,7 +48,11 @@ async function call(
   const { ok, text, structured } = await caller.call(record, args, {
     signal: context.mcpReq.signal,
     progress: progressOf(context),
-    emit: () => {},
+    emit: (event) => {
+      // The SDK sends what the client's log level lets through. Deprecated in favour of stderr, which clients of today show to nobody.
+      // eslint-disable-next-line @typescript-eslint/no-deprecated
+      if (event.kind === 'note') void context.mcpReq.log('info', event.text, 'runpod-orchestrator').catch(() => {});
+    },
   });
   const run = structured?.['run'];
   if (typeof run === 'string') updates.touch(run);

@@ -93,7 +93,10 @@ describe('an agent goes around the loop with nothing but tool answers', () => {
     const run = String(works(await agent.call('start_training', { model: 'logreg' })).structured['run']);
     works(await agent.waitFor(run));
     const found = works(await agent.call('findings', { run })).structured['findings'] as { type: string; fixes: string[] }[];
-    assert.ok(found.some(({ type }) => type === 'nan-loss'), JSON.stringify(found));
+    assert.ok(
+      found.some(({ type }) => type === 'nan-loss'),
+      JSON.stringify(found),
+    );
     const title = found.flatMap(({ fixes }) => fixes).find((one) => one.includes('learning_rate'));
     const { applied } = works(await agent.call('apply_fix', { run, title })).structured as { applied: { files: string[] } };
     assert.deepEqual(applied.files, ['src/moola/config/training.py']);

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { agentOperations, toolName } from '../../src/operations/table.ts';
 import { Agent, homeWith, type ToolAnswer } from './support/agent.ts';
+import { startHttpServer } from './support/httpServer.ts';
 import { usePod } from './support/pod.ts';
 import { rpo } from './support/rpo.ts';
 
@@ -172,7 +173,10 @@ describe('rpo mcp', () => {
     await writeFile(join(home, 'pods.json'), JSON.stringify({ pods: { p: { host: '127.0.0.1', port: 1, identityFile } } }));
     await refused('verify', {}, /\[unreachable\]/);
     await assert.rejects(agent.client.callTool({ name: 'no_such_tool', arguments: {} }), /no_such_tool/);
-    assert.equal((await agent.client.listTools()).tools.length, 17);
+    assert.deepEqual(
+      (await agent.client.listTools()).tools.map(({ name }) => name),
+      agentOperations.map(toolName),
+    );
   });
 
   for (const mode of ['auto', 'legacy'] as const) {
@@ -182,11 +186,7 @@ describe('rpo mcp', () => {
       await works('deploy', { files: ['train.py'] });
       const run = await start({ command: 'python3 train.py 60' });
       const uri = `rpo://runs/${run}/log`;
-      const changed = new Promise((resolve) =>
-        agent.client.setNotificationHandler('notifications/resources/updated', ({ params }) => resolve(params.uri)),
-      );
-      if (mode === 'legacy') await agent.client.subscribeResource({ uri });
-      else await agent.client.listen({ resourceSubscriptions: [uri] });
+      const changed = nextChange(agent.client, mode, uri);
       const { resources } = await agent.client.listResources();
       assert.ok(resources.some((one) => one.uri === uri));
       assert.equal(await changed, uri);
@@ -201,22 +201,20 @@ describe('rpo mcp', () => {
       );
       const prompt = await agent.client.getPrompt({ name: 'debug-failure', arguments: { run } });
       assert.match(JSON.stringify(prompt.messages), new RegExp(run));
+      const ref = { type: 'ref/prompt', name: 'debug-failure' } as const;
+      const { completion } = await agent.client.complete({ ref, argument: { name: 'run', value: run.slice(0, 4) } });
+      assert.equal(completion.values[0], run);
     });
   }
 
   it('serves several clients over HTTP, with a token, to this machine only', async () => {
-    const cli = join(import.meta.dirname, '../../dist/cli.js');
-    const env = { PATH: process.env['PATH'], HOME: home, RPO_MCP_TOKEN: 'secret' };
-    const server = spawn(process.execPath, [cli, 'mcp', '--http', '0', '--project', project, '--home', home], { env });
+    await works('deploy', { files: ['train.py'] });
+    const run = await start({ command: 'python3 train.py 600' });
+    const uri = `rpo://runs/${run}/log`;
+    const { url, close } = await startHttpServer(project, home, 'secret');
     try {
-      const address = await new Promise<string>((resolve) =>
-        server.stderr.setEncoding('utf8').on('data', (text: string) => {
-          const url = /http:\S+/.exec(text)?.[0];
-          if (url) resolve(url);
-        }),
-      );
       const post = (headers: Record<string, string>) =>
-        fetch(address, {
+        fetch(url, {
           method: 'POST',
           headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers },
           body: '{"jsonrpc":"2.0","id":1,"method":"tools/list"}',
@@ -227,16 +225,27 @@ describe('rpo mcp', () => {
       for (const mode of ['auto', 'legacy'] as const) {
         const client = new Client({ name: 'http-agent', version: '1' }, { versionNegotiation: { mode } });
         await client.connect(
-          new StreamableHTTPClientTransport(new URL(address), { requestInit: { headers: { authorization: 'Bearer secret' } } }),
+          new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers: { authorization: 'Bearer secret' } } }),
         );
         const answer = await client.callTool({ name: 'exec', arguments: { command: 'echo over http' } });
         assert.match(JSON.stringify(answer.content), /over http/);
+        assert.ok((await client.listResources()).resources.some((one) => one.uri === uri));
+        assert.equal(await nextChange(client, mode, uri), uri);
         await client.close();
       }
+      await works('stop_run', { run, interruptSeconds: 1 });
     } finally {
-      const ended = new Promise((resolve) => server.once('close', resolve));
-      server.kill('SIGINT');
-      await ended;
+      await close();
     }
   });
 });
+
+/** Subscribes, and waits until the resource has changed. */
+async function nextChange(client: Client, mode: 'auto' | 'legacy', uri: string): Promise<string> {
+  const changed = new Promise<string>((resolve) =>
+    client.setNotificationHandler('notifications/resources/updated', ({ params }) => resolve(params.uri)),
+  );
+  if (mode === 'legacy') await client.subscribeResource({ uri });
+  else await client.listen({ resourceSubscriptions: [uri] });
+  return changed;
+}

@@ -41,7 +41,7 @@ export class Agent {
 
   /** As an agent is meant to: again and again with the last cursor, until something happens. */
   async waitFor(run: string): Promise<ToolAnswer> {
-    for (let cursor: unknown; ; ) {
+    for (let cursor: unknown; ;) {
       const answer = await this.call('wait_for_event', cursor === undefined ? { run, timeoutSeconds: 20 } : { cursor, timeoutSeconds: 20 });
       if (answer.isError || (answer.structured['events'] as unknown[]).length > 0) return answer;
       cursor = answer.structured['cursor'];
