@@ -24,7 +24,7 @@ export const findingSchema = z.object({
     .nullable()
     .optional()
     .describe('Where it belongs in the local project.'),
-  actions: z.array(z.string()).optional().describe('What can be done here and now; `fix` applies them by number.'),
+  actions: z.array(z.string()).optional().describe('What can be done here and now.'),
 });
 
 export type FindingRecord = z.output<typeof findingSchema>;
@@ -92,7 +92,8 @@ export async function findingLines(located: LocatedFinding, projectRoot: string)
     lines.push({ role: 'place', text: `at ${finding.frame.file}:${finding.frame.line} (on the pod)` });
   }
   lines.push({ role: 'suggestion', text: finding.suggestion });
-  actions.forEach((action, i) => lines.push({ role: 'action', text: `[${i + 1}] ${actionText(action)}` }));
+  // Without numbers: they count over all findings of a run, which only its end knows.
+  for (const action of actions) lines.push({ role: 'action', text: `fix: ${actionText(action)}` });
   return lines;
 }
 

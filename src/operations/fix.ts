@@ -2,27 +2,12 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
-import type { FixAction, LocatedFinding } from '../fixes/located.ts';
 import type { RunManifest } from '../runs/run.ts';
 import { transfer } from './deploy.ts';
-import { actionText, shortPath } from './findings.ts';
+import { shortPath } from './findings.ts';
+import { fixLines, fixRecord, fixSchema, numberedFixes } from './fixList.ts';
 import { operation } from './operation.ts';
-import { bounded } from './text.ts';
 import { chosenRun } from './training.ts';
-
-const actionSchema = z.object({
-  number: z.int(),
-  kind: z.enum(['edit', 'install', 'deploy', 'deploy-and-retrain', 'run-stage']),
-  title: z.string(),
-  finding: z.string().describe('Type and message of the finding it is for.'),
-});
-
-/** Causes before consequences, what failed before what was only remarked on. */
-export async function ranked(found: readonly LocatedFinding[]): Promise<LocatedFinding[]> {
-  const { rankFindings } = await import('../monitor/summary.ts');
-  const order = rankFindings(found.map(({ finding }) => finding));
-  return [...found].sort((a, b) => order.indexOf(a.finding) - order.indexOf(b.finding));
-}
 
 export const fix = operation({
   name: 'fix',
@@ -38,7 +23,7 @@ export const fix = operation({
   output: z.object({
     run: z.string(),
     model: z.string().nullable(),
-    actions: z.array(actionSchema),
+    actions: z.array(fixSchema),
     findings: z.int(),
     applied: z
       .object({
@@ -63,30 +48,19 @@ export const fix = operation({
     call.progress({ message: 'reading the log of the run' });
     const { manifest } = await chosenRun(orchestrator, isNumber ? undefined : input.run, call.signal);
     const found = await orchestrator.findingsOf(manifest.id, call.signal);
-    const findings = await ranked(found);
+    const fixes = await numberedFixes(found);
     const root = orchestrator.project.root;
-    const all: { readonly action: FixAction; readonly finding: string }[] = [];
-    const texts = new Set<string>();
-    for (const { finding, actions } of findings) {
-      for (const action of actions) {
-        const text = actionText(action);
-        if (texts.has(text)) continue;
-        texts.add(text);
-        all.push({ action, finding: `${finding.type}: ${finding.message}` });
-      }
-    }
-    const actions = all.map(({ action, finding }, i) => ({ number: i + 1, kind: action.kind, title: actionText(action), finding }));
-    const report = { run: manifest.id, model: manifest.model, actions, findings: findings.length };
-    const titled = input.title === undefined ? undefined : actions.findIndex(({ title }) => title === input.title) + 1;
+    const report = { run: manifest.id, model: manifest.model, actions: fixes.map(fixRecord), findings: found.length };
+    const titled = input.title === undefined ? undefined : fixes.findIndex(({ title }) => title === input.title) + 1;
     const number = given ?? titled;
     if (number === undefined) return { ...report, applied: null };
-    const action = all[number - 1]?.action;
+    const action = fixes[number - 1]?.action;
     if (!action)
       throw new UserError(
         'bad-argument',
-        actions.length === 0
+        fixes.length === 0
           ? `There is nothing that could be applied by itself for run ${manifest.id}. \`rpo follow ${manifest.id}\` shows its findings.`
-          : `There is no fix ${input.title ?? number}; \`rpo fix ${manifest.id}\` lists ${actions.length === 1 ? 'one' : `1 to ${actions.length}`}.`,
+          : `There is no fix ${input.title ?? number}; \`rpo fix ${manifest.id}\` lists ${fixes.length === 1 ? 'one' : `1 to ${fixes.length}`}.`,
       );
     if (action.kind === 'edit') await checkUnchanged(action.edit.file, shortPath(action.edit.file, root), manifest);
     call.progress({ message: action.title });
@@ -106,8 +80,7 @@ export const fix = operation({
     if (findings === 0) return `Nothing wrong was found in run ${run}.`;
     if (actions.length === 0)
       return `Nothing could be applied by itself for run ${run}. \`rpo follow ${run}\` shows its ${findings === 1 ? 'finding' : `${findings} findings`} and what to do.`;
-    const lines = actions.map(({ number, title, finding }) => `[${number}] ${title}\n    for ${finding.slice(0, 160)}`);
-    return [...bounded(lines, 20, 'fix'), `Apply one with \`rpo fix ${run} NUMBER\`.`].join('\n');
+    return [...fixLines(actions, 20), `Apply one with \`rpo fix ${run} NUMBER\`.`].join('\n');
   },
 });
 

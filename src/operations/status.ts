@@ -3,7 +3,7 @@ import type { Orchestrator } from '../orchestrator.ts';
 import type { Run } from '../runs/run.ts';
 import { cut, evidenceOf, evidenceSchema, evidenceText } from './evidence.ts';
 import { metricsSchema, metricsText } from './findings.ts';
-import { ranked } from './fix.ts';
+import { ranked } from './fixList.ts';
 import { operation } from './operation.ts';
 import { withTail } from './tails.ts';
 import { bounded, count, duration } from './text.ts';

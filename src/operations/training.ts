@@ -6,6 +6,7 @@ import type { Orchestrator } from '../orchestrator.ts';
 import { type Run, statusWord } from '../runs/run.ts';
 import { renderDeployed, deployed, transfer } from './deploy.ts';
 import { findingSchema, findingSummary, locatedRecord, type MetricsRecord, metricsRecord, metricsSchema, metricsText } from './findings.ts';
+import { fixLines, fixRecord, type FixRecord, fixSchema, numberedFixes } from './fixList.ts';
 import { type Call, operation } from './operation.ts';
 import { bytes, columns, count, duration } from './text.ts';
 
@@ -47,6 +48,9 @@ const watchedSchema = z.object({
   exitCode: z.int().nullable().describe('Null while it runs, and when it vanished.'),
   watching: z.enum(['to-the-end', 'interrupted', 'detached']).describe('How long it was watched. An interrupted or detached run goes on.'),
   findings: z.array(findingSchema),
+  fixes: z
+    .array(fixSchema)
+    .describe('What can be done, by the numbers that `fix` takes; empty as long as only a part of the log was read.'),
   metrics: metricsSchema.nullable().describe('The last ones printed.'),
   bytes: z.int().describe('How far the log was read.'),
   milliseconds: z.number(),
@@ -87,7 +91,7 @@ export const train = operation({
     call.progress({ message: 'starting the run' });
     const startedAt = Date.now();
     const run = await orchestrator.startTraining(request, call.signal);
-    if (detach) return answer(orchestrator, run, { watching: 'detached', findings: [], metrics: null, bytes: 0, startedAt });
+    if (detach) return answer(orchestrator, run, { watching: 'detached', findings: [], fixes: [], metrics: null, bytes: 0, startedAt });
     call.emit({ kind: 'note', text: `Run ${run.manifest.id} on ${orchestrator.pod.name}: ${run.manifest.command}` });
     return watch(orchestrator, run, 0, call);
   },
@@ -211,25 +215,34 @@ export async function watch(orchestrator: Orchestrator, run: Run, from: number, 
     return answer(orchestrator, watched.run, {
       watching: 'to-the-end',
       findings: watched.located,
+      fixes: from === 0 ? (await numberedFixes(watched.located)).map(fixRecord) : [],
       metrics,
       bytes: watched.bytes,
       startedAt,
     });
   } catch (error) {
     if (!call.signal.aborted || !isUserError(error, 'cancelled')) throw error;
-    return answer(orchestrator, run, { watching: 'interrupted', findings: [...findings.values()], metrics, bytes: from, startedAt });
+    return answer(orchestrator, run, {
+      watching: 'interrupted',
+      findings: [...findings.values()],
+      fixes: [],
+      metrics,
+      bytes: from,
+      startedAt,
+    });
   }
 }
 
 interface Seen {
   readonly watching: Watched['watching'];
   readonly findings: readonly LocatedFinding[];
+  readonly fixes: readonly FixRecord[];
   readonly metrics: MetricsRecord | null;
   readonly bytes: number;
   readonly startedAt: number;
 }
 
-function answer(orchestrator: Orchestrator, run: Run, { watching, findings, metrics, bytes, startedAt }: Seen): Watched {
+function answer(orchestrator: Orchestrator, run: Run, { watching, findings, fixes, metrics, bytes, startedAt }: Seen): Watched {
   const { id, model, command, status, exitCode } = runRecord(run);
   return {
     run: id,
@@ -240,6 +253,7 @@ function answer(orchestrator: Orchestrator, run: Run, { watching, findings, metr
     exitCode,
     watching,
     findings: findings.map(locatedRecord),
+    fixes: [...fixes],
     metrics,
     bytes,
     milliseconds: Date.now() - startedAt,
@@ -247,7 +261,7 @@ function answer(orchestrator: Orchestrator, run: Run, { watching, findings, metr
 }
 
 function renderWatched(watched: Watched, { eventsShown }: { readonly eventsShown: boolean }): string {
-  const { run, status, exitCode, findings, metrics, watching, milliseconds } = watched;
+  const { run, status, exitCode, findings, fixes, metrics, watching, milliseconds } = watched;
   if (watching === 'detached')
     return `Run ${run} started on ${watched.pod}: ${watched.command}\nFollow it with \`rpo follow ${run}\`, end it with \`rpo stop ${run}\`.`;
   const shown = eventsShown ? [] : findings.slice(0, 10).map((finding) => findingSummary(finding));
@@ -257,23 +271,24 @@ function renderWatched(watched: Watched, { eventsShown }: { readonly eventsShown
     );
   }
   const last = metrics === null ? '' : ` Last metrics: ${shorten(metricsText(metrics), 200)}.`;
-  const actions = findings.some((finding) => (finding.actions ?? []).length > 0);
-  const next =
-    status === 'succeeded'
-      ? watched.model === null
-        ? ''
-        : ` Fetch what it left with \`rpo results ${watched.model}\`.`
-      : status === 'vanished'
-        ? ' Its process is gone without an exit code: the pod was restarted, or the system ended it (out of memory, say).'
-        : actions
-          ? ` \`rpo fix ${run}\` lists what can be done.`
-          : status === 'failed'
-            ? ' Fix the cause, `rpo deploy` the files, and train again.'
-            : '';
-  return [
-    ...shown,
-    `Run ${run} ${status}${exitCode === null ? '' : ` with exit code ${exitCode}`} (watched for ${duration(milliseconds)}).${last}${next}`,
-  ].join('\n');
+  const end = `Run ${run} ${status}${exitCode === null ? '' : ` with exit code ${exitCode}`} (watched for ${duration(milliseconds)}).${last}`;
+  return [...shown, `${end} ${nextStep(watched)}`.trimEnd(), ...(status === 'succeeded' ? [] : fixLines(fixes, 10))].join('\n');
+}
+
+/** What to do after a run has ended, in a sentence or none; the fixes it speaks of stand below it. */
+function nextStep({ run, model, status, findings, fixes }: Watched): string {
+  if (status === 'succeeded') return model === null ? '' : `Fetch what it left with \`rpo results ${model}\`.`;
+  const gone = 'Its process is gone without an exit code: the pod was restarted, or the system ended it (out of memory, say). ';
+  return (
+    (status === 'vanished' ? gone : '') +
+    (fixes.length > 0
+      ? `What can be done; \`rpo fix ${run} NUMBER\` does it:`
+      : findings.some(({ actions = [] }) => actions.length > 0)
+        ? `\`rpo fix ${run}\` lists what can be done.`
+        : status === 'failed'
+          ? 'Fix the cause, `rpo deploy` the files, and train again.'
+          : '')
+  );
 }
 
 function watchedExitCode({ watching, status, exitCode }: Watched): number {

@@ -182,12 +182,7 @@ async function follow(orchestrator: Orchestrator, tail: RunTail, id: string, wai
   return hang;
 }
 
-async function eventRecord(
-  orchestrator: Orchestrator,
-  event: TailEvent,
-  run: Run,
-  tail: RunTail,
-): Promise<Event> {
+async function eventRecord(orchestrator: Orchestrator, event: TailEvent, run: Run, tail: RunTail): Promise<Event> {
   switch (event.kind) {
     case 'finding':
       return {
@@ -210,7 +205,9 @@ async function eventRecord(
 async function lastWords(orchestrator: Orchestrator, { manifest, logBytes }: Run): Promise<string> {
   const bytes = await orchestrator.runs.read(manifest.id, Math.max(0, logBytes - 2_000), 2_000);
   const lines = stripControl(bytes.toString('utf8')).trim().split('\n').slice(-8);
-  return lines.join('').trim() === '' ? '. It said nothing.' : `. Its last words:\n${lines.map((line) => `  ${cut(line, 300)}`).join('\n')}`;
+  return lines.join('').trim() === ''
+    ? '. It said nothing.'
+    : `. Its last words:\n${lines.map((line) => `  ${cut(line, 300)}`).join('\n')}`;
 }
 
 function eventText({ kind, finding, metrics, message }: Event): string {

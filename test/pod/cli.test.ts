@@ -78,7 +78,9 @@ describe('rpo against a pod', () => {
     assert.equal((finding['place'] as { file: string }).file, join(project, 'src/train.py'));
     assert.equal((finding['frame'] as { line: number }).line, 8);
     assert.ok(followed.lines.some((line) => line['kind'] === 'metrics' && (line['metrics'] as Record<string, number>)['loss'] === 0.25));
-    assert.match((await works('fix', id)).stdout, /\[1\] Deploy/);
+    const offered = /^\[1\] Deploy .*$/m;
+    assert.match(first.stdout, offered);
+    assert.equal(offered.exec((await works('fix', id)).stdout)?.[0], offered.exec(first.stdout)?.[0], 'one numbering');
 
     await works('exec', 'mkdir -p out && echo 42 > out/tiny.txt');
     assert.match((await works('results', 'tiny')).stdout, /out\/tiny\.txt/);

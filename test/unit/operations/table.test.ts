@@ -29,7 +29,19 @@ const located: LocatedFinding = {
 const many = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
 const long = 'x'.repeat(400);
 const findings = many(200, (i) => ({ ...locatedRecord(located), message: `${long}${i}` }));
-const watched = { run: 'r', pod: 'p', model: 'm', command: long, exitCode: 1, watching: 'to-the-end', findings, bytes: 1, milliseconds: 1 };
+const fixes = many(100, (i) => ({ number: i + 1, kind: 'edit', title: long, finding: long }));
+const watched = {
+  run: 'r',
+  pod: 'p',
+  model: 'm',
+  command: long,
+  exitCode: 1,
+  watching: 'to-the-end',
+  findings,
+  fixes,
+  bytes: 1,
+  milliseconds: 1,
+};
 const file = (i: number) => ({ path: `src/${i}-${long.slice(0, 80)}.py`, remotePath: '/r', bytes: 5, changed: true });
 const fetched = { pod: 'p', folder: '/f', missing: many(500, () => long), files: many(1_000, file), milliseconds: 1 };
 const verdict = {
@@ -51,7 +63,14 @@ const large: Readonly<Record<string, unknown>> = {
     remoteRoot: '/r',
     ok: false,
     milliseconds: 1,
-    checks: many(20, (i) => ({ id: `${i}`, title: 't', status: 'failed', seen: long.slice(0, 100), advice: long.slice(0, 100), fix: 'Do it' })),
+    checks: many(20, (i) => ({
+      id: `${i}`,
+      title: 't',
+      status: 'failed',
+      seen: long.slice(0, 100),
+      advice: long.slice(0, 100),
+      fix: 'Do it',
+    })),
   },
   deploy: { pod: 'p', files: many(1_000, file), sent: 10_000, milliseconds: 1 },
   upload: { pod: 'p', files: many(1_000, file), sent: 10_000, milliseconds: 1 },
@@ -126,7 +145,7 @@ describe('the operations table', () => {
         'title: error cuda-oom: CUDA out of memory. Tried to allocate 2.00 GiB',
         'place: at src/train.py:7',
         'suggestion: Halve the batch size.',
-        'action: [1] Install x (pip install x)',
+        'action: fix: Install x (pip install x)',
       ],
     );
     const [, place] = await findingLines({ ...located, place: null, actions: [] }, '/nowhere');

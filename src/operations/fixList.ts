@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import type { FixAction, LocatedFinding } from '../fixes/located.ts';
+import { cut } from './evidence.ts';
+import { actionText } from './findings.ts';
+import { bounded } from './text.ts';
+
+export const fixSchema = z.object({
+  number: z.int().describe('What `fix` takes.'),
+  kind: z.enum(['edit', 'install', 'deploy', 'deploy-and-retrain', 'run-stage']),
+  title: z.string(),
+  finding: z.string().describe('Type and message of the finding it is for.'),
+});
+
+export type FixRecord = z.output<typeof fixSchema>;
+
+export interface NumberedFix extends FixRecord {
+  readonly action: FixAction;
+}
+
+/** Causes before consequences, what failed before what was only remarked on. */
+export async function ranked(found: readonly LocatedFinding[]): Promise<LocatedFinding[]> {
+  const { rankFindings } = await import('../monitor/summary.ts');
+  const order = rankFindings(found.map(({ finding }) => finding));
+  return [...found].sort((a, b) => order.indexOf(a.finding) - order.indexOf(b.finding));
+}
+
+/**
+ * What can be done about all findings of a run, each thing once, numbered. The one numbering there is: whoever shows
+ * numbers shows these. It needs the whole log, since a later finding may be the cause.
+ */
+export async function numberedFixes(found: readonly LocatedFinding[]): Promise<NumberedFix[]> {
+  const fixes = new Map<string, Omit<NumberedFix, 'number'>>();
+  for (const { finding, actions } of await ranked(found)) {
+    for (const action of actions) {
+      const title = actionText(action);
+      if (!fixes.has(title)) fixes.set(title, { action, kind: action.kind, title, finding: `${finding.type}: ${finding.message}` });
+    }
+  }
+  return [...fixes.values()].map((fix, i) => ({ number: i + 1, ...fix }));
+}
+
+/** Without what only this program can use. */
+export function fixRecord({ number, kind, title, finding }: NumberedFix): FixRecord {
+  return { number, kind, title, finding };
+}
+
+/** `[1] Change lr from 0.1 to 0.01 ...`, each with what it is for. */
+export function fixLines(fixes: readonly FixRecord[], limit: number): string[] {
+  const lines = fixes.map(({ number, title, finding }) => `[${number}] ${cut(title, 200)}\n    for ${cut(finding, 160)}`);
+  return bounded(lines, limit, 'fix');
+}
