@@ -272,7 +272,7 @@ function renderWatched(watched: Watched, { eventsShown }: { readonly eventsShown
   }
   const last = metrics === null ? '' : ` Last metrics: ${shorten(metricsText(metrics), 200)}.`;
   const end = `Run ${run} ${status}${exitCode === null ? '' : ` with exit code ${exitCode}`} (watched for ${duration(milliseconds)}).${last}`;
-  return [...shown, `${end} ${nextStep(watched)}`.trimEnd(), ...(status === 'succeeded' ? [] : fixLines(fixes, 10))].join('\n');
+  return [...shown, `${end} ${nextStep(watched)}`.trimEnd(), ...(status === 'succeeded' ? [] : fixLines(fixes, eventsShown ? 10 : 4))].join('\n');
 }
 
 /** What to do after a run has ended, in a sentence or none; the fixes it speaks of stand below it. */
