@@ -74,6 +74,20 @@ export function deployFile(path: string): Fix {
   return { kind: 'deploy-file', path, title: `Deploy ${path.slice(path.lastIndexOf('/') + 1)} to the pod` };
 }
 
+/** Programs that a package on PyPI brings under another name. */
+const BRINGS: Readonly<Record<string, string>> = {
+  torchrun: 'torch',
+  accelerate: 'accelerate',
+  deepspeed: 'deepspeed',
+  yolo: 'ultralytics',
+};
+
+/** What to do about a program that the shell did not find: only for those of which it is known how they are installed. */
+export function installCommand(program: string): readonly Fix[] {
+  const name = BRINGS[program];
+  return name === undefined ? [] : [{ kind: 'install-package', module: program, package: name, title: `Install ${name} on the pod` }];
+}
+
 /**
  * What to do about an import that failed. A package is only offered when the module is not the project's own: not when a name is missing from a module that was
  * found, not when a submodule is missing, not when the traceback shows a file or folder of that name among the project's frames.

@@ -82,7 +82,7 @@ export const KINDS: Readonly<Record<FindingType, Kind>> = {
   'file-not-found': {
     severity: 'error',
     title: 'A file is missing',
-    fixes: [RETRAIN],
+    fixes: [],
     suggestion: 'Deploy the file if it exists locally, or correct the path; relative paths count from the folder the command runs in.',
   },
   'permission-denied': {

@@ -2,6 +2,7 @@ import { stripControl } from '../core/terminal.ts';
 import { splitMoves } from './ansi.ts';
 import type { Finding, Severity } from './finding.ts';
 import { Findings, exceptionText } from './findings.ts';
+import type { Sighting } from './findings.ts';
 import { looksLikeProjectFile } from './frames.ts';
 import { HangWatch } from './hang.ts';
 import { LineReader } from './lines.ts';
@@ -51,6 +52,10 @@ const MAX_LATEST = 500;
 /** What launchers raise when a process they started has failed. */
 const FOLLOWERS =
   /(?:^|\.)(?:ChildFailedError|CalledProcessError|ProcessExitedException|BrokenProcessPool|RayTaskError|ActorDiedError|WorkerCrashedError)$/;
+/** What `torch.multiprocessing.spawn` raises: its message is the traceback of the process that failed. */
+function isContainer(exception: RaisedException): boolean {
+  return exception.message === '' && /^(?:.*\.)?(?:ProcessRaisedException|Exception)$/.test(exception.name);
+}
 /** Source with line numbers, or the caret below a syntax error: what stands above an exception whose traceback was cut off. */
 const LISTING = /^\s*(?:-+> ?)?\d+ {2,}\S|^\s*\^+\s*$/;
 
@@ -98,6 +103,10 @@ export class TrainingMonitor {
   private lastText = '';
   private previous = '';
   private lastWord: RaisedException | null = null;
+  /** An exception that probably only brings another. */
+  private container: RaisedException | null = null;
+  /** A complaint that counts if the output ends with it. */
+  private ending: Sighting | null = null;
   private over = false;
   /** Step of the redrawn bar that was last told, on the line being redrawn. */
   private drawn: { line: number; step: number } = { line: 0, step: 0 };
@@ -137,6 +146,8 @@ export class TrainingMonitor {
     this.lines.end();
     this.over = true;
     this.tracebacks.end(this.ended);
+    if (this.container) this.found(this.container);
+    if (this.ending && !this.findings.anyError) this.findings.seen(this.ending);
     if (this.lastWord && this.lastWord.line >= this.ended - 2 && !this.findings.anyError) this.findings.raised(this.lastWord, null);
     return this.take();
   }
@@ -253,18 +264,29 @@ export class TrainingMonitor {
     }
     const match = classifyLine(body) ?? (body.length === text.length ? null : classifyLine(text));
     if (!match || (match.rule.consequence && this.findings.anyError)) return;
-    this.findings.seen({
-      type: match.rule.type,
+    const { type, severity, suggestion, fixes } = match.rule;
+    const sighting: Sighting = {
+      type,
       message: body.trim(),
       line,
       who,
-      ...(match.rule.severity ? { severity: match.rule.severity } : {}),
-      ...(match.rule.suggestion ? { suggestion: match.rule.suggestion } : {}),
-      ...(match.rule.fixes ? { fixes: match.rule.fixes(match.match) } : {}),
-    });
+      ...(severity ? { severity } : {}),
+      ...(suggestion ? { suggestion } : {}),
+      ...(fixes ? { fixes: fixes(match.match) } : {}),
+    };
+    if (match.rule.ending) this.ending ??= sighting;
+    else this.findings.seen(sighting);
   }
 
   private raised(exception: RaisedException): void {
+    const { container } = this;
+    this.container = null;
+    if (container && exception.link !== 'original') this.found(container);
+    if (isContainer(exception)) this.container = exception;
+    else this.found(exception);
+  }
+
+  private found(exception: RaisedException): void {
     if (/(?:^|\.)(?:SystemExit|GeneratorExit|StopIteration)$/.test(exception.name)) return;
     if (FOLLOWERS.test(exception.name) && this.findings.anyError) return;
     if (/Warning$/.test(exception.name)) return;
@@ -297,6 +319,7 @@ export class TrainingMonitor {
       if (role !== 'other') this.trends.read(name, role, value, found, at);
     }
     if (!any) return;
+    this.ending = null;
     for (const trend of this.trends.take()) this.findings.seen({ ...trend, line: found.line, who: '' });
     if (redraw && !this.worthTelling(found)) return;
     this.progressed = true;

@@ -18,6 +18,7 @@ const WHO: readonly RegExp[] = [
   /^(\d{1,4}): (?=\s|[A-Z]\w*(?:Error|Exception)|Traceback|RuntimeError)/, // 12: Traceback ...   (srun -l)
   /^\(([\w.:-]+(?: [\w.:-]+)? ?(?:pid|ip)=[^)]{1,80})\) ?/, // (train_fn pid=123, ip=10.0.0.1) ...  (Ray, vLLM)
   /^\((pid=\d+)\) ?/, // (pid=123) ...
+  /^((?:[\w-]{1,60}\.){0,6}[a-z\d][\w-]{0,60}): (?=\[rank\d|Traceback \(| {2}|[\w.]+(?:Error|Exception)\b)/, // 172.27.221.56: [rank5]:   File ...   (pdsh, DeepSpeed on several hosts)
 ];
 
 /** Prefixes of loggers: a time, often with name and level. */
@@ -26,11 +27,13 @@ const LOGGER: readonly RegExp[] = [
   /^[\[(]?\d{2,4}[-/]\d\d(?:[-/]\d{2,4})?[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?[\])]?(?:[ :|-]+(?:[\w.\[\]:$<>-]+[ :|-]+){0,3}?(?:DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL)[ :|\]-]+)?(?:\[[\w.:/-]+\] ?)?(?: - )? ?/,
   // ERROR 09-12 03:04:05 core.py:700] text   (vLLM, glog)
   /^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL|[IWEF]\d{4})\s+[\d:. -]+(?:\d+ )?[\w./]+(?::\d+)?\] ?/,
+  // [ERROR] text
+  /^\[(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)\] /,
   // ERROR:root:text
   /^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]+:/,
 ];
 
-const MAYBE = /^[\[(\d]|^(?:[IWEF]\d{4}|DEBUG|INFO|WARN|ERROR|CRIT)/;
+const MAYBE = /^[\[(\d]|^(?:[IWEF]\d{4}|DEBUG|INFO|WARN|ERROR|CRIT)|^[\w.-]{1,60}: (?:\[rank|Traceback| {2}|[\w.]+(?:Error|Exception)\b)/;
 
 /** Cuts launchers' and loggers' prefixes off a line. */
 export function stripPrefix(line: string): Prefixed {
@@ -41,7 +44,8 @@ export function stripPrefix(line: string): Prefixed {
     for (const pattern of WHO) {
       const match = pattern.exec(text);
       if (!match) continue;
-      who ||= match[1]!;
+      // The inner prefix knows best: a host has many ranks.
+      who = match[1]!;
       text = text.slice(match[0].length);
       break;
     }

@@ -22,6 +22,8 @@ export interface Rule {
   readonly fixes?: (match: RegExpExecArray) => readonly Fix[];
   /** A consequence of a failure that the log names elsewhere: only reported while nothing else was. */
   readonly consequence?: boolean;
+  /** What scripts survive: only a failure when the output ends without a metric after it, and without another failure. */
+  readonly ending?: boolean;
 }
 
 /** One pattern that matches where any of these does: a table of phrasings, one a line. All have the flags of the first. */

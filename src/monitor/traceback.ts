@@ -48,13 +48,22 @@ const CELL_ARROW = /^(<ipython-input-[^>]{1,80}>|Input In \[\d+\]|[~/.]?[\w.:\\/
 const CELL_VSCODE = /^(\S.{0,600}?\.ipynb Cell \d+) (?:in .{0,200}|line )(\d+)?/;
 const ARROW = /^-{1,6}> ?(\d+)/;
 const NOTEBOOK_HEADER = /^([A-Za-z_][\w.]*)\s{2,}Traceback \(most recent call last\)\s*$/;
-const NAMED = /^((?:[A-Za-z_]\w*\.|<locals>\.)*[A-Za-z_]\w*)(?::(?: (.*)|$)|\s*$)/;
+const NAMED = /^((?:[A-Za-z_]\w*\.|<locals>\.)*[A-Za-z_]\w*)(?: \(see above for traceback\))?(?::(?: (.*)|$)|\s*$)/;
+/** TensorFlow 1 repeats an exception below the place where its operation was made. */
+const REPEATED = / \(see above for traceback\): /;
 const CHAIN =
   /^(?:During handling of the above exception, another exception occurred|The above exception was the direct cause of the following exception):/;
 /** What follows is printed and forgotten by Python itself: a destructor that failed, a log call with wrong arguments. */
 const IGNORED = /^(?:Exception ignored in|--- Logging error ---|Exception ignored on)/;
 /** The second traceback belongs to the first: the worker's own, passed on. */
-const ORIGINAL = /^(?:Original Traceback|\s*\+ Exception Group Traceback|-- Process \d+ terminated with the following error)/;
+const ORIGINAL =
+  /^(?:Original Traceback|\s*\+ Exception Group Traceback|-- Process \d+ terminated with the following error|\s+\(\d+\) [A-Z][\w ]+: )/;
+/** An exception whose message is the original's traceback, as the data loaders of old PyTorch versions re-raise it. */
+const WRAPPED = /^[\w.]+(?:Error|Exception): $/;
+/** faulthandler: the stack of the thread that crashed, innermost frame first. */
+const CRASH = /^Fatal Python error: /;
+const CRASH_STACK = /^(?:Current thread|Thread) 0x[0-9a-f]+.* \(most recent call first\):$/;
+const CRASH_FRAME = /^\s*File "([^"]{1,1000})", line (\d+) in (.{1,300})$/;
 const GROUP_BAR = /^\s*(?:\+-\+?-{2,} (?:\d+|\.\.\.) -{2,}|\+-{4,}|[|+]) ?/;
 /** Exceptions whose class does not look like one. */
 const PLAIN_NAMES =
@@ -73,18 +82,18 @@ export function readNamed(text: string): { name: string; message: string } | nul
 }
 
 interface Open {
-  mode: 'frames' | 'notebook' | 'after' | 'chain';
+  mode: 'frames' | 'notebook' | 'crash' | 'after' | 'chain';
   frames: Frame[];
   /** Lines since the last one that belonged to it. */
   idle: number;
   /** The prefix before the header, when it was none we know; and its length. */
   prefix: string;
-  /** A notebook names the exception first. */
+  /** A notebook names the exception first; so does a crash. */
   expected: string | null;
   link: Link;
   /** The last line was a frame, so this one is its source. */
   wantsCode: boolean;
-  /** The last line belonged to the traceback. */
+  /** The last line belonged to the traceback; of a crash: to the thread that crashed. */
   close: boolean;
   ignored: boolean;
   group: boolean;
@@ -95,6 +104,7 @@ interface Open {
 export class TracebackReader {
   private readonly open = new Map<string, Open>();
   private previous = '';
+  private lastMessage = '';
 
   constructor(
     private readonly raised: (exception: RaisedException) => void,
@@ -114,7 +124,8 @@ export class TracebackReader {
       text.includes('File "') ||
       ARROW.test(text) ||
       /^\s*(?:Cell In|Input In|File \S.*:\d+)/.test(text) ||
-      IGNORED.test(text)
+      IGNORED.test(text) ||
+      CRASH.test(text)
     );
   }
 
@@ -128,7 +139,8 @@ export class TracebackReader {
   /** The output is over: what is still open was cut off. */
   end(number: number): void {
     for (const [who, state] of this.open) {
-      if (state.mode === 'frames' && state.headed && state.frames.length > 0 && !state.ignored)
+      if (state.mode === 'crash') this.inCrash(state, '', number, who);
+      else if (state.mode === 'frames' && state.headed && state.frames.length > 0 && !state.ignored)
         this.raised({ name: '', message: '', line: number, frames: state.frames, who, link: state.link, complete: false });
     }
     this.open.clear();
@@ -143,6 +155,10 @@ export class TracebackReader {
     if (state && state.prefix !== '' && text.length === line.length) {
       const prefix = maskDigits(line.slice(0, state.prefix.length));
       if (prefix === state.prefix) text = line.slice(state.prefix.length);
+    }
+    if (CRASH.test(text)) {
+      this.start(who, 'crash', 'none').expected = text.slice('Fatal Python error: '.length);
+      return false;
     }
     if (!state) {
       if (line.trimStart().startsWith('frame #')) return false;
@@ -167,6 +183,8 @@ export class TracebackReader {
         return this.inFrames(state, text, number, who);
       case 'notebook':
         return this.inNotebook(state, text, number, who);
+      case 'crash':
+        return this.inCrash(state, text, number, who);
       default:
         return this.inAftermath(state, text, who);
     }
@@ -189,7 +207,8 @@ export class TracebackReader {
     const state = this.start(who, 'frames', link);
     state.group = group;
     state.ignored = IGNORED.test(stripPrefix(this.previous).text);
-    if (cut < at && !group) state.prefix = maskDigits(line.slice(0, at).replace(/Original $/, ''));
+    if (cut < at && !group && !WRAPPED.test(text.slice(0, at - cut)))
+      state.prefix = maskDigits(line.slice(0, at).replace(/Original $/, ''));
     return true;
   }
 
@@ -219,14 +238,21 @@ export class TracebackReader {
       return true;
     }
     if (text === '' || text[0] === ' ' || text[0] === '\t') {
-      if (state.wantsCode && text.trim() !== '') attachCode(state, text.trim());
+      const inner = text.trim();
+      if (state.wantsCode && inner !== '') attachCode(state, inner);
+      else if (state.frames.length > 0 && /^[A-Z]\w*(?:Error|Exception): /.test(inner)) {
+        // The whole traceback was printed with an indentation.
+        this.finish(state, readNamed(inner)!, number, who);
+        return true;
+      }
       state.wantsCode = false;
       if (text !== '') state.idle = 0;
       return true;
     }
     const named = readNamed(text);
     if (named && (isErrorName(named.name) || (state.close && state.frames.length > 0 && /^[A-Z]|\.[A-Z]/.test(named.name)))) {
-      this.finish(state, named, number, who);
+      if (!state.headed && REPEATED.test(text) && named.message === this.lastMessage) this.open.delete(who);
+      else this.finish(state, named, number, who);
       return true;
     }
     state.close = false;
@@ -259,6 +285,22 @@ export class TracebackReader {
     return state.expected !== null;
   }
 
+  private inCrash(state: Open, text: string, number: number, who: string): boolean {
+    const match = CRASH_FRAME.exec(text);
+    if (match) {
+      state.idle = 0;
+      if (state.close) state.frames.unshift({ file: match[1]!, line: Number(match[2]), function: match[3]! });
+      return true;
+    }
+    if (state.frames.length > 0) {
+      this.finish(state, { name: 'Fatal Python error', message: state.expected ?? '' }, number, who);
+      return false;
+    }
+    // Other threads may come before the one that crashed.
+    state.close = CRASH_STACK.test(text) && text.startsWith('Current');
+    return CRASH_STACK.test(text);
+  }
+
   private inAftermath(state: Open, text: string, who: string): boolean {
     if (CHAIN.test(text)) {
       state.mode = 'chain';
@@ -279,6 +321,7 @@ export class TracebackReader {
     state.mode = 'after';
     state.idle = 0;
     if (state.ignored) return;
+    this.lastMessage = named.message;
     this.raised({ ...named, line, frames: state.frames, who, link: state.link, complete: true });
   }
 }

@@ -1,6 +1,6 @@
 import { anyOf } from '../rule.ts';
 import type { Rule } from '../rule.ts';
-import { deployFile, pretrainEncoder, RETRAIN } from '../fixes.ts';
+import { deployFile, pretrainEncoder } from '../fixes.ts';
 
 /** Modules, files and rights: what is missing or must not be touched. */
 export const FILE_RULES: readonly Rule[] = [
@@ -48,7 +48,7 @@ export const FILE_RULES: readonly Rule[] = [
     fixes: (match) => {
       const path = /'([^']+)'|"([^"]+)"|((?:[\w.~-]*\/)+[\w.-]+\.\w+)/.exec(match.input);
       const file = path?.[1] ?? path?.[2] ?? path?.[3];
-      return file ? [deployFile(file), pretrainEncoder, RETRAIN] : [pretrainEncoder, RETRAIN];
+      return file ? [deployFile(file), pretrainEncoder] : [pretrainEncoder];
     },
     samples: [
       "FileNotFoundError: [Errno 2] No such file or directory: 'artifacts/pretrained/encoder_weights.pt'",
@@ -67,7 +67,7 @@ export const FILE_RULES: readonly Rule[] = [
       /^(?:\W*(?:ERROR|CRITICAL|Error)\W+.{0,80})?(?:(?:[Pp]re-?trained )?[Ee]ncoder(?: weights?| checkpoint| file)?|[Pp]re-?trained (?:weights?|model|checkpoint)) (?:file )?not found(?: at)?:? \S*[./]\S+/,
     fixes: (match) => {
       const file = /((?:[\w.~-]*\/)+[\w.-]+)/.exec(match.input)?.[1];
-      return file ? [deployFile(file), pretrainEncoder, RETRAIN] : [pretrainEncoder, RETRAIN];
+      return file ? [deployFile(file), pretrainEncoder] : [pretrainEncoder];
     },
     samples: ['ERROR: pretrained encoder not found: artifacts/pretrained/encoder.pt', 'Encoder not found at artifacts/encoder.pt'],
     lookalikes: ['encoder not found in cache, downloading'],
@@ -91,6 +91,7 @@ export const FILE_RULES: readonly Rule[] = [
     on: 'line',
     pattern:
       /^(?:\/\S*\/)?(?:ba|z|da)?sh(?:: line \d+)?: (?:\d+: )?\S+: Permission denied$|^\S+\.sh: (?:line )?\d+: .{1,200}: Permission denied$|^(?:mkdir|cp|mv|rm|touch|tee|cat|ln|chmod|chown|tar|python3?): .{1,200}: Permission denied$/,
+    ending: true,
     samples: ['bash: ./train.sh: Permission denied', "mkdir: cannot create directory '/data': Permission denied"],
   },
   {
@@ -121,12 +122,13 @@ export const FILE_RULES: readonly Rule[] = [
       /[Nn]o (?:images|files|data) (?:found|files)/,
       /NotFoundError: .{0,120}(?:No such file|not found)/,
       /could not open file/,
+      /\b(?:[Ii]mage|[Vv]ideo|[Aa]udio|[Ff]ile|[Ll]abel|[Aa]nnotation)s? [Nn]ot [Ff]ound\b/,
       /\.(?:pt|pth|ckpt|csv|json|yaml|yml|npy|npz|h5|txt|parquet|pkl|safetensors)\b['"]? (?:not found|does not exist)/,
     ),
     fixes: (match) => {
       const path = /'([^'\n]{1,300})'|"([^"\n]{1,300})"|(\/?(?:[\w.~-]*\/)+[\w.-]+)/.exec(match.input);
       const file = path?.[1] ?? path?.[2] ?? path?.[3];
-      return file && /[/.]/.test(file) ? [deployFile(file), RETRAIN] : [RETRAIN];
+      return file && /[/.]/.test(file) ? [deployFile(file)] : [];
     },
     samples: [
       "FileNotFoundError: [Errno 2] No such file or directory: 'data/train.csv'",
@@ -150,7 +152,7 @@ export const FILE_RULES: readonly Rule[] = [
       /^(?:\w+\.sh|run\S*): line \d+: .{1,200}: No such file or directory$/,
       /^(?:cat|cp|mv|tar|head|ls|source|tail|unzip): .{1,200}: No such file or directory$/,
     ),
-    severity: 'error',
+    ending: true,
     samples: [
       "python: can't open file '/workspace/trian.py': [Errno 2] No such file or directory",
       'bash: ./train.sh: No such file or directory',

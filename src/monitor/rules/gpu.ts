@@ -24,7 +24,7 @@ export const GPU_RULES: readonly Rule[] = [
     on: 'line',
     pattern: anyOf(
       /\bNVRM: Xid \(.{1,60}\): \d+/,
-      /GPU has fallen off the bus/,
+      /\bfallen off the bus\b/,
       /\bGPU is lost\b/,
       /Unable to determine the device handle for GPU/,
       /\bUncorrectable ECC error\b.{0,40}(?:encountered|detected)/,
@@ -58,7 +58,7 @@ export const GPU_RULES: readonly Rule[] = [
     type: 'cuda-assert',
     on: 'line',
     pattern:
-      /\.(?:cu|cuh|cpp):\d+: .{0,300}: block: \[\d+,\d+,\d+\], thread: \[\d+,\d+,\d+\],? Assertion|CUDA error: device-side assert triggered/,
+      /\.(?:cu|cuh|cpp):\d+: (?:.{0,300}: )?block: \[\d+,\d+,\d+\], thread: \[\d+,\d+,\d+\],? Assertion|CUDA error: device-side assert triggered/,
     samples: [
       '/pytorch/aten/src/ATen/native/cuda/Indexing.cu:1290: indexSelectLargeIndex: block: [1,0,0], thread: [2,0,0] Assertion `srcIndex < srcSelectDimSize` failed.',
     ],
@@ -139,6 +139,7 @@ export const GPU_RULES: readonly Rule[] = [
       /\bNCCL WARN (?:Cuda failure|NET\/.{0,60}(?:failed|error|timed out)|Call to (?:connect|connectTo|recv) .{0,60}(?:failed|Connection refused)|Error while creating shared memory)/,
       /^\S*NCCL operations have failed or timed out/,
       /Some NCCL operations have failed or timed out/,
+      /ProcessGroupNCCL's watchdog got stuck/,
       /NCCL error in: /,
     ),
     samples: [
@@ -170,6 +171,7 @@ export const GPU_RULES: readonly Rule[] = [
       /miopenStatus/i,
       /hipblas\w* error/i,
       /could not find any usable (?:cudnn )?algorithm/i,
+      /Failed to determine best cudnn/i,
     ),
     samples: [
       'RuntimeError: cuDNN error: CUDNN_STATUS_NOT_INITIALIZED',
@@ -188,7 +190,7 @@ export const GPU_RULES: readonly Rule[] = [
     on: 'line',
     pattern: anyOf(
       /Could not create cudnn handle: CUDNN_STATUS_\w+/,
-      /failed to create cublas handle: CUBLAS_STATUS_\w+/,
+      /failed to create cublas handle: (?!CUBLAS_STATUS_SUCCESS)\w/,
       /^\s*(?:Error: )?cuDNN [Ee]rror: (?!CUDNN_STATUS_SUCCESS)\w/,
       /Loaded runtime CuDNN library: .{1,20} but source was compiled with/,
     ),
@@ -303,6 +305,7 @@ export const GPU_RULES: readonly Rule[] = [
     type: 'segfault',
     on: 'exception',
     pattern: anyOf(
+      /^Fatal Python error: (?!Cannot recover|_?PyErr)/,
       /DataLoader worker .{0,40}killed by signal: (?:Segmentation|Aborted|Illegal)/,
       /died with <Signals\.SIG(?:SEGV|ABRT|BUS)/,
       /terminated with signal SIG(?:SEGV|ABRT|BUS)/,

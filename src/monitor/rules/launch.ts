@@ -1,5 +1,6 @@
 import { anyOf } from '../rule.ts';
 import type { Rule } from '../rule.ts';
+import { installCommand } from '../fixes.ts';
 
 /** Arguments and settings, and the machine being taken away. */
 export const LAUNCH_RULES: readonly Rule[] = [
@@ -30,6 +31,7 @@ export const LAUNCH_RULES: readonly Rule[] = [
       /Cannot use .{1,80} with/,
       /unrecognized configuration/,
       /option .{1,60} not recogni[sz]ed/,
+      /^(?:[\w.]+\.)?CommandNotFoundError\b/,
     ),
     samples: [
       "omegaconf.errors.ConfigAttributeError: Key 'lr' is not in struct",
@@ -51,11 +53,13 @@ export const LAUNCH_RULES: readonly Rule[] = [
     on: 'line',
     // argparse: `train.py: error: …` ; click: `Error: No such option: --x` ; Hydra: `Could not override 'lr'.`
     pattern: anyOf(
-      /^[\w./-]+(?:\.py)?(?: [\w-]+)?: error: (?:unrecognized arguments|argument |the following arguments are required|ambiguous option|invalid |one of the arguments|expected |unknown |too few arguments|.{0,60}--\w)/,
+      /^[\w./-]+(?: [\w-]+){0,4}: error: (?:unrecognized arguments|argument |the following arguments are required|ambiguous option|invalid |one of the arguments|expected |unknown |too few arguments|.{0,60}--\w)/,
       /^Error: (?:No such (?:option|command)|Missing (?:option|argument|parameter)|Invalid value for|Got unexpected extra argument|Option '?-)/,
       /^(?:Error: )?Could not override '.{1,80}'/,
       /^FATAL Flags parsing error:/,
-      /^ERROR: Could not consume arg:/,
+      /^ERROR: (?:Could not consume arg:|The function received no value for the required argument)/,
+      /^(?:Key|Interpolation key) '.{1,80}' (?:is not in struct|not found)\s*$/,
+      /^Error locating target '/,
       /^│ (?:No such option|Invalid value|Missing (?:option|argument)|Got unexpected extra argument)/,
       /^Error merging .{1,80} with schema/,
       /^In '.{1,80}': Could not find '/,
@@ -68,19 +72,64 @@ export const LAUNCH_RULES: readonly Rule[] = [
       'Error: No such option: --epoch',
       "Could not override 'model.lr'.",
       'cli.py oof: error: the following arguments are required: --model',
+      'training scripts: error: unrecognized arguments: --local-rank=0',
+      "Key 'overrides' is not in struct",
+      "Error locating target 'src.models.net.Net', see chained exception above.",
+      'ERROR: The function received no value for the required argument: model_path',
     ],
     lookalikes: ['mean absolute error: 0.12', 'eval.py: error rate 0.12', 'validation error: invalid 0'],
+  },
+  {
+    // What project/project.ts prints when a command of ours cannot begin.
+    type: 'config-error',
+    on: 'line',
+    pattern: /^The (?:project's folder \S+ cannot be made or entered|activate script \S+ is not) on the pod\. /,
+    suggestion: 'The command did not start. Do what the sentence says, then train again.',
+    fixes: () => [],
+    samples: [
+      'The project\'s folder /data/moola cannot be made or entered on the pod. Set "remoteRoot" in runpod.json to a folder that this user may write to.',
+      'The activate script /workspace/venv/bin/activate is not on the pod. Create the environment there, or correct "environment.activate" in runpod.json.',
+    ],
+    lookalikes: ['The activate script is run first.'],
+  },
+  {
+    // bash, dash, zsh, fish ; env, nohup and others that start a program ; Docker ; Windows
+    type: 'config-error',
+    on: 'line',
+    pattern: anyOf(
+      /^(?:(?:\S*\/)?(?:ba|z|da|k|tc|c)?sh|sudo|\S+\.sh|\S+(?=: line \d))(?:: (?:line )?\d+)?: (?:exec: )?(?<a>[\w./+-]+): (?:command )?not found$/,
+      /^(?:ba|z|k|da)?sh: (?:line \d+: )?command not found: (?<b>\S+)$/,
+      /^(?:fish: )?Unknown command:? (?<c>\S+)$/,
+      /^(?:\/\S*\/)?(?:env|nohup|nice|timeout|stdbuf|xargs|setsid|time|exec): (?:failed to run command )?['"‘]?(?<d>[\w./+-]+)['"’]?: (?:No such file or directory|command not found)$/,
+      /exec: "(?<e>[^"]{1,100})": executable file not found in \$PATH/,
+      /^'(?<f>[^']{1,100})' is not recognized as an internal or external command/,
+    ),
+    ending: true,
+    suggestion:
+      'The shell does not find this program on the pod: correct the command in runpod.json, set "environment.activate" to the script that puts it on the PATH, or install the package that brings it.',
+    fixes: ({ groups }) => installCommand(Object.values(groups ?? {}).find((name) => name !== undefined) ?? ''),
+    samples: [
+      '/bin/sh: 1: python: not found',
+      'bash: line 1: accelerate: command not found',
+      'command.sh: line 3: torchrun: command not found',
+      'zsh: command not found: deepspeed',
+      "/usr/bin/env: 'python': No such file or directory",
+      "nohup: failed to run command 'accelerate': No such file or directory",
+      'OCI runtime exec failed: exec: "python3": executable file not found in $PATH: unknown',
+    ],
+    lookalikes: ['INFO: checkpoint: not found', 'val: accuracy: not found in log', 'tokenizer cache: model.json: not found, downloading'],
   },
   {
     type: 'preempted',
     on: 'line',
     pattern: anyOf(
       /^(?:\S+: )?(?:slurmstepd|srun|salloc|sbatch)(?:-\S+)?: (?:error: )?\*{3} (?:JOB|STEP) \S+ .{0,200}CANCELLED AT/,
+      /\berror: \*{3} (?:JOB|STEP) \S+ ON \S+ CANCELLED AT/,
       /\bCANCELLED AT \S+ DUE TO (?:TIME LIMIT|PREEMPTION|NODE FAILURE)/,
       /^=+>> PBS: job killed/,
       /\bDUE TO TIME LIMIT\b/,
       /\b[Ss]pot (?:instance|interruption|pod).{0,60}(?:interrupt|reclaim|preempt|terminat)/,
-      /\b(?:instance|node|job|pod|worker|VM|machine) (?:is being |was |has been |will be |got )preempted\b/,
+      /\b(?:[Ii]nstance|[Nn]ode|[Jj]ob|[Pp]od|[Ww]orker|VM|[Mm]achine) (?:is being |was |has been |will be |got )preempted\b/,
       /\bPREEMPTED\b(?!\s*[=:])/,
       /^TERM_(?:RUNLIMIT|OWNER|PREEMPT)/,
       /\bReceived (?:signal )?SIGTERM\b/,

@@ -21,6 +21,7 @@ export const MEMORY_RULES: readonly Rule[] = [
       /out of memory.{0,40}\bon GPU\b/,
       /No available memory for the cache blocks/,
       /Free memory on device .{0,80}is less than desired GPU memory/,
+      /Resource exhausted: Out of memory while trying to allocate/,
     ),
     samples: [
       'torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.50 GiB (GPU 0; 23.69 GiB total capacity; 20.00 GiB already allocated; 1.00 GiB free)',
@@ -118,6 +119,16 @@ export const MEMORY_RULES: readonly Rule[] = [
     lookalikes: ['Killed 3 stale workers', 'Enemies Killed: 12', 'State: KILLED by user', 'oom_kill_disable 0', 'Killed process count: 0'],
   },
   {
+    // Ray does not say what killed its worker, and names the OOM killer as the first suspect.
+    type: 'host-oom',
+    on: 'line',
+    pattern: /A worker died or was killed while executing a task by an unexpected system error/,
+    consequence: true,
+    samples: [
+      '(raylet) A worker died or was killed while executing a task by an unexpected system error. To troubleshoot the problem, check the logs for the dead worker.',
+    ],
+  },
+  {
     type: 'dataloader-shm',
     on: 'exception',
     pattern: anyOf(
@@ -160,6 +171,7 @@ export const MEMORY_RULES: readonly Rule[] = [
       /Not enough free disk space/i,
       /\binsufficient disk space/i,
       /There is not enough space on the disk/i,
+      /Error writing .{0,300}: Resource exhausted/i,
     ),
     samples: [
       "OSError: [Errno 28] No space left on device: '/workspace/ckpt/step_1000.pt'",

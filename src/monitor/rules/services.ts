@@ -52,9 +52,10 @@ export const SERVICE_RULES: readonly Rule[] = [
     type: 'auth-error',
     on: 'line',
     pattern:
-      /^(?:.{0,40}\s)?(?:wandb: ERROR|ERROR:?) .{0,60}(?:api_key not configured|API key must be|permission denied|Unauthorized)|^(?:fatal: )?(?:Authentication failed for|could not read Username for)|Permission denied \(publickey/,
+      /^(?:.{0,40}\s)?(?:wandb: ERROR|ERROR:?) .{0,60}(?:api_key not configured|API key must be|permission denied|Unauthorized|not logged in|Response \[40[13]\])|^(?:fatal: )?(?:Authentication failed for|could not read Username for)|Permission denied \(publickey/,
     samples: [
       'wandb: ERROR api_key not configured (no-tty). call wandb login [your_api_key]',
+      'wandb: ERROR Error while calling W&B API: user is not logged in (<Response [401]>)',
       'git@github.com: Permission denied (publickey).',
     ],
     lookalikes: ['wandb: WARNING Calling wandb.login() after wandb.init() has no effect.'],

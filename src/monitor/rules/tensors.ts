@@ -21,6 +21,8 @@ export const TENSOR_RULES: readonly Rule[] = [
       /Tensor name ".{1,200}" has shape .{1,60} (?:incompatible|which)/i,
       /not found in checkpoint\b/i,
       /dimension \d+ .{0,40}in checkpoint but/i,
+      /Assign requires shapes of both tensors to match/i,
+      /PytorchStreamReader failed (?:reading zip archive|locating file)/i,
     ),
     samples: [
       'RuntimeError: Error(s) in loading state_dict for ResNet:',

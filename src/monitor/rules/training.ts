@@ -22,7 +22,7 @@ export const TRAINING_RULES: readonly Rule[] = [
     type: 'nan-loss',
     on: 'exception',
     pattern: anyOf(
-      /\bloss\b.{0,60}\b(?:is|became|was|turned|got|to be|=)\b.{0,20}\b(?:nan|NaN|NAN|inf|Inf|infinite|infinity|not finite|non-?finite)\b/,
+      /\b[Ll]oss\b.{0,60}\b(?:is|became|was|turned|got|to be|=)\b.{0,20}\b(?:nan|NaN|NAN|inf|Inf|infinite|infinity|not finite|non-?finite)\b/,
       /\b(?:nan|NaN|NAN|inf|non-?finite|invalid)\b(?: or (?:nan|NaN|inf|Inf))? (?:\w+ )?(?:loss|losses)\b(?! func)/,
       /[Ll]oss (?:is|became|=) ?(?:\[?nan|\[?inf)/,
       /returned nan values in its \d+th output/,

@@ -36,6 +36,7 @@ const EXCEPTIONS: Partial<Record<FindingType, readonly string[]>> = {
     'ValueError: Expected parameter loc (Tensor of shape (64, 2)) of distribution Normal(loc: torch.Size([64, 2])) to satisfy the constraint Real(), but found invalid values:',
     'RuntimeError: Function MulBackward0 returned nan values in its 0th output.',
     'AssertionError: loss is not finite: nan',
+    'ValueError: Loss is not finite and patience is over.',
   ],
   'shape-mismatch': [
     'RuntimeError: The size of tensor a (64) must match the size of tensor b (32) at non-singleton dimension 0',
@@ -84,6 +85,8 @@ const EXCEPTIONS: Partial<Record<FindingType, readonly string[]>> = {
     'RuntimeError: size mismatch for classifier.weight: copying a param with shape torch.Size([2, 768]) from checkpoint',
     'KeyError: "unexpected key \'module.conv1.weight\' in state_dict"',
     'ValueError: loaded state dict has a different number of parameter groups',
+    'tensorflow.python.framework.errors_impl.InvalidArgumentError: Assign requires shapes of both tensors to match. lhs shape= [8,20] rhs shape= [8,81]',
+    'RuntimeError: PytorchStreamReader failed reading zip archive: failed finding central directory',
     'ValueError: Layer count mismatch when loading weights from file. Model expected 3 layers, found 5 saved layers.',
   ],
   'no-grad': [
@@ -153,6 +156,7 @@ const EXCEPTIONS: Partial<Record<FindingType, readonly string[]>> = {
     'OSError: Error no file named pytorch_model.bin, model.safetensors found in directory /w/out.',
     "huggingface_hub.errors.HFValidationError: Repo id must be in the form 'repo_name' or 'namespace/repo_name': '/w/x'.",
     'AssertionError: dataset /w/data does not exist',
+    'AssertionError: Image Not Found data/train/4.png',
     'requests.exceptions.HTTPError: 404 Client Error: Not Found for url: https://example.org/x',
     'tensorflow.python.framework.errors_impl.NotFoundError: /w/x.tfrecord; No such file or directory',
     "FileNotFoundError: File b'train.csv' does not exist: b'train.csv'",

@@ -121,6 +121,73 @@ describe('TrainingMonitor', () => {
     });
   });
 
+  it('has no use for deploying and training again where a file or an encoder is missing', () => {
+    for (const path of ['artifacts/pretrained/encoder.pt', 'data/train.csv']) {
+      const { findings } = watch(traceback(`FileNotFoundError: [Errno 2] No such file or directory: '${path}'`));
+      assert.ok(!findings[0]!.fixes.some(({ kind }) => kind === 'deploy-and-retrain'));
+    }
+  });
+
+  it('takes a program that the shell does not find for the failure only when the output ends with it', () => {
+    const missing = '/bin/sh: 1: python: not found';
+    const [finding] = watch([missing]).findings;
+    assert.deepEqual([finding?.type, finding?.severity, finding?.line, finding?.fixes], ['config-error', 'error', 1, []]);
+    assert.match(finding!.suggestion, /environment\.activate/);
+    assert.deepEqual(watch(['.profile: line 4: module: command not found', 'Epoch 1/3 | train_loss 0.5']).findings, []);
+    assert.deepEqual(
+      watch([missing, ...traceback("KeyError: 'x'")]).findings.map((f) => f.type),
+      ['python-exception'],
+    );
+    assert.deepEqual(
+      watch(['bash: line 1: accelerate: command not found']).findings[0]!.fixes.map((f) => f.kind),
+      ['install-package'],
+    );
+  });
+
+  it('says by its own sentence why a run of ours did not start', () => {
+    const sentence =
+      'The activate script /workspace/venv/bin/activate is not on the pod. Create the environment there, or correct "environment.activate" in runpod.json.';
+    assert.deepEqual(
+      watch([sentence]).findings.map((f) => [f.type, f.message, f.fixes]),
+      [['config-error', sentence, []]],
+    );
+  });
+
+  it('classifies what native programs print of CUDA and XLA like the exception it would have been', () => {
+    for (const [type, line] of [
+      ['cuda-unavailable', 'CUDA Error: no kernel image is available for execution on the device'],
+      [
+        'cuda-unavailable',
+        'F0101 10:00:00.000000 7 common.cpp:66] Check failed: error == cudaSuccess (35 vs. 0)  CUDA driver version is insufficient for CUDA runtime version',
+      ],
+      ['cuda-oom', 'E client.cc:67] Execution of replica 0 failed: Resource exhausted: Out of memory while trying to allocate 1024 bytes.'],
+      ['cudnn-cublas-error', 'E cuda_blas.cc:18] failed to create cublas handle: the resource allocation failed'],
+    ] as const)
+      assert.deepEqual(
+        watch([line]).findings.map((f) => f.type),
+        [type],
+        line,
+      );
+  });
+
+  it('tells an exception that torch.multiprocessing.spawn passes on once, with its own frame', () => {
+    const passedOn = [
+      'wandb: ERROR api_key not configured (no-tty). call wandb.login(key=[your_api_key])',
+      ...traceback('torch.multiprocessing.spawn.ProcessRaisedException: ', '/workspace/launch.py', 3),
+      '',
+      '-- Process 0 terminated with the following error:',
+      ...traceback('wandb.errors.UsageError: api_key not configured (no-tty)', '/workspace/train.py', 42),
+    ];
+    assert.deepEqual(
+      watch(passedOn).findings.map((f) => [f.type, f.frame?.file]),
+      [['auth-error', '/workspace/train.py']],
+    );
+    assert.deepEqual(
+      watch(traceback('Exception: ')).findings.map((f) => [f.type, f.frame?.line]),
+      [['python-exception', 42]],
+    );
+  });
+
   it('finds a class that is never recognised, once training is not just beginning', () => {
     const collapse = 'class consolidation: accuracy 0.00 (n=120)';
     assert.deepEqual(

@@ -47,6 +47,77 @@ describe('TracebackReader', () => {
     assert.equal(read(text('subprocess.TimeoutExpired: Command'))[0]!.name, 'subprocess.TimeoutExpired');
   });
 
+  it('reads one that was printed with an indentation, up to its exception', () => {
+    const text = ['Traceback (most recent call last):', '    File "t.py", line 3, in f', '      build()', "    KeyError: 'no such part'"];
+    assert.deepEqual(
+      read(text.join('\n')).map(({ name, message, complete }) => [name, message, complete]),
+      [['KeyError', "'no such part'", true]],
+    );
+  });
+
+  it('reads lines of many hosts, each with its ranks', () => {
+    const text = ['Traceback (most recent call last):', '  File "t.py", line 3, in f', '    step()', 'RuntimeError: bad'];
+    for (const prefix of ['10.0.0.7: [rank5]: ', 'gpu-node.cluster: ', 'worker1: '])
+      assert.deepEqual(
+        read(text.map((line) => prefix + line).join('\n')).map((one) => [one.name, one.who, ...places(one)]),
+        [['RuntimeError', prefix.includes('rank5') ? 'rank5' : prefix.slice(0, -2), 't.py:3']],
+      );
+  });
+
+  it('takes the original for the exception that wraps it as its message', () => {
+    const [one, ...rest] = read(
+      [
+        'Traceback (most recent call last):',
+        '  File "train.py", line 9, in <module>',
+        '    for batch in loader:',
+        'OSError: Traceback (most recent call last):',
+        '  File "data.py", line 4, in __getitem__',
+        '    open(path)',
+        "OSError: [Errno 5] Input/output error: 'a.png'",
+      ].join('\n'),
+    );
+    assert.deepEqual([rest.length, one!.message, places(one!)], [0, "[Errno 5] Input/output error: 'a.png'", ['data.py:4']]);
+  });
+
+  it('tells what TensorFlow 1 repeats below the operation only once', () => {
+    const raised = read(
+      [
+        'Traceback (most recent call last):',
+        '  File "train.py", line 9, in <module>',
+        '    sess.run(step)',
+        'tensorflow.python.framework.errors_impl.InvalidArgumentError: bad labels',
+        ...Array.from({ length: 14 }, (_, i) => `\t [[Node: n${i}]]`),
+        "Caused by op 'n0', defined at:",
+        '  File "net.py", line 2, in build',
+        '    loss(x)',
+        'InvalidArgumentError (see above for traceback): bad labels',
+      ].join('\n'),
+    );
+    assert.deepEqual(
+      raised.map(({ message }) => message),
+      ['bad labels'],
+    );
+  });
+
+  it('reads the stack of the thread that crashed, innermost frame first', () => {
+    const [one] = read(
+      [
+        'Fatal Python error: Segmentation fault',
+        '',
+        'Thread 0x00007f01 (most recent call first):',
+        '  File "/usr/lib/python3.11/threading.py", line 320 in wait',
+        '',
+        'Current thread 0x00007f02 (most recent call first):',
+        '  File "/venv/lib/python3.11/site-packages/cv2/__init__.py", line 8 in imread',
+        '  File "/workspace/data.py", line 31 in __getitem__',
+      ].join('\n'),
+    );
+    assert.deepEqual(
+      [one!.name, one!.message, places(one!)],
+      ['Fatal Python error', 'Segmentation fault', ['/workspace/data.py:31', '/venv/lib/python3.11/site-packages/cv2/__init__.py:8']],
+    );
+  });
+
   it('links chained exceptions', () => {
     const chain = (sentence: string): string =>
       [
