@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { appendFile, open, readFile, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
+import { open, readFile, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isUserError, UserError } from '../core/errors.ts';
 import { quote } from '../core/shell.ts';
@@ -8,8 +8,8 @@ import type { ChannelPool } from './channelPool.ts';
 import { localFailure } from './localFile.ts';
 import type { TransferOptions } from './pod.ts';
 import { readAnswer } from './readAnswer.ts';
-import { prologue } from './remoteShell.ts';
-import { blockBytes, segmentBlocks, segmentBytes, SegmentPlan, stripes } from './segments.ts';
+import { defineSums, prologue } from './remoteShell.ts';
+import { blockBytes, BlockPlan, type Segment, segmentsOf } from './segments.ts';
 
 /** A large file of the pod as it was looked at. */
 export interface RemoteLarge {
@@ -48,35 +48,35 @@ export async function downloadLarge(
     .slice(0, 16);
   const partPath = join(dirname(localPath), `.${basename(localPath)}.rpo-part-${key}`);
   const donePath = `${partPath}.done`;
-  const plan = new SegmentPlan(file.bytes);
+  const plan = new BlockPlan(file.bytes);
   const discard = async () => {
     await rm(partPath, { force: true });
     await rm(donePath, { force: true });
   };
   let bytesDone = 0;
   const progress = (bytes: number) => options.onProgress?.({ bytesDone: (bytesDone += bytes), bytesTotal: file.bytes });
-  let handle: FileHandle | undefined;
+  let target: FileHandle | undefined;
+  let done: FileHandle | undefined;
   try {
     const before = await readFile(donePath, 'latin1').catch(() => '');
-    handle = await open(partPath, before === '' ? 'w+' : 'r+');
-    for (const index of before.split('\n').filter(Boolean)) progress(plan.finish(Number(index)));
+    const [into, notes] = [(target = await open(partPath, before === '' ? 'w+' : 'r+')), (done = await open(donePath, 'a'))];
+    for (const block of before.split('\n').filter(Boolean)) progress(plan.finish(Number(block)));
     await checkRoom(localPath, plan.bytesLeft);
-    const target = handle;
-    const hasher = new FollowingHash(target, plan);
-    const store = async (index: number, content: AsyncIterable<Buffer>) => {
-      let at = plan.offsetOf(index);
+    const hasher = new FollowingHash(into, plan);
+    const store = async ({ first, blocks }: Segment, content: AsyncIterable<Buffer>) => {
+      let at = first * blockBytes;
+      let block = first;
       for await (const chunk of content) {
-        await target.write(chunk, 0, chunk.length, at);
+        await into.write(chunk, 0, chunk.length, at);
         at += chunk.length;
         progress(chunk.length);
+        for (; block < first + blocks && plan.endOf(block) <= at; block++) {
+          plan.finish(block);
+          await notes.write(`${block}\n`);
+          hasher.goOn();
+        }
       }
-      if (at < plan.offsetOf(index) + plan.lengthOf(index)) {
-        progress(plan.offsetOf(index) - at); // taken back: it will come again
-        throw new Shortened();
-      }
-      plan.finish(index);
-      await appendFile(donePath, `${index}\n`);
-      hasher.goOn();
+      if (block < first + blocks) throw new Shortened();
     };
     if (!plan.isComplete) await fetchOnce(pool, file, plan, store, options.signal);
     return {
@@ -95,7 +95,8 @@ export async function downloadLarge(
     }
     throw isUserError(error) || !('code' in (error as object)) ? error : localFailure(localPath, error);
   } finally {
-    await handle?.close();
+    await target?.close();
+    await done?.close();
   }
 }
 
@@ -105,8 +106,8 @@ class Shortened extends Error {}
 async function fetchOnce(
   pool: ChannelPool,
   { remotePath }: RemoteLarge,
-  plan: SegmentPlan,
-  store: (index: number, content: AsyncIterable<Buffer>) => Promise<void>,
+  plan: BlockPlan,
+  store: (segment: Segment, content: AsyncIterable<Buffer>) => Promise<void>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const stop = new AbortController();
@@ -116,23 +117,21 @@ async function fetchOnce(
   if (signal?.aborted) onAbort();
 
   async function session(): Promise<void> {
-    const asked: number[] = [];
+    const asked: Segment[] = [];
     let wake = () => {};
     async function* requests(): AsyncGenerator<Buffer> {
-      for (;;) {
+      for (const segment of segmentsOf(plan)) {
+        asked.push(segment);
+        yield Buffer.from(`${segment.first} ${segment.blocks} ${plan.lengthOf(segment)}\n`);
         while (asked.length >= askedAhead) await new Promise<void>((resolve) => (wake = resolve));
-        const index = plan.take();
-        if (index === undefined) return;
-        asked.push(index);
-        yield Buffer.from(`${index} ${plan.lengthOf(index)}\n`);
       }
     }
     await readAnswer(pool, sendScript(remotePath), { signal: stop.signal, stdin: requests() }, async (reader) => {
       // The stream ends when all that was asked for has come.
       while (await reader.hasMore()) {
-        const index = asked[0];
-        if (index === undefined) throw new Shortened();
-        await store(index, reader.bytes(plan.lengthOf(index)));
+        const segment = asked[0];
+        if (segment === undefined) throw new Shortened();
+        await store(segment, reader.bytes(plan.lengthOf(segment)));
         asked.shift();
         wake();
       }
@@ -141,7 +140,7 @@ async function fetchOnce(
   }
 
   let failed: { readonly error: unknown } | undefined;
-  const sessions = Array.from({ length: Math.min(stripes, plan.left) }, () =>
+  const sessions = Array.from({ length: plan.sessions }, () =>
     session().catch((error: unknown) => {
       failed ??= { error };
       stop.abort();
@@ -152,13 +151,17 @@ async function fetchOnce(
   if (failed) throw failed.error;
 }
 
-/** Reads "INDEX BYTES\n" and sends that segment. The last one is cut to its length: the file may have grown meanwhile. */
+/**
+ * Reads "FIRST BLOCKS BYTES\n" and sends that segment. The last one is cut to its length: the file may have grown
+ * meanwhile. When it has shrunk the session ends, or this side would wait for the rest of a segment and the pod for a request.
+ */
 function sendScript(remotePath: string): string {
-  return `${prologue}
+  return `${prologue}${defineSums}
 f=${quote(remotePath)}
-while read -r k n; do
-  if [ "$n" = ${segmentBytes} ]; then dd if="$f" bs=${blockBytes} count=${segmentBlocks} skip=$((k * ${segmentBlocks})) 2>/dev/null
-  else dd if="$f" bs=${blockBytes} count=${segmentBlocks} skip=$((k * ${segmentBlocks})) 2>/dev/null | head -c "$n"; fi
+while read -r k n b; do
+  if [ "$b" = $((n * ${blockBytes})) ]; then dd if="$f" bs=${blockBytes} count="$n" skip="$k" 2>/dev/null
+  else dd if="$f" bs=${blockBytes} count="$n" skip="$k" 2>/dev/null | head -c "$b"; fi
+  [ "$(size_of "$f")" -ge $((k * ${blockBytes} + b)) ] || exit 0
 done
 `;
 }
@@ -183,7 +186,7 @@ class FollowingHash {
 
   constructor(
     private readonly file: FileHandle,
-    private readonly plan: SegmentPlan,
+    private readonly plan: BlockPlan,
   ) {}
 
   goOn(): void {
@@ -202,8 +205,8 @@ class FollowingHash {
   private async run(): Promise<void> {
     for (; this.next < this.plan.count && this.plan.isDone(this.next); this.next++) {
       const { buffer, bytesRead } = await this.file.read({
-        buffer: Buffer.allocUnsafe(this.plan.lengthOf(this.next)),
-        position: this.plan.offsetOf(this.next),
+        buffer: Buffer.allocUnsafe(this.plan.endOf(this.next) - this.next * blockBytes),
+        position: this.next * blockBytes,
       });
       this.hash.update(buffer.subarray(0, bytesRead));
     }

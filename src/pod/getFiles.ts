@@ -8,7 +8,7 @@ import { IncomingFile, LocalTarget } from './localFile.ts';
 import type { GotFile, TransferOptions, TransferProgress } from './pod.ts';
 import { defineSums, prologue } from './remoteShell.ts';
 import { readAnswer } from './readAnswer.ts';
-import { largeBytes, segmentBytes } from './segments.ts';
+import { blockBytes, largeBytes } from './segments.ts';
 
 const groupSize = 200;
 const attempts = 3;
@@ -35,7 +35,7 @@ export async function getFile(pool: ChannelPool, remotePath: string, localPath: 
       if (got) return got;
     } catch (error) {
       // A large file goes on where it was, as long as each attempt gets further.
-      if (!isUserError(error, 'connection-lost') || furthest <= Math.max(before, segmentBytes)) throw error;
+      if (!isUserError(error, 'connection-lost') || furthest <= Math.max(before, blockBytes)) throw error;
       attempt--;
     }
   }

@@ -47,7 +47,7 @@ async function putSet(pool: ChannelPool, set: PutSet, longestInline: number): Pr
     for (const part of missing) part.resumeFrom(probe.said, set.onBytes);
     checkRoom(probe.said, missing);
     // A large file fills the line by itself; small ones take turns.
-    const abreast = missing.every(({ plan }) => plan.count <= 1) ? 4 : 1;
+    const abreast = missing.every(({ plan }) => plan.count <= 4) ? 4 : 1;
     const queue = [...missing];
     const work = async () => {
       for (let part = queue.shift(); part; part = queue.shift()) await uploadPart(pool, part, set);

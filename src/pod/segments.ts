@@ -1,11 +1,18 @@
 /**
  * Large files move in segments over several sessions at once. One SSH channel carries at most its window (2 MB in OpenSSH
  * and in ssh2) a round trip, about 20 MB/s at 100 ms; several channels of one connection add up. Each side writes a segment
- * at its offset into a partial file and notes it down, so that a transfer that broke off goes on where it was.
+ * at its offset into a partial file and notes down its blocks, so that a transfer that broke off goes on where it was.
  */
 export const blockBytes = 1024 * 1024;
-export const segmentBlocks = 4;
-export const segmentBytes = segmentBlocks * blockBytes;
+
+/** Consecutive blocks that are moved by one request. */
+export interface Segment {
+  readonly first: number;
+  readonly blocks: number;
+}
+
+/** The longest segment. The pod starts a process or two for each, so short ones cost. */
+const mostBlocks = 4;
 
 /** From here on a file is worth several sessions; below, it arrives before they are all open. */
 export const largeBytes = 8 * 1024 * 1024;
@@ -13,48 +20,48 @@ export const largeBytes = 8 * 1024 * 1024;
 /** Sessions for one large file: eight windows fill 1 Gbit/s at 130 ms. */
 export const stripes = 8;
 
-/** Which segments of a file are still to be moved, handed out in order. */
-export class SegmentPlan {
+/** Which blocks of a file are still to be moved, handed out in order. */
+export class BlockPlan {
   readonly count: number;
   private readonly done = new Set<number>();
   private readonly taken = new Set<number>();
   private next = 0;
 
   constructor(readonly bytes: number) {
-    this.count = Math.ceil(bytes / segmentBytes);
+    this.count = Math.ceil(bytes / blockBytes);
   }
 
-  /** The next one that is neither done nor under way. */
-  take(): number | undefined {
-    while (this.next < this.count && (this.done.has(this.next) || this.taken.has(this.next))) this.next++;
-    if (this.next >= this.count) return undefined;
-    this.taken.add(this.next);
-    return this.next;
+  /** The next blocks that are neither done nor under way. */
+  take(most: number): Segment | undefined {
+    while (this.next < this.count && !this.isFree(this.next)) this.next++;
+    const first = this.next;
+    while (this.next < this.count && this.next < first + most && this.isFree(this.next)) this.taken.add(this.next++);
+    return this.next > first ? { first, blocks: this.next - first } : undefined;
   }
 
   /** @returns the bytes that are new with it. */
-  finish(index: number): number {
-    if (index < 0 || index >= this.count || this.done.has(index)) return 0;
-    this.done.add(index);
-    return this.lengthOf(index);
+  finish(block: number): number {
+    if (!Number.isInteger(block) || block < 0 || block >= this.count || this.done.has(block)) return 0;
+    this.done.add(block);
+    return this.endOf(block) - block * blockBytes;
   }
 
-  isDone(index: number): boolean {
-    return this.done.has(index);
+  isDone(block: number): boolean {
+    return this.done.has(block);
   }
 
   get isComplete(): boolean {
     return this.done.size === this.count;
   }
 
-  /** Segments not done. */
-  get left(): number {
-    return this.count - this.done.size;
+  /** How many sessions have something to do. */
+  get sessions(): number {
+    return Math.min(stripes, Math.ceil((this.count - this.done.size) / 2));
   }
 
   get bytesLeft(): number {
     let bytes = 0;
-    for (let index = 0; index < this.count; index++) if (!this.done.has(index)) bytes += this.lengthOf(index);
+    for (let block = 0; block < this.count; block++) if (!this.done.has(block)) bytes += this.endOf(block) - block * blockBytes;
     return bytes;
   }
 
@@ -64,11 +71,28 @@ export class SegmentPlan {
     this.next = 0;
   }
 
-  offsetOf(index: number): number {
-    return index * segmentBytes;
+  /** The byte after a block; the last one may be shorter than the others. */
+  endOf(block: number): number {
+    return Math.min((block + 1) * blockBytes, this.bytes);
   }
 
-  lengthOf(index: number): number {
-    return Math.min(segmentBytes, this.bytes - index * segmentBytes);
+  lengthOf({ first, blocks }: Segment): number {
+    return this.endOf(first + blocks - 1) - first * blockBytes;
+  }
+
+  private isFree(block: number): boolean {
+    return !this.done.has(block) && !this.taken.has(block);
+  }
+}
+
+/**
+ * What one session moves. The first segments are short: over a slow line a long one takes half a minute, and a line that
+ * breaks more often than that would never get on.
+ */
+export function* segmentsOf(plan: BlockPlan): Generator<Segment> {
+  for (let most = 1; ; most = Math.min(2 * most, mostBlocks)) {
+    const segment = plan.take(most);
+    if (!segment) return;
+    yield segment;
   }
 }

@@ -6,7 +6,7 @@ import type { ChannelPool } from './channelPool.ts';
 import { exec } from './exec.ts';
 import { remoteFailure } from './remoteFailure.ts';
 import { prologue } from './remoteShell.ts';
-import { blockBytes, segmentBlocks, SegmentPlan, stripes } from './segments.ts';
+import { blockBytes, BlockPlan, segmentsOf } from './segments.ts';
 import { openSource, type RandomAccess, type Source } from './source.ts';
 
 /**
@@ -18,14 +18,14 @@ export interface Part {
   readonly index: number;
   readonly source: Source;
   readonly partPath: string;
-  readonly plan: SegmentPlan;
+  readonly plan: BlockPlan;
   readonly bytesLeft: number;
-  /** Takes over what the pod says it has: lines `rpo-part INDEX SEGMENT…`. */
+  /** Takes over what the pod says it has: lines `rpo-part INDEX (FIRST BLOCKS)…`. */
   resumeFrom(said: string, onBytes: (bytes: number) => void): void;
 }
 
 export function partOf(source: Source, index: number): Part {
-  const plan = new SegmentPlan(source.bytes);
+  const plan = new BlockPlan(source.bytes);
   return {
     index,
     source,
@@ -36,12 +36,18 @@ export function partOf(source: Source, index: number): Part {
     },
     resumeFrom(said, onBytes) {
       const line = new RegExp(`^rpo-part ${index}((?: \\d+)*)`, 'm').exec(said)?.[1] ?? '';
-      for (const segment of line.split(' ').filter(Boolean)) {
-        const bytes = plan.finish(Number(segment));
-        if (bytes > 0) onBytes(bytes);
-      }
+      for (const [, segment = ''] of line.matchAll(/ (\d+ \d+)/g)) finish(plan, segment, onBytes);
     },
   };
+}
+
+/** @param segment as the pod notes it: `FIRST BLOCKS` */
+function finish(plan: BlockPlan, segment: string, onBytes: (bytes: number) => void): void {
+  const [first = NaN, blocks = 0] = segment.split(' ').map(Number);
+  for (let block = first; block < Math.min(first + blocks, plan.count); block++) {
+    const bytes = plan.finish(block);
+    if (bytes > 0) onBytes(bytes);
+  }
 }
 
 /** Script: what there is already of each part. */
@@ -89,9 +95,9 @@ async function uploadOnce(
   if (options.signal?.aborted) onAbort();
 
   async function* segments(): AsyncGenerator<Uint8Array> {
-    for (let index = plan.take(); index !== undefined; index = plan.take()) {
-      const bytes = await content.read(plan.offsetOf(index), plan.lengthOf(index));
-      yield Buffer.from(`${index}\n`);
+    for (const segment of segmentsOf(plan)) {
+      const bytes = await content.read(segment.first * blockBytes, plan.lengthOf(segment));
+      yield Buffer.from(`${segment.first} ${segment.blocks}\n`);
       yield bytes;
     }
   }
@@ -104,10 +110,7 @@ async function uploadOnce(
       onStdout: (chunk) => {
         const lines = (unfinished + chunk.toString('latin1')).split('\n');
         unfinished = lines.pop() ?? '';
-        for (const index of lines) {
-          const bytes = plan.finish(Number(index));
-          if (bytes > 0) options.onBytes(bytes);
-        }
+        for (const segment of lines) finish(plan, segment, options.onBytes);
       },
     });
     if (exitCode === 3)
@@ -119,7 +122,7 @@ async function uploadOnce(
   }
 
   let failed: { readonly error: unknown } | undefined;
-  const sessions = Array.from({ length: Math.max(1, Math.min(stripes, plan.left)) }, () =>
+  const sessions = Array.from({ length: Math.max(1, plan.sessions) }, () =>
     session().catch((error: unknown) => {
       failed ??= { error }; // the first failure is the reason; the others end because of it
       stop.abort();
@@ -131,17 +134,17 @@ async function uploadOnce(
 }
 
 /**
- * Reads "INDEX\n" and a segment, again and again. `dd` with fullblock takes exactly its blocks from the stream; only the
- * last segment of a file may be shorter, and it is the last of its session.
+ * Reads "FIRST BLOCKS\n" and a segment, again and again. `dd` with fullblock takes exactly its blocks from the stream; only
+ * the last segment of a file may be shorter, and it is the last of its session.
  */
 function receiveScript(partPath: string): string {
   return `${prologue}
 f=${quote(partPath)}
 dd iflag=fullblock count=0 </dev/null 2>/dev/null || exit 3
 mkdir -p -- ${quote(posix.dirname(partPath))} && : >>"$f" && : >>"$f.done" || exit 1
-while read -r k; do
-  m=$(dd of="$f" bs=${blockBytes} count=${segmentBlocks} seek=$((k * ${segmentBlocks})) conv=notrunc iflag=fullblock 2>&1) || { printf '%s\\n' "$m" >&2; exit 1; }
-  echo "$k" >>"$f.done" && echo "$k" || exit 1
+while read -r k n; do
+  m=$(dd of="$f" bs=${blockBytes} count="$n" seek="$k" conv=notrunc iflag=fullblock 2>&1) || { printf '%s\\n' "$m" >&2; exit 1; }
+  echo "$k $n" >>"$f.done" && echo "$k $n" || exit 1
 done
 `;
 }
