@@ -1,6 +1,7 @@
 import { join, posix, resolve } from 'node:path';
 import { hostname, userInfo } from 'node:os';
-import { stat } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
 import type { Disposable } from './core/disposable.ts';
 import { UserError } from './core/errors.ts';
 import { PathMap } from './core/pathMap.ts';
@@ -11,6 +12,7 @@ import type { CheckFix, VerifyReport } from './doctor/check.ts';
 import { verify } from './doctor/verify.ts';
 import type { FixAction, LocatedFinding } from './fixes/located.ts';
 import { applyEdit } from './fixes/apply.ts';
+import { type AppliedEdit, AppliedEdits } from './fixes/appliedEdits.ts';
 import { Locator } from './fixes/locator.ts';
 import type { Finding } from './monitor/finding.ts';
 import { TrainingMonitor } from './monitor/monitor.ts';
@@ -109,6 +111,7 @@ export class Orchestrator implements Disposable {
   readonly runs: Runs;
   private readonly deployer: Deployer;
   private readonly locator: Locator;
+  private readonly appliedEdits: AppliedEdits;
   private readonly startedBy: string;
   private readonly mayStart: OrchestratorPorts['mayStart'];
   /** The pod, for putting files on it. */
@@ -132,6 +135,7 @@ export class Orchestrator implements Disposable {
     this.puts = mayWrite === undefined ? pod : guardWrites(pod, (path) => mayWrite(path, this.map.relativeOfRemote(path)));
     this.deployer = new Deployer(this.puts, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot));
     this.locator = new Locator(project, this.map);
+    this.appliedEdits = new AppliedEdits(home.stateFolder);
   }
 
   /** Connects to a machine by its address, now. */
@@ -468,12 +472,17 @@ export class Orchestrator implements Disposable {
    * Does what an action says: edits the local file, installs the package on the pod, deploys, or starts the stage.
    * Training again is left to the caller.
    *
+   * @param options.run the run that the action is for: a setting is changed only once because of it
    * @returns what was done, one sentence
+   * @throws UserError 'local-failed' when the file is not what that run had, and what each kind of work throws
    */
-  async applyFix(action: FixAction, options: DeployOptions & { readonly onOutput?: (text: string) => void } = {}): Promise<string> {
+  async applyFix(
+    action: FixAction,
+    options: DeployOptions & { readonly run?: RunManifest; readonly onOutput?: (text: string) => void } = {},
+  ): Promise<string> {
     switch (action.kind) {
       case 'edit':
-        await applyEdit(action.edit);
+        await (options.run === undefined ? applyEdit(action.edit) : this.applyEditFor(options.run, action));
         return `${this.map.relativeOfLocal(action.edit.file) ?? action.edit.file}:${action.edit.line}: ${action.edit.oldText} became ${action.edit.newText}.`;
       case 'install': {
         const result = await this.executeCommand(action.command, {
@@ -501,6 +510,30 @@ export class Orchestrator implements Disposable {
         return `${report.files.length} ${report.files.length === 1 ? 'file' : 'files'} deployed.`;
       }
     }
+  }
+
+  /** The change that was made because of this run already, where the action would change the same setting once more; null: it may be done. */
+  async appliedBefore(action: FixAction, run: RunManifest): Promise<AppliedEdit | null> {
+    if (action.kind !== 'edit') return null;
+    const before = await this.appliedEdits.find(run.id, this.map.relativeOfLocal(action.edit.file) ?? action.edit.file, action.setting);
+    // What was taken back by hand may be done again.
+    return before === null || before.from === action.edit.oldText ? null : before;
+  }
+
+  /** A fix scales the value that the run had: not what an earlier fix made of it. */
+  private async applyEditFor(run: RunManifest, action: Extract<FixAction, { kind: 'edit' }>): Promise<void> {
+    const { edit, setting } = action;
+    const path = this.map.relativeOfLocal(edit.file) ?? edit.file;
+    const before = await this.appliedBefore(action, run);
+    if (before !== null)
+      throw new UserError(
+        'local-failed',
+        `${setting} in ${path} was changed from ${before.from} to ${before.to} because of run ${run.id} already. Train again with it first; the next run's findings go on from there.`,
+      );
+    await checkUnchanged(edit.file, path, run);
+    // Written down first: should the edit fail, the old value still stands there and it may be tried again.
+    await this.appliedEdits.add({ run: run.id, path, setting, from: edit.oldText, to: edit.newText });
+    await applyEdit(edit);
   }
 
   private async fetch(patterns: readonly string[], folder: string, options: TransferOptions): Promise<FetchReport> {
@@ -556,4 +589,18 @@ export async function hostKeyOfPod(
   const home = new Home(options.home);
   const { name, entry } = await home.pod(options.pod);
   return { pod: name, ...(await shownHostKey(await podOptions(entry, { name, knownHostsFile: home.knownHostsFile }), options.signal)) };
+}
+
+/** @throws UserError 'local-failed' when the file is not the one that the run was started with, as far as that is known */
+async function checkUnchanged(file: string, path: string, run: RunManifest): Promise<void> {
+  const then = run.sources[path];
+  if (then === undefined) return;
+  const now = createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex');
+  if (then === now) return;
+  throw new UserError(
+    'local-failed',
+    `${path} is not what it was when run ${run.id} started, so this fix may be in it already. Deploy it and train again, or change it by hand.`,
+  );
 }

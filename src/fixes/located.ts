@@ -41,7 +41,13 @@ export interface FileEdit {
 
 /** A fix of a finding made concrete for this project. Its title says what it does by itself; a face that trains again after it says so too. */
 export type FixAction =
-  | { readonly kind: 'edit'; readonly title: string; readonly fix: Fix; readonly edit: FileEdit }
+  | {
+      readonly kind: 'edit';
+      readonly title: string;
+      readonly fix: Fix;
+      /** As the file calls it. */ readonly setting: string;
+      readonly edit: FileEdit;
+    }
   | { readonly kind: 'install'; readonly title: string; readonly fix: Fix; readonly command: string }
   | { readonly kind: 'deploy'; readonly title: string; readonly fix: Fix; readonly files: readonly string[] }
   /** Run a stage of the project that makes what is missing. */

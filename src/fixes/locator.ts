@@ -134,6 +134,7 @@ export class Locator {
       kind: 'edit',
       title: `Change ${place.name} from ${place.text} to ${newText} in ${place.path}`,
       fix,
+      setting: place.name,
       edit: {
         file: join(this.project.root, ...place.path.split('/')),
         line: place.line,

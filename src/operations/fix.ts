@@ -1,11 +1,8 @@
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
-import type { RunManifest } from '../runs/run.ts';
 import { transfer } from './deploy.ts';
 import { shortPath } from './findings.ts';
-import { fixLines, fixRecord, fixSchema, numberedFixes } from './fixList.ts';
+import { fixLines, fixRecords, fixSchema, numberedFixes } from './fixList.ts';
 import { operation } from './operation.ts';
 import { chosenRun } from './training.ts';
 
@@ -50,7 +47,12 @@ export const fix = operation({
     const found = await orchestrator.findingsOf(manifest.id, call.signal);
     const fixes = await numberedFixes(found);
     const root = orchestrator.project.root;
-    const report = { run: manifest.id, model: manifest.model, actions: fixes.map(fixRecord), findings: found.length };
+    const report = {
+      run: manifest.id,
+      model: manifest.model,
+      actions: await fixRecords(orchestrator, manifest, fixes),
+      findings: found.length,
+    };
     const titled = input.title === undefined ? undefined : fixes.findIndex(({ title }) => title === input.title) + 1;
     const number = given ?? titled;
     if (number === undefined) return { ...report, applied: null };
@@ -62,9 +64,9 @@ export const fix = operation({
           ? `There is nothing that could be applied by itself for run ${manifest.id}. \`rpo follow ${manifest.id}\` shows its findings.`
           : `There is no fix ${input.title ?? number}; \`rpo fix ${manifest.id}\` lists ${fixes.length === 1 ? 'one' : `1 to ${fixes.length}`}.`,
       );
-    if (action.kind === 'edit') await checkUnchanged(action.edit.file, shortPath(action.edit.file, root), manifest);
     call.progress({ message: action.title });
     const done = await orchestrator.applyFix(action, {
+      run: manifest,
       ...transfer(call, action.title),
       onOutput: (text) => call.emit({ kind: 'output', stream: 'stdout', text }),
     });
@@ -72,11 +74,7 @@ export const fix = operation({
     return { ...report, applied: { number, kind: action.kind, done, files } };
   },
   render({ run, model, actions, findings, applied }) {
-    const train = model === null ? 'start it again' : `\`rpo train ${model}\``;
-    if (applied) {
-      const [file] = applied.files;
-      return `${applied.done} ${file === undefined ? `Now ${train}.` : `Now \`rpo deploy ${file}\`, then ${train}.`}`;
-    }
+    if (applied) return `${applied.done} ${nextStep(applied, model)}`;
     if (findings === 0) return `Nothing wrong was found in run ${run}.`;
     if (actions.length === 0)
       return `Nothing could be applied by itself for run ${run}. \`rpo follow ${run}\` shows its ${findings === 1 ? 'finding' : `${findings} findings`} and what to do.`;
@@ -84,19 +82,10 @@ export const fix = operation({
   },
 });
 
-/** The same fix twice would scale a setting twice: the file must be the one that the run was started with. */
-async function checkUnchanged(file: string, path: string, manifest: RunManifest): Promise<void> {
-  const then = manifest.sources[path];
-  if (
-    then === undefined ||
-    then ===
-      createHash('sha256')
-        .update(await readFile(file))
-        .digest('hex')
-  )
-    return;
-  throw new UserError(
-    'local-failed',
-    `${path} is not what it was when run ${manifest.id} started, so this fix may be in it already. Deploy it and train again, or change it by hand.`,
-  );
+function nextStep({ kind, files }: { readonly kind: string; readonly files: readonly string[] }, model: string | null): string {
+  const train = model === null ? 'start it again' : `\`rpo train ${model}\``;
+  if (kind === 'run-stage') return `When it has succeeded, ${train}.`;
+  // A command is made from runpod.json here; the pod does not read it.
+  const [file] = files.filter((path) => path !== 'runpod.json');
+  return file === undefined ? `Now ${train}.` : `Now \`rpo deploy ${file}\`, then ${train}.`;
 }

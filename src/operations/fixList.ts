@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { FixAction, LocatedFinding } from '../fixes/located.ts';
 import { cut } from './evidence.ts';
+import type { Orchestrator } from '../orchestrator.ts';
+import type { RunManifest } from '../runs/run.ts';
 import { actionText } from './findings.ts';
 import { bounded } from './text.ts';
 
@@ -39,9 +41,15 @@ export async function numberedFixes(found: readonly LocatedFinding[]): Promise<N
   return [...fixes.values()].map((fix, i) => ({ number: i + 1, ...fix }));
 }
 
-/** Without what only this program can use. */
-export function fixRecord({ number, kind, title, finding }: NumberedFix): FixRecord {
-  return { number, kind, title, finding };
+/** The same as an answer tells it; of a setting that was changed because of this run already, that. */
+export async function fixRecords(orchestrator: Orchestrator, run: RunManifest, fixes: readonly NumberedFix[]): Promise<FixRecord[]> {
+  return Promise.all(
+    fixes.map(async ({ number, kind, title, finding, action }) => {
+      const before = await orchestrator.appliedBefore(action, run);
+      const done = before && `Done: ${before.setting} in ${before.path} was changed from ${before.from} to ${before.to}`;
+      return { number, kind, title: done ?? title, finding };
+    }),
+  );
 }
 
 /** `[1] Change lr from 0.1 to 0.01 ...`, each with what it is for. */

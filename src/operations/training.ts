@@ -6,7 +6,7 @@ import type { Orchestrator } from '../orchestrator.ts';
 import { type Run, statusWord } from '../runs/run.ts';
 import { renderDeployed, deployed, transfer } from './deploy.ts';
 import { findingSchema, findingSummary, locatedRecord, type MetricsRecord, metricsRecord, metricsSchema, metricsText } from './findings.ts';
-import { fixLines, fixRecord, type FixRecord, fixSchema, numberedFixes } from './fixList.ts';
+import { fixLines, type FixRecord, fixRecords, fixSchema, numberedFixes } from './fixList.ts';
 import { type Call, operation } from './operation.ts';
 import { bytes, columns, count, duration } from './text.ts';
 
@@ -215,7 +215,7 @@ export async function watch(orchestrator: Orchestrator, run: Run, from: number, 
     return answer(orchestrator, watched.run, {
       watching: 'to-the-end',
       findings: watched.located,
-      fixes: from === 0 ? (await numberedFixes(watched.located)).map(fixRecord) : [],
+      fixes: from === 0 ? await fixRecords(orchestrator, watched.run.manifest, await numberedFixes(watched.located)) : [],
       metrics,
       bytes: watched.bytes,
       startedAt,
@@ -272,7 +272,9 @@ function renderWatched(watched: Watched, { eventsShown }: { readonly eventsShown
   }
   const last = metrics === null ? '' : ` Last metrics: ${shorten(metricsText(metrics), 200)}.`;
   const end = `Run ${run} ${status}${exitCode === null ? '' : ` with exit code ${exitCode}`} (watched for ${duration(milliseconds)}).${last}`;
-  return [...shown, `${end} ${nextStep(watched)}`.trimEnd(), ...(status === 'succeeded' ? [] : fixLines(fixes, eventsShown ? 10 : 4))].join('\n');
+  return [...shown, `${end} ${nextStep(watched)}`.trimEnd(), ...(status === 'succeeded' ? [] : fixLines(fixes, eventsShown ? 10 : 4))].join(
+    '\n',
+  );
 }
 
 /** What to do after a run has ended, in a sentence or none; the fixes it speaks of stand below it. */

@@ -88,6 +88,25 @@ describe('rpo against a pod', () => {
     await works('logs');
   });
 
+  it('changes a setting once for a run, also when it does not know what the run was started with', async () => {
+    const file = join(project, 'src/nan.py');
+    await writeFile(file, 'learning_rate = 0.1\nprint("epoch 1 loss nan")\nraise SystemExit(1)\n');
+    // Not deployed: the run's record of its sources does not have it.
+    await works('upload', 'src/nan.py');
+    const failed = await run('train', '--command', 'python3 src/nan.py');
+    assert.match(failed.stdout, /^\[1\] Change learning_rate from 0\.1 to 0\.0\d+ in src\/nan\.py, line 1$/m);
+    assert.match((await works('fix', '1')).stdout, /Now `rpo deploy src\/nan\.py`, then start it again\./);
+    const once = await readFile(file, 'utf8');
+    assert.match((await works('fix')).stdout, /^\[1\] Done: learning_rate in src\/nan\.py was changed from 0\.1 to /m);
+    const again = await run('fix', '1');
+    assert.equal(again.exitCode, 1);
+    assert.match(again.stderr, /learning_rate in src\/nan\.py was changed from 0\.1 to .* because of run .* already/);
+    assert.equal(await readFile(file, 'utf8'), once);
+    await writeFile(file, once.replace(/0\.0\d+/, '0.1'));
+    await works('fix', '1');
+    assert.equal(await readFile(file, 'utf8'), once, 'taken back by hand, it may be done again');
+  });
+
   it('gives the exit code and both streams of a command', async () => {
     await works('deploy', '--preset', 'all');
     const result = await run('exec', 'echo out; echo err >&2; exit 7');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { FixAction, LocatedFinding } from '../../../src/fixes/located.ts';
 import type { Finding } from '../../../src/monitor/finding.ts';
-import { fixLines, fixRecord, numberedFixes } from '../../../src/operations/fixList.ts';
+import { fixLines, numberedFixes } from '../../../src/operations/fixList.ts';
 import { train } from '../../../src/operations/training.ts';
 
 const retrain = { kind: 'deploy-and-retrain', title: '' } as const;
@@ -45,7 +45,7 @@ describe('the numbers of fixes', () => {
   });
 
   it('are the same at the end of a watched run as in the list that `fix` takes them from', async () => {
-    const fixes = (await numberedFixes([located({}, deploy('a.py')), located({ type: 'import-error' }, install)])).map(fixRecord);
+    const fixes = await numberedFixes([located({}, deploy('a.py')), located({ type: 'import-error' }, install)]);
     const shown = train.render(
       {
         run: 'r',
