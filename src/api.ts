@@ -30,5 +30,6 @@ export type {
 } from './orchestrator.ts';
 export type { TransferOptions, TransferProgress } from './pod/pod.ts';
 export type { FetchReport } from './results/fetch.ts';
+export type { FileVerdict } from './results/judge.ts';
 export type { Verdict } from './results/validate.ts';
 export type { Run, RunManifest, RunStatus } from './runs/run.ts';

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { DisposableStore } from './core/disposable.ts';
 import { messageOf } from './core/errors.ts';
+import { ArrayView } from './editor/arrayView.ts';
 import { registerCommands } from './editor/commands.ts';
 import { ConfigProblems } from './editor/configProblems.ts';
 import { Conflicts } from './editor/conflicts.ts';
@@ -19,6 +20,7 @@ import { Practice } from './editor/practice.ts';
 import { Problems } from './editor/problems.ts';
 import { Projects } from './editor/projects.ts';
 import { QuickFixes } from './editor/quickFixes.ts';
+import { ResultProblems } from './editor/resultProblems.ts';
 import { Resumption } from './editor/resumption.ts';
 import { RunOutputs } from './editor/runOutput.ts';
 import { RunWatches } from './editor/runWatches.ts';
@@ -48,9 +50,10 @@ export function activate(context: vscode.ExtensionContext): void {
     const training = new Training(projects, sessions, watches);
     const fixes = new Fixes(sessions, deployment, training, outputs);
     store.add(new QuickFixes());
+    store.add(new ArrayView(projects));
 
     const environment = new Environment(projects, sessions, outputs, store.add(new EnvironmentView()));
-    const downloads = new Downloads(projects, sessions, watches, log);
+    const downloads = new Downloads(projects, sessions, watches, store.add(new ResultProblems()), log);
     const pods = new Pods(sessions, status);
     const practice = new Practice(context.extensionUri, projects, sessions, status, log);
 

@@ -89,6 +89,10 @@ export const views = {
 /** Settings and their defaults. Read where they are used, so that a change counts at once. */
 export const settings = {
   'runpod.notifications': 'problems' as 'all' | 'problems' | 'errors' | 'off',
+export const customEditors = {
+  array: 'runpod.array',
+} as const;
+
   'runpod.deploy.saveFirst': true as boolean,
   'runpod.deploy.onSave': false as boolean,
   'runpod.downloads.folder': 'results' as string,

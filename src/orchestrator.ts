@@ -36,8 +36,7 @@ import {
 } from './project/project.ts';
 import { projectSchema } from './project/schema.ts';
 import { fetchResults, type FetchReport } from './results/fetch.ts';
-import { readNpy } from './results/npy.ts';
-import { validatePredictions, type Verdict } from './results/validate.ts';
+import { type FileVerdict, judgeFile } from './results/judge.ts';
 import { checkpointCommand, checkpointInput, parseCheckpoint, resumingCommand } from './runs/checkpoint.ts';
 import { newRunId, type Run, type RunManifest } from './runs/run.ts';
 import { Runs, type StopOptions } from './runs/runs.ts';
@@ -237,11 +236,17 @@ export class Orchestrator implements Disposable {
     return { files: put.map((file) => ({ ...file, path: posix.relative(target, file.remotePath) })), milliseconds: Date.now() - startedAt };
   }
 
-  /** Fetches a folder's files; what is here already with the same bytes is not fetched again. */
+  /**
+   * Fetches a folder's files; what is here already with the same bytes is not fetched again. Symbolic links count as what
+   * they lead to; those that lead nowhere or in a circle are left out.
+   *
+   * @throws UserError 'remote-missing' when there is no such folder
+   */
   async downloadDirectory(remote: string, local: string, options: DirectoryOptions = {}): Promise<FetchReport> {
     return fetchResults(this.pod, {
       remoteRoot: this.remotePath(remote),
       patterns: ['**'],
+      mustExist: true,
       exclude: options.exclude,
       localFolder: resolve(this.project.root, local),
       signal: options.signal,
@@ -442,10 +447,12 @@ export class Orchestrator implements Disposable {
     return this.fetch([...this.project.config.logs, '.runpod/runs/*/output.log', '.runpod/runs/*/run.json'], folder, options);
   }
 
-  /** Reads a local .npy of predictions and judges it; `labels`: a .npy of true classes. */
-  async validate(file: string, labels?: string): Promise<Verdict> {
-    const read = async (path: string) => readNpy(resolve(this.project.root, path));
-    return validatePredictions(await read(file), labels === undefined ? {} : { labels: await read(labels) });
+  /** Reads local predictions (.npy, .npz) and judges them; `labels`: a file of true classes, default: the one that runpod.json names. */
+  async validate(file: string, labels?: string): Promise<FileVerdict> {
+    return judgeFile(resolve(this.project.root, file), {
+      named: this.project.config.labels,
+      ...(labels === undefined ? {} : { labels: resolve(this.project.root, labels) }),
+    });
   }
 
   /** What the monitor makes of a run's log as it is now; for one that goes on, too. */

@@ -6,7 +6,7 @@ import pc from 'picocolors';
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import type { LocatedFinding } from '../fixes/located.ts';
 import { findingLines, shortPath } from '../operations/findings.ts';
-import { verdictLines } from '../operations/validate.ts';
+import { verdictLines, verdictRecord } from '../operations/validate.ts';
 import { bytes, count, duration } from '../operations/text.ts';
 import { Orchestrator, type WatchedRun } from '../orchestrator.ts';
 import { type PracticePod, startPracticePod } from '../practice/practicePod.ts';
@@ -220,11 +220,7 @@ class Loop {
     const labels = files.find((file) => file.endsWith('labels.npy'));
     for (const file of files.filter((one) => one !== labels)) {
       const verdict = await this.orchestrator.validate(file, labels);
-      const [first = '', ...rest] = verdictLines({
-        ...verdict,
-        file: shortPath(file, this.orchestrator.project.root),
-        labels: labels ?? null,
-      });
+      const [first = '', ...rest] = verdictLines(verdictRecord(file, verdict, this.orchestrator.project.root));
       if (!verdict.ok)
         throw new UserError('run-failed', `${first} The results were to be good. Please report this with what stands above.`);
       this.narrator.done(first.replace(/^\S+ /, ''));

@@ -6,6 +6,7 @@ import type { TransferOptions, TransferProgress } from '../pod/pod.ts';
 import type { FetchReport } from '../results/fetch.ts';
 import type { Log } from './log.ts';
 import { type Projects, shortPath } from './projects.ts';
+import type { ResultProblems } from './resultProblems.ts';
 import type { RunWatches } from './runWatches.ts';
 import type { Sessions } from './sessions.ts';
 import { readSetting } from './typed.ts';
@@ -17,6 +18,7 @@ export class Downloads {
     private readonly projects: Projects,
     private readonly sessions: Sessions,
     private readonly watches: RunWatches,
+    private readonly problems: ResultProblems,
     private readonly log: Log,
   ) {}
 
@@ -74,15 +76,11 @@ export class Downloads {
   /** A sentence about the predictions among the files; empty when there are none that can be judged. */
   private async judge(orchestrator: Orchestrator, report: FetchReport): Promise<string> {
     const { labels } = orchestrator.project.config;
-    const arrays = report.files.map(({ path }) => path).filter((path) => path.endsWith('.npy'));
-    const truth = arrays.find((path) => path === labels);
     const sentences: string[] = [];
-    for (const path of arrays.filter((each) => each !== labels)) {
+    for (const { path, localPath } of report.files.filter(({ path }) => /\.np[yz]$/.test(path) && path !== labels)) {
       try {
-        const verdict = await orchestrator.validate(
-          join(report.folder, ...path.split('/')),
-          truth === undefined ? undefined : join(report.folder, ...truth.split('/')),
-        );
+        const verdict = await orchestrator.validate(localPath);
+        this.problems.show(localPath, verdict);
         sentences.push(`${path.split('/').at(-1)}: ${verdict.summary}`);
       } catch (error) {
         this.log.info(`${path} could not be judged: ${String(error)}`);

@@ -1,7 +1,6 @@
-import { stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { z } from 'zod';
-import type { Verdict } from '../results/validate.ts';
+import type { FileVerdict } from '../results/judge.ts';
 import { loadProject } from '../project/project.ts';
 import { shortPath } from './findings.ts';
 import { operation } from './operation.ts';
@@ -14,7 +13,7 @@ const classSchema = z.object({
   accuracy: z.number().optional().describe('Of the rows of this class, the part predicted so.'),
 });
 
-const verdictSchema = z.object({
+export const verdictSchema = z.object({
   file: z.string(),
   labels: z.string().nullable().describe('What it was compared with.'),
   ok: z.boolean(),
@@ -26,52 +25,48 @@ const verdictSchema = z.object({
   accuracy: z.number().optional(),
   nan: z.int(),
   inf: z.int(),
+  comparison: z
+    .object({
+      file: z.string(),
+      agreement: z.number().nullable().describe('Rows that both runs predict alike, 0 to 1.'),
+      accuracy: z.number().optional().describe('Of the run before.'),
+    })
+    .nullable()
+    .describe('With the run before, whose file was here until it was fetched anew.'),
 });
 
-type FileVerdict = z.output<typeof verdictSchema>;
+type VerdictRecord = z.output<typeof verdictSchema>;
 
 export const validate = operation({
   name: 'validate',
   title: 'Validate predictions',
   description:
-    'Reads .npy files of predictions on this machine and judges them: shape, NaN, class collapse, and with labels the accuracy of each class. Needs no pod.',
+    'Reads .npy and .npz files of predictions on this machine and judges them: shape, NaN, class collapse, with labels the accuracy of each class, and what became worse since the run before. Needs no pod.',
   effect: 'read',
   input: z.object({
-    files: z.array(z.string().min(1)).min(1).describe('.npy files of predictions.'),
+    files: z.array(z.string().min(1)).min(1).describe('.npy files of predictions, or FILE.npz#NAME.'),
     labels: z
       .string()
       .min(1)
       .optional()
-      .describe('.npy file with the true classes; default: what runpod.json names, where it lies among the results.'),
+      .describe('File with the true classes; default: what runpod.json names, where it lies among the results.'),
+    previous: z.string().min(1).optional().describe('Predictions of the run before; default: what was here before it was fetched anew.'),
   }),
   output: z.object({ ok: z.boolean(), verdicts: z.array(verdictSchema) }),
   positional: ['files'],
-  localPaths: ['files', 'labels'],
+  localPaths: ['files', 'labels', 'previous'],
   examples: [
     ['rpo validate results/artifacts/oof/logreg/v1/seed_1337.npy --labels results/artifacts/oof/labels.npy', 'accuracy and class collapse'],
   ],
-  async handle(context, { files, labels }) {
-    const [{ readNpy }, { validatePredictions }] = await Promise.all([import('../results/npy.ts'), import('../results/validate.ts')]);
+  async handle(context, { files, labels, previous }) {
+    const { judgeFile } = await import('../results/judge.ts');
+    const local = (path: string | undefined) => (path === undefined ? undefined : resolve(context.projectRoot, path));
     const named = labels === undefined ? (await loadProject(context.projectRoot)).config.labels : undefined;
-    const verdicts: FileVerdict[] = [];
+    const verdicts: VerdictRecord[] = [];
     for (const file of files) {
       const path = resolve(context.projectRoot, file);
-      const truth = labels === undefined ? named && (await findLabels(path, named)) : resolve(context.projectRoot, labels);
-      const verdict = validatePredictions(await readNpy(path), truth ? { labels: await readNpy(truth) } : {});
-      const { ok, summary, problems, shape, dtype, classes, accuracy, nan, inf } = verdict;
-      verdicts.push({
-        file: shortPath(path, context.projectRoot),
-        labels: truth ? shortPath(truth, context.projectRoot) : null,
-        ok,
-        summary,
-        problems: problems.map((problem) => ({ ...problem })),
-        shape: [...shape],
-        dtype,
-        classes: classes.map((one) => ({ ...one })),
-        ...(accuracy === undefined ? {} : { accuracy }),
-        nan,
-        inf,
-      });
+      const verdict = await judgeFile(path, { labels: local(labels), named, previous: local(previous) });
+      verdicts.push(verdictRecord(path, verdict, context.projectRoot));
     }
     return { ok: verdicts.every((verdict) => verdict.ok), verdicts };
   },
@@ -79,14 +74,30 @@ export const validate = operation({
   exitCode: ({ ok }) => (ok ? 0 : 1),
 });
 
+export function verdictRecord(file: string, verdict: FileVerdict, projectRoot: string): VerdictRecord {
+  const { ok, summary, problems, shape, dtype, classes, accuracy, nan, inf, labels, comparison } = verdict;
+  return {
+    file: shortPath(file, projectRoot),
+    labels: labels === null ? null : shortPath(labels, projectRoot),
+    ok,
+    summary,
+    problems: problems.map((problem) => ({ ...problem })),
+    shape: [...shape],
+    dtype,
+    classes: classes.map((one) => ({ ...one })),
+    ...(accuracy === undefined ? {} : { accuracy }),
+    nan,
+    inf,
+    comparison: comparison && {
+      file: shortPath(comparison.file, projectRoot),
+      agreement: comparison.agreement,
+      ...(comparison.accuracy === undefined ? {} : { accuracy: comparison.accuracy }),
+    },
+  };
+}
+
 /** One verdict in words. */
-export function verdictLines(
-  verdict: Pick<Verdict, 'ok' | 'summary' | 'problems' | 'shape' | 'dtype' | 'classes'> & {
-    readonly file: string;
-    readonly labels: string | null;
-  },
-): string[] {
-  const { file, ok, summary, problems, shape, dtype, classes, labels } = verdict;
+export function verdictLines({ file, ok, summary, problems, shape, dtype, classes, labels, comparison }: VerdictRecord): string[] {
   const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
   const shown = classes
     .slice(0, 20)
@@ -99,15 +110,13 @@ export function verdictLines(
     ...problems.slice(1, 10).map((problem) => `    ${problem.severity}: ${problem.message}`),
     ...shown,
     ...(classes.length > 20 ? [`    ... and ${classes.length - 20} more classes`] : []),
+    ...(comparison === null ? [] : [`    ${comparisonText(comparison)}`]),
     ...(labels === null ? ['    There were no labels to compare with: --labels FILE.'] : []),
   ];
 }
 
-/** The labels keep their place below whatever folder the results were fetched into: the nearest one upwards counts. */
-async function findLabels(file: string, named: string): Promise<string | undefined> {
-  for (let folder = dirname(file); ; folder = dirname(folder)) {
-    const candidate = join(folder, named);
-    if (candidate !== file && (await stat(candidate).catch(() => null))?.isFile()) return candidate;
-    if (dirname(folder) === folder) return undefined;
-  }
+function comparisonText({ file, agreement, accuracy }: NonNullable<VerdictRecord['comparison']>): string {
+  const before = accuracy === undefined ? '' : `; its accuracy was ${(100 * accuracy).toFixed(1)}%`;
+  const alike = agreement === null ? 'not comparable row by row' : `${(100 * agreement).toFixed(1)}% of the rows alike`;
+  return `the run before (${file}): ${alike}${before}`;
 }

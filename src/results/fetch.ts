@@ -8,6 +8,7 @@ import { PathMap } from '../core/pathMap.ts';
 import type { Pod, RemoteFile, TransferProgress } from '../pod/pod.ts';
 import { baseOf, matcher } from '../project/globs.ts';
 import { leavesOut } from '../project/ignoreRules.ts';
+import { keepPrevious } from './previous.ts';
 
 /** What is to be fetched. */
 export interface FetchOptions {
@@ -17,6 +18,8 @@ export interface FetchOptions {
   readonly patterns: readonly string[];
   /** Left out; gitignore syntax, relative to remoteRoot. */
   readonly exclude?: readonly string[];
+  /** That remoteRoot is not there is an error rather than nothing to fetch. */
+  readonly mustExist?: boolean;
   /** Files keep their folders below this one. */
   readonly localFolder: string;
   readonly signal?: AbortSignal;
@@ -48,7 +51,7 @@ export interface FetchReport {
  * Fetches what matches the patterns. A file that is here with the same size and SHA-256 is not fetched again; each fetched
  * one is verified and put in place in one step. That a pattern matches nothing is told, not thrown.
  *
- * @throws UserError what listing, hashing and fetching on the pod throw; 'cancelled'.
+ * @throws UserError 'remote-missing' when remoteRoot must exist; what listing, hashing and fetching on the pod throw; 'cancelled'.
  */
 export async function fetchResults(pod: Pod, options: FetchOptions): Promise<FetchReport> {
   const { remoteRoot, patterns, signal } = options;
@@ -56,7 +59,7 @@ export async function fetchResults(pod: Pod, options: FetchOptions): Promise<Fet
   const folder = resolve(options.localFolder);
   const here = new PathMap(folder, remoteRoot, process.platform === 'win32' ? 'win32' : 'posix');
 
-  const listed = await listBelow(pod, remoteRoot, patterns, signal);
+  const listed = await listBelow(pod, options);
   const leftOut = leavesOut(options.exclude ?? []);
   const wanted = new Map<string, RemoteFile>();
   const missing: string[] = [];
@@ -71,6 +74,7 @@ export async function fetchResults(pod: Pod, options: FetchOptions): Promise<Fet
   const unchanged = await sameHere(pod, here, [...wanted.values()], signal);
   const fetch = paths.filter((path) => !unchanged.has(path));
   throwIfCancelled(signal, 'The download');
+  await keepPrevious(folder, fetch);
   const got = fetch.length === 0 ? [] : await pod.getFiles(remoteRoot, fetch, folder, { signal, onProgress: options.onProgress });
   const gotByPath = new Map(got.map((file) => [posix.relative(remoteRoot, file.remotePath), file]));
   const files = paths.flatMap((path): FetchedFile[] => {
@@ -83,17 +87,12 @@ export async function fetchResults(pod: Pod, options: FetchOptions): Promise<Fet
 }
 
 /** The files of every folder that a pattern starts in; no folder is listed twice, nor within another. */
-async function listBelow(
-  pod: Pod,
-  remoteRoot: string,
-  patterns: readonly string[],
-  signal: AbortSignal | undefined,
-): Promise<readonly RemoteFile[]> {
+async function listBelow(pod: Pod, { remoteRoot, patterns, mustExist, signal }: FetchOptions): Promise<readonly RemoteFile[]> {
   const bases = [...new Set(patterns.map(baseOf))];
   const tops = bases.filter((base) => !bases.some((other) => other !== base && (other === '' || base.startsWith(other + '/'))));
   const lists = await Promise.all(
     tops.map(async (base) => {
-      const found = await pod.listFiles(posix.join(remoteRoot, base), { signal });
+      const found = await pod.listFiles(posix.join(remoteRoot, base), { signal, mustExist: mustExist && base === '' });
       return found.map((file) => (base === '' ? file : { ...file, path: `${base}/${file.path}` }));
     }),
   );

@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
-import { messageOf, UserError } from '../core/errors.ts';
+import { UserError } from '../core/errors.ts';
 
 /**
  * NumPy's .npy format, versions 1 to 3 (numpy/lib/format.py), read strictly: a file is an array whole and sound, or it is
@@ -39,23 +37,6 @@ const maxBytes = 1024 ** 3;
 /** numpy itself refuses longer headers unless told otherwise (max_header_size). */
 const maxHeaderBytes = 10_000;
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
-
-/**
- * Reads a .npy file.
- *
- * @throws UserError 'local-missing' or 'local-failed' for the file, and as parseNpy().
- */
-export async function readNpy(file: string): Promise<NpyArray> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-      throw new UserError('local-missing', `There is no file ${file}. Download the results first.`, { cause: error });
-    throw new UserError('local-failed', `${file} cannot be read: ${messageOf(error)}.`, { cause: error });
-  }
-  return parseNpy(bytes, basename(file));
-}
 
 /**
  * @param name What the file is called in sentences about it.

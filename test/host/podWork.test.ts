@@ -1,13 +1,25 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { VerifyReport } from '../../src/doctor/check';
 import { commands } from '../../src/manifest';
 import { findPracticePod } from '../../src/practice/practicePod';
 import type { FetchReport } from '../../src/results/fetch';
-import { assertSucceeded, at, closeNotifications, command, notified, podWorkspace, startPod, stopPod, train, until } from './steps';
+import {
+  assertSucceeded,
+  at,
+  closeNotifications,
+  command,
+  notified,
+  podWorkspace,
+  problems,
+  startPod,
+  stopPod,
+  train,
+  until,
+} from './steps';
 import { person } from './support/person';
 
 const folder = join(process.env['RPO_HOME'] ?? '', 'practice');
@@ -54,6 +66,32 @@ describe('on the pod', function () {
     await notified('Results of logreg: 2 files in results. seed_1337.npy:', 'Reveal in Explorer');
   });
 
+  it('opens an array as a page', async () => {
+    const file = at('results/artifacts/oof/logreg/v1/seed_1337.npy');
+    await vscode.commands.executeCommand('vscode.open', file);
+    await until('the tab is there', () =>
+      vscode.window.tabGroups.all.some(({ tabs }) =>
+        tabs.some(({ input }) => input instanceof vscode.TabInputCustom && input.viewType === 'runpod.array'),
+      ),
+    );
+    await person.screenshot('array');
+  });
+
+  it('shows in Problems what is wrong with predictions', async () => {
+    const file = join(podWorkspace, 'moola/artifacts/oof/logreg/v1/seed_1337.npy');
+    const bytes = await readFile(file);
+    // float32 or float64 alike: the first class gets everything.
+    await writeFile(file, collapsed(bytes));
+    await command<FetchReport>(commands.downloadResults, { model: 'logreg' });
+    const found = problems().filter(({ file: path }) => path.endsWith('seed_1337.npy'));
+    assert.match(found.map(({ diagnostic }) => diagnostic.message).join('\n'), /Class collapse: all 300 rows are predicted as class/);
+    assert.ok(
+      found.some(({ diagnostic }) => /of the run before/.test(diagnostic.message)),
+      JSON.stringify(found),
+    );
+    await person.screenshot('array-collapsed');
+  });
+
   it('downloads logs', async () => {
     const report = await command<FetchReport>(commands.downloadLogs, { folder: at('fetched').fsPath });
     assert.ok(
@@ -79,3 +117,16 @@ describe('on the pod', function () {
     await notified('refuses connections', 'Try Again');
   });
 });
+
+/** Predictions of three classes, all for the first. */
+function collapsed(npy: Buffer): Buffer {
+  const start = 10 + npy.readUInt16LE(8);
+  const isDouble = npy.toString('latin1', 10, start).includes('f8');
+  const copy = Buffer.from(npy);
+  for (let at = start, i = 0; at < copy.length; i++, at += isDouble ? 8 : 4) {
+    const value = i % 3 === 0 ? 1 : 0;
+    if (isDouble) copy.writeDoubleLE(value, at);
+    else copy.writeFloatLE(value, at);
+  }
+  return copy;
+}

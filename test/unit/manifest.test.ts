@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CommandId, commands, contextKeys, settings, untrustedCommands, views, walkthrough } from '../../src/manifest.ts';
+import { type CommandId, commands, contextKeys, customEditors, settings, untrustedCommands, views, walkthrough } from '../../src/manifest.ts';
 
 const root = join(import.meta.dirname, '../..');
 const text = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -14,6 +14,7 @@ interface Package {
     readonly menus: Readonly<Record<string, readonly { readonly command: CommandId; readonly when?: string }[]>>;
     readonly configuration: { readonly properties: Readonly<Record<string, { readonly default: unknown }>> };
     readonly views: Readonly<Record<string, readonly { readonly id: string }[]>>;
+    readonly customEditors: readonly { readonly viewType: string }[];
     readonly jsonValidation: readonly { readonly url: string }[];
     readonly walkthroughs: readonly { readonly id: string; readonly steps: readonly { readonly media: { readonly markdown: string }; readonly completionEvents: readonly string[] }[] }[];
   };
@@ -48,6 +49,14 @@ describe('package.json and the code say the same', () => {
       Object.values(views),
     );
     for (const name of Object.keys(views)) assert.ok(editor.includes(`(views.${name}, `), name);
+  });
+
+  it('every custom editor is contributed, and made by the editor', () => {
+    assert.deepEqual(
+      contributes.customEditors.map(({ viewType }) => viewType),
+      Object.values(customEditors),
+    );
+    for (const name of Object.keys(customEditors)) assert.ok(editor.includes(`(customEditors.${name}, `), name);
   });
 
   it('menus name known commands only', () => {

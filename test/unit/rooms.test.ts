@@ -31,7 +31,7 @@ const rooms: Readonly<Record<string, Room>> = {
   pod: { imports: ['core', 'node:*', 'ssh2', 'ssh-config'], types: ['project'] },
   deploy: { imports: ['core', 'node:*'], types: ['pod'] },
   runs: { imports: ['core', 'monitor', 'node:*', 'pod'], types: ['fixes'] },
-  results: { imports: ['core', 'project', 'node:*'], types: ['pod'] },
+  results: { imports: ['core', 'project', 'fflate', 'node:*'], types: ['pod'] },
   doctor: { imports: ['core', 'project', 'node:*'], types: ['pod'] },
   fixes: { imports: ['core', 'monitor', 'project', 'node:*'] },
   practice: { imports: ['core', 'pod', 'node:*', 'ssh2'] },
@@ -55,8 +55,8 @@ const rooms: Readonly<Record<string, Room>> = {
   // Loads ssh2 and zod only when there is something to do: activation is what every window pays for.
   editor: {
     imports: ['core', 'manifest.ts', 'node:*', 'vscode'],
-    later: ['orchestrator.ts', 'practice', 'project'],
-    types: ['deploy', 'doctor', 'fixes', 'monitor', 'pod', 'results', 'runs'],
+    later: ['orchestrator.ts', 'practice', 'project', 'results'],
+    types: ['deploy', 'doctor', 'fixes', 'monitor', 'pod', 'runs'],
   },
   'extension.ts': { imports: ['core', 'editor', 'vscode'] },
 };
@@ -122,7 +122,7 @@ describe('rooms', () => {
     load(entry);
     const heavy = [...loaded].flatMap((file) =>
       rawImports(file)
-        .filter(({ kind, target }) => kind === 'imports' && /^(ssh2|ssh2-sftp-client|zod|jsonc-parser)$/.test(target))
+        .filter(({ kind, target }) => kind === 'imports' && /^(ssh2|ssh2-sftp-client|zod|jsonc-parser|fflate)$/.test(target))
         .map(({ target }) => `${relative(root, file)} loads ${target}`),
     );
     assert.deepEqual(heavy, []);

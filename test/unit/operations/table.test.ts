@@ -54,6 +54,7 @@ const verdict = {
   dtype: '<f8',
   nan: 0,
   inf: 0,
+  comparison: null,
 };
 
 /** The largest answers there can be, of those that grow with what they tell. */

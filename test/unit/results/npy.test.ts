@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { dump } from 'npyjs';
 import { isUserError, type Reason } from '../../../src/core/errors.ts';
-import { type NpyArray, parseNpy, readNpy } from '../../../src/results/npy.ts';
+import { type NpyArray, parseNpy } from '../../../src/results/npy.ts';
+import { readArray } from '../../../src/results/npz.ts';
 
 /** As numpy 2.4 wrote them (numpy.lib.format.write_array). */
 const written = {
@@ -229,17 +230,17 @@ describe('a .npy file on disk', () => {
     try {
       const file = join(folder, 'seed_1.npy');
       await assert.rejects(
-        readNpy(file),
+        readArray(file),
         (error) => isUserError(error, 'local-missing') && /There is no file .*seed_1\.npy/.test(error.message),
       );
       writeFileSync(file, '');
       await assert.rejects(
-        readNpy(file),
+        readArray(file),
         (error) => isUserError(error, 'transfer-corrupt') && /^seed_1\.npy is damaged: it is empty/.test(error.message),
       );
       writeFileSync(file, bytesOf('booleans'));
-      assert.deepEqual((await readNpy(file)).shape, [2]);
-      await assert.rejects(readNpy(folder), (error) => isUserError(error, 'local-failed'));
+      assert.deepEqual((await readArray(file)).shape, [2]);
+      await assert.rejects(readArray(folder), (error) => isUserError(error, 'local-failed'));
     } finally {
       rmSync(folder, { recursive: true });
     }
