@@ -11,6 +11,7 @@ import { Ledger } from './deploy/ledger.ts';
 import type { CheckFix, VerifyReport } from './doctor/check.ts';
 import { verify } from './doctor/verify.ts';
 import type { FixAction, LocatedFinding } from './fixes/located.ts';
+import { diffOf } from './fixes/located.ts';
 import { applyEdit } from './fixes/apply.ts';
 import { type AppliedEdit, AppliedEdits } from './fixes/appliedEdits.ts';
 import { Locator } from './fixes/locator.ts';
@@ -491,6 +492,9 @@ export class Orchestrator implements Disposable {
       case 'edit':
         await (options.run === undefined ? applyEdit(action.edit) : this.applyEditFor(options.run, action));
         return `${this.map.relativeOfLocal(action.edit.file) ?? action.edit.file}:${action.edit.line}: ${action.edit.oldText} became ${action.edit.newText}.`;
+      case 'suggest-edit':
+        await applyEdit(action.edit);
+        return `${this.map.relativeOfLocal(action.edit.file) ?? action.edit.file}:${action.edit.line}:\n${diffOf(action.edit)}\n`;
       case 'install': {
         const result = await this.executeCommand(action.command, {
           timeoutMs: 600_000,

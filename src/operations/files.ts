@@ -87,9 +87,7 @@ export const download = operation({
     } catch (error) {
       // Not a file: perhaps a folder.
       if (!isUserError(error, 'remote-missing')) throw error;
-      const report = await orchestrator.downloadDirectory(remote, local, { ...options, exclude });
-      if (report.files.length === 0) throw error;
-      return fetched(orchestrator, target, report);
+      return fetched(orchestrator, target, await orchestrator.downloadDirectory(remote, local, { ...options, exclude }));
     }
   },
   render: renderFetched,

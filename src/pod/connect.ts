@@ -10,6 +10,7 @@ import type {
   ExecResult,
   FileToPut,
   GotFile,
+  ListOptions,
   Pod,
   PodOptions,
   PodState,
@@ -80,7 +81,7 @@ export class SshPod implements Pod {
     return getFiles(this.pool, remoteFolder, relativePaths, localFolder, options);
   }
 
-  listFiles(remoteFolder: string, options?: { readonly signal?: AbortSignal }): Promise<readonly RemoteFile[]> {
+  listFiles(remoteFolder: string, options?: ListOptions): Promise<readonly RemoteFile[]> {
     return listFiles(this.pool, remoteFolder, options);
   }
 

@@ -1,30 +1,47 @@
+import { posix } from 'node:path';
 import { UserError } from '../core/errors.ts';
 import { quote } from '../core/shell.ts';
 import type { ChannelPool } from './channelPool.ts';
 import { exec } from './exec.ts';
-import type { RemoteFile } from './pod.ts';
+import type { ListOptions, RemoteFile } from './pod.ts';
 import { remoteFailure } from './remoteFailure.ts';
 import { defineSums, prologue } from './remoteShell.ts';
 
-interface Options {
+interface HashOptions {
   readonly signal?: AbortSignal;
 }
 
-/** `Pod.listFiles`. Our own staging folders are no files of the user. NUL between entries, since a name may hold a newline. */
-export async function listFiles(pool: ChannelPool, remoteFolder: string, options: Options = {}): Promise<readonly RemoteFile[]> {
+/** What find says about links that lead nowhere or in a circle: nothing is lost by them. */
+const brokenLink = /File system loop detected|Too many levels of symbolic links|No such file or directory/;
+
+/**
+ * `Pod.listFiles`. Our own staging folders are no files of the user. NUL between entries, since a name may hold a newline.
+ * Only GNU find knows when links to folders lead in a circle; with any other they are not entered, links to files still are.
+ */
+export async function listFiles(pool: ChannelPool, remoteFolder: string, options: ListOptions = {}): Promise<readonly RemoteFile[]> {
   const script = `${prologue}
-[ -d ${quote(remoteFolder)} ] || exit 0
-cd -- ${quote(remoteFolder)} || exit 1
-if find . -maxdepth 0 -printf '' 2>/dev/null; then find . -name '.rpo-*' -prune -o -type f -printf '%s %T@ %p\\0'
-else find . -name '.rpo-*' -prune -o -type f -exec sh -c 'for f do s=$(stat -c "%s %Y" -- "$f") && printf "%s %s\\0" "$s" "$f"; done' sh {} +; fi
+f=${quote(remoteFolder)}
+[ -d "$f" ] || { [ ! -e "$f" ] || exit 4; exit 3; }
+cd -- "$f" || exit 1
+if find . -maxdepth 0 -printf '' 2>/dev/null; then find -L . -name '.rpo-*' -prune -o -type f -printf '%s %T@ %p\\0'
+else find . -name '.rpo-*' -prune -o \\( -type f -o -type l \\) -exec sh -c 'for f do [ -f "$f" ] && s=$(stat -L -c "%s %Y" -- "$f") && printf "%s %s\\0" "$s" "$f"; done; :' sh {} +; fi
 `;
   const { exitCode, stdout, stderr } = await exec(pool, script, options);
   const files = stdout.split('\0').flatMap((entry) => {
     const fields = /^(\d+) ([\d.]+) \.\/([\s\S]+)$/.exec(entry);
     return fields ? [{ path: fields[3] ?? '', bytes: Number(fields[1]), mtimeMs: Number(fields[2]) * 1000 }] : [];
   });
+  if (exitCode === 3 || exitCode === 4) {
+    if (!options.mustExist) return [];
+    const what = exitCode === 3 ? 'is not on the pod. Check the path' : 'is not a folder. Download it as a file, or check the path';
+    throw new UserError('remote-missing', `${remoteFolder} ${what} (\`ls ${posix.dirname(remoteFolder)}\` there).`, {
+      details: { path: remoteFolder },
+    });
+  }
   // A folder that vanished or may not be read is only told about when nothing was found: the rest is still true.
-  if (exitCode !== 0 && files.length === 0) throw remoteFailure(`Listing ${remoteFolder}`, stderr, { path: remoteFolder });
+  const trouble = stderr.split('\n').filter((line) => line !== '' && !brokenLink.test(line));
+  if (exitCode !== 0 && files.length === 0 && trouble.length > 0)
+    throw remoteFailure(`Listing ${remoteFolder}`, trouble.join('\n'), { path: remoteFolder });
   return files;
 }
 
@@ -32,7 +49,7 @@ else find . -name '.rpo-*' -prune -o -type f -exec sh -c 'for f do s=$(stat -c "
 export async function hashFiles(
   pool: ChannelPool,
   remotePaths: readonly string[],
-  options: Options = {},
+  options: HashOptions = {},
 ): Promise<ReadonlyMap<string, string | null>> {
   const paths = [...new Set(remotePaths)];
   if (paths.length === 0) return new Map();

@@ -49,8 +49,13 @@ export interface Pod extends Disposable {
     options?: TransferOptions,
   ): Promise<readonly GotFile[]>;
 
-  /** Regular files below a folder, relative POSIX paths; [] if the folder is not there. Symbolic links are not followed. */
-  listFiles(remoteFolder: string, options?: { readonly signal?: AbortSignal }): Promise<readonly RemoteFile[]>;
+  /**
+   * Files below a folder, relative POSIX paths; [] if the folder is not there. A symbolic link counts as what it leads to,
+   * as with `scp -r` and `rsync -L`; one that leads nowhere, or to a folder it lies in, counts as nothing.
+   *
+   * @throws UserError 'remote-missing' when the folder must exist and does not; 'remote-denied'
+   */
+  listFiles(remoteFolder: string, options?: ListOptions): Promise<readonly RemoteFile[]>;
 
   /** SHA-256 (lower-case hex) of each path, null where there is no regular file. One round trip. */
   hashFiles(remotePaths: readonly string[], options?: { readonly signal?: AbortSignal }): Promise<ReadonlyMap<string, string | null>>;
@@ -108,6 +113,12 @@ export interface GotFile {
   readonly localPath: string;
   readonly sha256: string;
   readonly bytes: number;
+}
+
+export interface ListOptions {
+  readonly signal?: AbortSignal;
+  /** A folder that is not there is an error rather than empty. */
+  readonly mustExist?: boolean;
 }
 
 export interface RemoteFile {

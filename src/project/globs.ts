@@ -21,7 +21,8 @@ export function matcher(pattern: string): (path: string) => boolean {
     const plain = plainPath(glob);
     return (path) => path === plain || path.startsWith(plain + '/');
   }
-  const matches = picomatch([glob, `${glob}/**`], { dot: true, strictSlashes: true });
+  // Flag `s`: a name may hold a newline, which picomatch's `.` would not match.
+  const matches = picomatch([glob, `${glob}/**`], { dot: true, strictSlashes: true, flags: 's' });
   return (path) => matches(path);
 }
 

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isUserError } from '../../src/core/errors.ts';
+import { type ConnectOptions, Orchestrator } from '../../src/orchestrator.ts';
+import { usePod } from './support/pod.ts';
+
+describe('the orchestrator on a real sshd', function () {
+  this.timeout(30_000);
+  const t = usePod();
+  let count = 0;
+  let local: string;
+  let remote: string;
+  let orchestrator: Orchestrator;
+
+  const options = (): ConnectOptions => ({
+    host: t.practice.host,
+    port: t.practice.port,
+    user: t.practice.user,
+    identityFile: t.practice.identityFile,
+    remoteRoot: remote,
+    projectRoot: local,
+    home: join(t.tmp, 'home'),
+  });
+
+  beforeEach(async () => {
+    local = join(t.tmp, 'project');
+    remote = join(t.practice.workspace, `project ${count++}`);
+    await mkdir(join(local, 'src'), { recursive: true });
+    await mkdir(remote);
+    await writeFile(join(local, 'runpod.json'), JSON.stringify({ results: ['out/**'] }));
+    await writeFile(join(local, 'src/a.py'), 'a = 1\n');
+    orchestrator = await Orchestrator.connect(options());
+  });
+  afterEach(() => orchestrator.close());
+
+  describe('a folder that is downloaded', () => {
+    it('arrives whole: names with newlines, and what links lead to', async () => {
+      await mkdir(join(remote, 'data/v1/deep\nfolder'), { recursive: true });
+      await writeFile(join(remote, 'data/v1/deep\nfolder/two\nlines.txt'), 'newline');
+      await writeFile(join(remote, 'outside.txt'), 'outside');
+      await symlink('v1', join(remote, 'data/latest'));
+      await symlink('../outside.txt', join(remote, 'data/linked.txt'));
+      await symlink('nowhere', join(remote, 'data/dangling'));
+      await symlink('.', join(remote, 'data/circle'));
+      await symlink('itself', join(remote, 'data/itself'));
+      const { files } = await orchestrator.downloadDirectory('data', 'copy');
+      assert.deepEqual(
+        files.map(({ path }) => path),
+        ['latest/deep\nfolder/two\nlines.txt', 'linked.txt', 'v1/deep\nfolder/two\nlines.txt'],
+      );
+      assert.equal(await readFile(join(local, 'copy/linked.txt'), 'utf8'), 'outside');
+      assert.equal(await readFile(join(local, 'copy/latest/deep\nfolder/two\nlines.txt'), 'utf8'), 'newline');
+    });
+
+    it('may hold nothing but broken links, or nothing', async () => {
+      await mkdir(join(remote, 'links'));
+      await symlink('.', join(remote, 'links/circle'));
+      await symlink('itself', join(remote, 'links/itself'));
+      assert.deepEqual((await orchestrator.downloadDirectory('links', 'copy')).files, []);
+    });
+
+    it('must be there, and be a folder', async () => {
+      await writeFile(join(remote, 'file'), 'x');
+      for (const [path, says] of [
+        ['none', /is not on the pod/],
+        ['file', /is not a folder/],
+      ] as const)
+        await assert.rejects(orchestrator.downloadDirectory(path, 'copy'), (error) => {
+          assert.ok(isUserError(error, 'remote-missing'));
+          assert.match(error.message, says);
+          return true;
+        });
+    });
+  });
+});
