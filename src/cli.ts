@@ -11,12 +11,18 @@ import type { Operation } from './operations/operation.ts';
 import type { Orchestrator } from './orchestrator.ts';
 import { findProjectRoot } from './project/project.ts';
 
-/** `rpo`: the operations table as verbs. Exit codes: the answer's own; 1 it did not work, 2 it was not understood, 130 interrupted. */
+/** `rpo`: the operations table as verbs. Exit codes: the answer's own; 1 it did not work, 2 it was not understood, 128 + n ended by signal n. */
 async function main(args: readonly string[]): Promise<number> {
   const terminal = new Terminal({ out: process.stdout, err: process.stderr });
   const interrupts = new Interrupts((code) => process.exit(code));
-  // Whoever read us is gone (`rpo follow | head`): stop quietly.
-  process.stdout.on('error', () => interrupts.interrupt('SIGINT'));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Whoever read us has read enough (`rpo follow | head`): that is no failure.
+    if (error.code === 'EPIPE') return interrupts.end(0);
+    if (interrupts.exitCode === null) terminal.lines('err', `error: The output cannot be written (${error.code ?? error.message}).`);
+    interrupts.end(1);
+  });
+  // What accompanies the work may go unread.
+  process.stderr.on('error', () => {});
   let exitCode = 0;
   let face: Face = args.slice(0, endOfFlags(args)).includes('--json') ? new JsonFace(terminal) : new TextFace(terminal, process.cwd());
 
@@ -70,14 +76,16 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     await buildProgram(operations, run, [mcp, demo], version).parseAsync([...args], { from: 'user' });
   } catch (thrown) {
-    const error = usageError(thrown) ?? thrown;
-    if (usageError(thrown) === null) return 0;
-    await face.error(error);
-    exitCode = interrupts.signal.aborted ? 130 : isUserError(error, 'bad-argument') ? 2 : 1;
+    const error = usageError(thrown);
+    if (error === null) return 0;
+    // Nobody is told that a call ended because nobody listens.
+    if (interrupts.exitCode !== 0) await face.error(error ?? thrown);
+    exitCode = isUserError(error ?? thrown, 'bad-argument') ? 2 : 1;
   } finally {
+    await written(process.stdout);
     interrupts.dispose();
   }
-  return exitCode;
+  return interrupts.exitCode ?? exitCode;
 }
 
 /** Flags after `--` are not ours, and neither are those of the command that `exec` runs, which never reach this far. */
@@ -86,14 +94,19 @@ function endOfFlags(args: readonly string[]): number {
   return dashes < 0 ? args.length : dashes;
 }
 
+/** Resolves when everything has left, and if it could not, after that was told. */
+async function written(stream: NodeJS.WriteStream): Promise<void> {
+  await new Promise<void>((resolve) => stream.write('', () => setImmediate(resolve)));
+}
+
 function debugLog(terminal: Terminal): ((line: string) => void) | undefined {
   return process.env['RPO_DEBUG'] === '1' ? (line) => terminal.lines('err', line) : undefined;
 }
 
 // Should node ever find nothing left to do before main() has an answer, that is a failure and not a success.
 process.exitCode = 1;
-void main(process.argv.slice(2)).then((exitCode) => {
-  // What was written must have left before the end; nothing else may keep us (a stdin that never ends, say).
-  process.exitCode = exitCode;
-  process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));
+void main(process.argv.slice(2)).then(async (exitCode) => {
+  await written(process.stderr);
+  // Nothing else may keep us (a stdin that never ends, say).
+  process.exit(exitCode);
 });

@@ -1,7 +1,13 @@
-/** The first Ctrl+C (or a closed terminal) asks to stop cleanly, the second one quits. */
+import { constants } from 'node:os';
+
+/** What ends a call before its time: Ctrl+C and its like, or output that cannot be written. The first asks to stop cleanly, a second signal quits. */
 export class Interrupts {
   private readonly controller = new AbortController();
-  private readonly listener = (name: NodeJS.Signals) => this.interrupt(name);
+  private code: number | null = null;
+  private readonly listener = (name: NodeJS.Signals) => {
+    if (this.code === null) this.end(128 + constants.signals[name]);
+    else this.quit(this.code);
+  };
 
   constructor(private readonly quit: (exitCode: number) => void) {
     for (const name of names) process.on(name, this.listener);
@@ -11,10 +17,16 @@ export class Interrupts {
     return this.controller.signal;
   }
 
-  /** Also called when there is nobody left to read what we write. */
-  interrupt(name: NodeJS.Signals): void {
-    if (this.controller.signal.aborted) this.quit(128 + (name === 'SIGTERM' ? 15 : 2));
-    else this.controller.abort();
+  /** What the shell is to be told, 128 + the signal's number by its custom; null: nothing has interrupted. */
+  get exitCode(): number | null {
+    return this.code;
+  }
+
+  /** Asks to stop; the first who asks decides the exit code. */
+  end(exitCode: number): void {
+    if (this.code !== null) return;
+    this.code = exitCode;
+    this.controller.abort();
   }
 
   dispose(): void {

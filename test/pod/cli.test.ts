@@ -142,8 +142,48 @@ describe('rpo against a pod', () => {
 
   it('ends quietly when nobody reads any more', async () => {
     await works('deploy', '--preset', 'all');
-    const pipeline = await rpo(['exec', 'seq 1 100000; sleep 60'], { ...options, through: 'head -n 1' });
-    assert.deepEqual([pipeline.stdout, pipeline.stderr], ['1\n', '']);
+    await writeFile(join(project, 'long.log'), 'epoch 1 loss 0.5\n'.repeat(200_000));
+    for (const args of [
+      ['exec', 'seq 1 100000; sleep 60'],
+      ['train', '--command', 'seq 1 100000; sleep 60'],
+      ['monitor', 'long.log', '--json'],
+    ]) {
+      const { stdout, stderr } = await rpo(args, { ...options, shell: '{ "$@"; echo "exit code $?" >&2; } | head -n 1' });
+      assert.equal(stdout.split('\n').length, 2, args.join(' '));
+      assert.equal(stderr.replace(/^Run .*\n/, ''), 'exit code 0\n', args.join(' '));
+    }
+    await works('stop');
+  });
+
+  it('says that its output cannot be written', async () => {
+    const full = await rpo(['pods'], { ...options, shell: '"$@" > /dev/full' });
+    assert.deepEqual([full.stderr, full.exitCode], ['error: The output cannot be written (ENOSPC).\n', 1]);
+  });
+
+  it('stops as cleanly when it is terminated, and tells the shell by which signal', async () => {
+    const terminated = async (signal: NodeJS.Signals) => {
+      let asked = false;
+      const started = 'sleep 60 & echo $! > sleeper; echo begun; wait';
+      return rpo(['exec', started], {
+        ...options,
+        onStdout: (all, kill) => {
+          if (asked || !all.includes('begun')) return;
+          asked = true;
+          kill(signal);
+        },
+      });
+    };
+    await works('deploy', '--preset', 'all');
+    for (const [signal, exitCode] of [
+      ['SIGTERM', 143],
+      ['SIGINT', 130],
+      ['SIGHUP', 129],
+    ] as const) {
+      assert.equal((await terminated(signal)).exitCode, exitCode, signal);
+      // A zombie is gone, too: nobody may have reaped it.
+      const look = "grep -q '^State:.[^Z]' /proc/$(cat sleeper)/status 2>/dev/null && echo alive || echo gone";
+      assert.equal((await works('exec', look)).stdout, 'gone\n', signal);
+    }
   });
 
   it('keeps pods: list, select, remove', async () => {

@@ -16,8 +16,8 @@ export interface RpoOptions {
   readonly home: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
-  /** A shell command that reads what rpo writes. */
-  readonly through?: string;
+  /** A shell line that runs rpo as "$@". */
+  readonly shell?: string;
   /** Called with all of stdout so far; may send a signal. */
   readonly onStdout?: (all: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
@@ -26,9 +26,7 @@ export interface RpoOptions {
 export function rpo(args: readonly string[], options: RpoOptions): Promise<RpoResult> {
   return new Promise((resolve, reject) => {
     const [program, ...words] =
-      options.through === undefined
-        ? [process.execPath, cli, ...args]
-        : ['sh', '-c', `"$@" | ${options.through}`, 'sh', process.execPath, cli, ...args];
+      options.shell === undefined ? [process.execPath, cli, ...args] : ['sh', '-c', options.shell, 'sh', process.execPath, cli, ...args];
     const child = spawn(program ?? '', words, {
       cwd: options.cwd,
       // No agent and no HOME of the machine's user: what is found there must not decide a test.
