@@ -38,7 +38,7 @@ async function main(args: readonly string[]): Promise<number> {
       return facade.Orchestrator.open({ projectRoot, pod: flags.pod, home, ...ports });
     };
     try {
-      const context = { projectRoot, home, ports, stdin: process.stdin, orchestrator: () => (opened ??= orchestrator()) };
+      const context = { projectRoot, currentFolder: process.cwd(), home, ports, stdin: process.stdin, orchestrator: () => (opened ??= orchestrator()) };
       const output = await record.handle(context, input, {
         signal: interrupts.signal,
         emit: (event) => face.event(event),

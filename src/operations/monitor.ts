@@ -33,7 +33,6 @@ export const monitor = operation({
   input: z.object({ files: z.array(z.string().min(1)).min(1).describe('Log files; - is standard input.') }),
   output: z.object({ logs: z.array(logSchema) }),
   positional: ['files'],
-  localPaths: [],
   examples: [
     ['rpo monitor train.log', 'findings of a log'],
     ['python train.py 2>&1 | rpo monitor -', 'while it is written'],
@@ -47,7 +46,7 @@ export const monitor = operation({
         logs.push(await readLog(file, context.stdin, call, true));
         continue;
       }
-      const path = resolve(context.projectRoot, file);
+      const path = resolve(context.currentFolder ?? context.projectRoot, file);
       const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
         throw new UserError(
           'local-missing',

@@ -38,6 +38,8 @@ export interface Call {
 export interface OperationContext {
   /** Absolute local folder of the project. */
   readonly projectRoot: string;
+  /** Where relative paths of files start that need not be the project's; default: the project. */
+  readonly currentFolder?: string;
   /** RPO_HOME or ~/.runpod. */
   readonly home: string | undefined;
   readonly ports: OrchestratorPorts;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -19,7 +19,7 @@ describe('rpo monitor', () => {
   before(async () => (folder = await mkdtemp(join(tmpdir(), 'rpo-monitor-'))));
   after(() => rm(folder, { recursive: true, force: true }));
 
-  function call(stdin?: AsyncIterable<Uint8Array>) {
+  function call(stdin?: AsyncIterable<Uint8Array>, currentFolder?: string) {
     const events: OperationEvent[] = [];
     const abort = new AbortController();
     const context = {
@@ -27,6 +27,7 @@ describe('rpo monitor', () => {
       home: undefined,
       ports: {},
       stdin,
+      currentFolder,
       orchestrator: () => Promise.reject(new Error('no pod is needed')),
     } satisfies OperationContext;
     const run = (files: readonly string[]) =>
@@ -51,6 +52,16 @@ describe('rpo monitor', () => {
     assert.equal(b?.metricsLines, 1);
     assert.equal(a?.metricsLines, 2);
     assert.ok((a?.findingCount ?? 0) >= 1);
+  });
+
+  it('finds a file from the folder that a person is in, and calls it as that person does', async () => {
+    await mkdir(join(folder, 'deep'));
+    await writeFile(join(folder, 'deep/d.log'), 'epoch 1 loss 0.5\n');
+    const { logs } = (await call(undefined, join(folder, 'deep')).run(['d.log', '../deep/d.log'])) as { logs: { file: string }[] };
+    assert.deepEqual(
+      logs.map(({ file }) => file),
+      ['d.log', '../deep/d.log'],
+    );
   });
 
   it('tells each finding once, as it stands at the end of the log', async () => {
