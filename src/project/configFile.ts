@@ -112,7 +112,7 @@ function badConfig(file: string, problems: readonly ConfigProblem[]): UserError 
     ({ line, column, path, message }) => `  ${name}:${line}:${column}: ${path === '' ? '' : `${path}: `}${message}`,
   );
   const what = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
-  return new UserError('bad-config', `${name} has ${what}; correct it and try again:\n${list.join('\n')}`, { details: { file, problems } });
+  return new UserError('bad-config', `${file} has ${what}; correct it and try again:\n${list.join('\n')}`, { details: { file, problems } });
 }
 
 const syntaxMessages: Readonly<Record<string, string>> = {

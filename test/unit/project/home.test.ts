@@ -125,7 +125,7 @@ describe("the person's folder", () => {
     [
       'a bad port',
       '{"pods": {"a": {"host": "x", "port": 0}}}',
-      /^pods\.json has a problem.*\n {2}pods\.json:1:38: pods\.a\.port: expected a whole number from 1 to 65535, got 0$/,
+      /^\/.*\/pods\.json has a problem.*\n {2}pods\.json:1:38: pods\.a\.port: expected a whole number from 1 to 65535, got 0$/,
     ],
     [
       'an empty entry',

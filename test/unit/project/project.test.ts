@@ -69,7 +69,7 @@ describe('a project on disk', () => {
     await assert.rejects(loadProject(folder), (error) => {
       assert.ok(isUserError(error, 'bad-config'));
       const lines = error.message.split('\n');
-      assert.match(lines[0] ?? '', /^runpod\.json has 8 problems; correct it and try again:$/);
+      assert.match(lines[0] ?? '', /^\/.*\/runpod\.json has 8 problems; correct it and try again:$/);
       assert.deepEqual(lines.slice(1), [
         '  runpod.json:2:17: remoteRoot: expected an absolute path on the pod, like /workspace/project, got "relative"',
         '  runpod.json:4:5: train.sede: unknown key. Did you mean "seed"?',
