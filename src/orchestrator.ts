@@ -11,7 +11,6 @@ import { Ledger } from './deploy/ledger.ts';
 import type { CheckFix, VerifyReport } from './doctor/check.ts';
 import { verify } from './doctor/verify.ts';
 import type { FixAction, LocatedFinding } from './fixes/located.ts';
-import { diffOf } from './fixes/located.ts';
 import { applyEdit } from './fixes/apply.ts';
 import { type AppliedEdit, AppliedEdits } from './fixes/appliedEdits.ts';
 import { Locator } from './fixes/locator.ts';
@@ -494,7 +493,7 @@ export class Orchestrator implements Disposable {
         return `${this.map.relativeOfLocal(action.edit.file) ?? action.edit.file}:${action.edit.line}: ${action.edit.oldText} became ${action.edit.newText}.`;
       case 'suggest-edit':
         await applyEdit(action.edit);
-        return `${this.map.relativeOfLocal(action.edit.file) ?? action.edit.file}:${action.edit.line}:\n${diffOf(action.edit)}\n`;
+        return `${this.map.relativeOfLocal(action.edit.file) ?? action.edit.file}:${action.edit.line}:\n${action.diff}\n`;
       case 'install': {
         const result = await this.executeCommand(action.command, {
           timeoutMs: 600_000,

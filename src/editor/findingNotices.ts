@@ -99,6 +99,8 @@ function shortTitle(action: FixAction): string {
   switch (action.kind) {
     case 'edit':
       return `Change to ${action.edit.newText}`;
+    case 'suggest-edit':
+      return 'Show Suggested Edit';
     case 'install':
       return 'Install and Retrain';
     case 'deploy': {

@@ -22,8 +22,9 @@ export class Fixes {
 
   async applyFix(run: RunRef, action: FixAction): Promise<{ readonly run: string } | undefined> {
     switch (action.kind) {
-      case 'edit': {
-        const edit = await workspaceEdit(action.edit);
+      case 'edit':
+      case 'suggest-edit': {
+        const edit = await workspaceEdit(action.edit, reviewOf(action));
         if (!edit) throw changedMeanwhile(run, action.edit);
         if (!(await vscode.workspace.applyEdit(edit))) throw changedMeanwhile(run, action.edit);
         await this.offerRetrain(run, action.edit);
@@ -51,7 +52,8 @@ export class Fixes {
   async offerRetrain(run: RunRef, edit: FileEdit): Promise<void> {
     const file = shortPath(run.root, edit.file);
     const button = 'Deploy and Train Again';
-    void vscode.window.showInformationMessage(`${file}:${edit.line}: ${edit.oldText} became ${edit.newText}.`, button).then((chosen) => {
+    const what = edit.newText.includes('\n') ? 'was edited as suggested' : `${edit.oldText} became ${edit.newText}`;
+    void vscode.window.showInformationMessage(`${file}:${edit.line}: ${what}.`, button).then((chosen) => {
       if (chosen !== button) return undefined;
       return vscode.commands.executeCommand(internalCommands.applyFix, run, {
         kind: 'deploy-and-retrain',
@@ -99,6 +101,7 @@ export function fixTitle(action: FixAction): string {
     case 'deploy-and-retrain':
       return `${action.title} and train again`;
     case 'edit':
+    case 'suggest-edit':
     case 'run-stage':
       return action.title;
   }
@@ -108,8 +111,16 @@ function idOf({ run }: Started): { readonly run: string } {
   return { run };
 }
 
+/** What is only suggested is shown before it is made; a changed setting can be taken back as easily. */
+export function reviewOf(action: FixAction): vscode.WorkspaceEditEntryMetadata | undefined {
+  return action.kind === 'suggest-edit' ? { label: action.title, needsConfirmation: true } : undefined;
+}
+
 /** The edit against the file as it is now; undefined when what should be replaced is not there any more. */
-export async function workspaceEdit({ file, line, start, end, oldText, newText }: FileEdit): Promise<vscode.WorkspaceEdit | undefined> {
+export async function workspaceEdit(
+  { file, line, start, end, oldText, newText }: FileEdit,
+  review?: vscode.WorkspaceEditEntryMetadata,
+): Promise<vscode.WorkspaceEdit | undefined> {
   const uri = vscode.Uri.file(file);
   const document = await vscode.workspace.openTextDocument(uri);
   let range = new vscode.Range(document.positionAt(start), document.positionAt(end));
@@ -122,7 +133,7 @@ export async function workspaceEdit({ file, line, start, end, oldText, newText }
     range = new vscode.Range(line - 1, at, line - 1, at + oldText.length);
   }
   const edit = new vscode.WorkspaceEdit();
-  edit.replace(uri, range, newText);
+  edit.replace(uri, range, newText, review);
   return edit;
 }
 

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { Disposable } from '../core/disposable.ts';
 import type { FixAction } from '../fixes/located.ts';
 import { internalCommands } from '../manifest.ts';
-import { fixTitle, workspaceEdit } from './fixes.ts';
+import { fixTitle, reviewOf, workspaceEdit } from './fixes.ts';
 import { FindingDiagnostic } from './problems.ts';
 
 /** The light bulb at a finding: what can be done about it here and now. */
@@ -33,9 +33,9 @@ async function toCodeAction(finding: FindingDiagnostic, action: FixAction, isFir
   const codeAction = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);
   codeAction.diagnostics = [finding];
   codeAction.isPreferred = isFirst;
-  if (action.kind === 'edit') {
+  if (action.kind === 'edit' || action.kind === 'suggest-edit') {
     // An edit of the editor's own: previewed, undone and saved like any other.
-    const edit = await workspaceEdit(action.edit).catch(() => undefined);
+    const edit = await workspaceEdit(action.edit, reviewOf(action)).catch(() => undefined);
     if (!edit) return undefined;
     codeAction.edit = edit;
     codeAction.command = { command: internalCommands.offerRetrain, title, arguments: [finding.run, action.edit] };

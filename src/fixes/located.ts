@@ -48,6 +48,14 @@ export type FixAction =
       /** As the file calls it. */ readonly setting: string;
       readonly edit: FileEdit;
     }
+  /** Advice made an edit of the project's source: to be looked at before it is kept. */
+  | {
+      readonly kind: 'suggest-edit';
+      readonly title: string;
+      readonly fix: Fix;
+      readonly edit: FileEdit;
+      /** The edit as people read it. */ readonly diff: string;
+    }
   | { readonly kind: 'install'; readonly title: string; readonly fix: Fix; readonly command: string }
   | { readonly kind: 'deploy'; readonly title: string; readonly fix: Fix; readonly files: readonly string[] }
   /** Run a stage of the project that makes what is missing. */

@@ -10,6 +10,7 @@ import { type Project, trainingCommand, type TrainingRequest } from '../project/
 import { scaleSetting } from '../project/scaleSetting.ts';
 import { findProjectSettings } from '../project/settings.ts';
 import type { FixAction, LocalPlace, LocatedFinding } from './located.ts';
+import { diffOf, suggestLoopEdit } from './loopEdits.ts';
 
 /** What of a run decides where its findings belong. */
 export interface RunOrigin {
@@ -120,8 +121,7 @@ export class Locator {
         };
       }
       case 'suggest-edit':
-        // Advice for a person or an agent; there is no place in the project that a program could be sure of.
-        return null;
+        return this.suggest(fix, place);
     }
   }
 
@@ -143,6 +143,32 @@ export class Locator {
         oldText: place.text,
         newText,
       },
+    };
+  }
+
+  /** Advice as an edit of the file that failed, or of the only file of the project with a loop that it fits; null when it is not clear where it belongs. */
+  private async suggest(fix: Extract<Fix, { kind: 'suggest-edit' }>, place: LocalPlace | null): Promise<FixAction | null> {
+    const found = place === null ? null : await this.suggestIn(place.file, fix);
+    if (found) return found;
+    const paths = (await listDeployable(this.project))
+      .map(({ path }) => path)
+      .filter((path) => path.endsWith('.py') && !/(?:^|\/)tests?\//.test(path));
+    const all = await Promise.all(paths.map((path) => this.suggestIn(join(this.project.root, ...path.split('/')), fix)));
+    const [only, ...more] = all.filter((action) => action !== null);
+    return more.length === 0 ? (only ?? null) : null;
+  }
+
+  private async suggestIn(file: string, fix: Extract<Fix, { kind: 'suggest-edit' }>): Promise<FixAction | null> {
+    const path = this.map.relativeOfLocal(file);
+    const text = path?.endsWith('.py') ? await readFile(file, 'utf8').catch(() => '') : '';
+    const edit = suggestLoopEdit(text, fix);
+    if (!edit) return null;
+    return {
+      kind: 'suggest-edit',
+      title: `${fix.title}, in ${path}`,
+      fix,
+      edit: { ...edit, file, end: edit.start + edit.oldText.length },
+      diff: diffOf(edit),
     };
   }
 

@@ -99,7 +99,7 @@ export async function findingLines(located: LocatedFinding, projectRoot: string)
 
 /** An action's title, with where or how it does it. */
 export function actionText(action: FixAction): string {
-  if (action.kind === 'edit') return `${action.title}, line ${action.edit.line}`;
+  if (action.kind === 'edit' || action.kind === 'suggest-edit') return `${action.title}, line ${action.edit.line}`;
   return action.kind === 'install' || action.kind === 'run-stage' ? `${action.title} (${action.command})` : action.title;
 }
 

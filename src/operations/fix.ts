@@ -10,7 +10,7 @@ export const fix = operation({
   name: 'fix',
   title: 'Apply a fix',
   description:
-    'Lists what can be done about the findings of a run, or does one of these things: changes a local setting, installs a package on the pod, deploys files, runs a stage.',
+    'Lists what can be done about the findings of a run, or does one of these things: changes a local setting, makes a suggested edit of the source, installs a package on the pod, deploys files, runs a stage.',
   effect: 'write',
   input: z.object({
     run: z.string().min(1).optional().describe('Id of the run; default: the newest.'),
@@ -70,7 +70,7 @@ export const fix = operation({
       ...transfer(call, action.title),
       onOutput: (text) => call.emit({ kind: 'output', stream: 'stdout', text }),
     });
-    const files = action.kind === 'edit' ? [shortPath(action.edit.file, root)] : [];
+    const files = action.kind === 'edit' || action.kind === 'suggest-edit' ? [shortPath(action.edit.file, root)] : [];
     return { ...report, applied: { number, kind: action.kind, done, files } };
   },
   render({ run, model, actions, findings, applied }) {

@@ -8,9 +8,10 @@ import { bounded } from './text.ts';
 
 export const fixSchema = z.object({
   number: z.int().describe('What `fix` takes.'),
-  kind: z.enum(['edit', 'install', 'deploy', 'deploy-and-retrain', 'run-stage']),
+  kind: z.enum(['edit', 'suggest-edit', 'install', 'deploy', 'deploy-and-retrain', 'run-stage']),
   title: z.string(),
   finding: z.string().describe('Type and message of the finding it is for.'),
+  diff: z.string().optional().describe('Of a suggested edit: the lines it takes away and adds.'),
 });
 
 export type FixRecord = z.output<typeof fixSchema>;
@@ -35,7 +36,9 @@ export async function numberedFixes(found: readonly LocatedFinding[]): Promise<N
   for (const { finding, actions } of await ranked(found)) {
     for (const action of actions) {
       const title = actionText(action);
-      if (!fixes.has(title)) fixes.set(title, { action, kind: action.kind, title, finding: `${finding.type}: ${finding.message}` });
+      const diff = action.kind === 'suggest-edit' ? { diff: action.diff } : {};
+      if (!fixes.has(title))
+        fixes.set(title, { action, kind: action.kind, title, finding: `${finding.type}: ${finding.message}`, ...diff });
     }
   }
   return [...fixes.values()].map((fix, i) => ({ number: i + 1, ...fix }));
@@ -44,16 +47,18 @@ export async function numberedFixes(found: readonly LocatedFinding[]): Promise<N
 /** The same as an answer tells it; of a setting that was changed because of this run already, that. */
 export async function fixRecords(orchestrator: Orchestrator, run: RunManifest, fixes: readonly NumberedFix[]): Promise<FixRecord[]> {
   return Promise.all(
-    fixes.map(async ({ number, kind, title, finding, action }) => {
+    fixes.map(async ({ action, ...record }) => {
       const before = await orchestrator.appliedBefore(action, run);
       const done = before && `Done: ${before.setting} in ${before.path} was changed from ${before.from} to ${before.to}`;
-      return { number, kind, title: done ?? title, finding };
+      return { ...record, title: done ?? record.title };
     }),
   );
 }
 
 /** `[1] Change lr from 0.1 to 0.01 ...`, each with what it is for. */
 export function fixLines(fixes: readonly FixRecord[], limit: number): string[] {
-  const lines = fixes.map(({ number, title, finding }) => `[${number}] ${cut(title, 200)}\n    for ${cut(finding, 160)}`);
+  const lines = fixes.map(({ number, title, finding, diff }) =>
+    [`[${number}] ${cut(title, 200)}`, `for ${cut(finding, 160)}`, ...(diff === undefined ? [] : diff.split('\n'))].join('\n    '),
+  );
   return bounded(lines, limit, 'fix');
 }

@@ -193,6 +193,31 @@ describe('what can be done about a finding', () => {
     assert.deepEqual(await actions({ kind: 'deploy-file', path: '/data/none.csv', title: '' }), []);
   });
 
+  it('is a suggested edit of the one training loop that it fits, or of the file that failed', async () => {
+    const loop = 'import torch\n\ndef fit(net, optimizer):\n    net.parameters()\n    optimizer.step()\n';
+    const clip = {
+      kind: 'suggest-edit',
+      after: '.backward()',
+      code: 'torch.nn.utils.clip_grad_norm_(…)',
+      title: 'Clip the gradient norm',
+    } as const;
+    assert.deepEqual(await actions(clip), []);
+    await writeFile(join(root, 'src/moola/models/net.py'), loop);
+    const [action] = await actions(clip);
+    assert.ok(action?.kind === 'suggest-edit');
+    assert.equal(action.title, 'Clip the gradient norm, in src/moola/models/net.py');
+    assert.equal(action.diff, '+     torch.nn.utils.clip_grad_norm_(net.parameters(), max_norm=1.0)\n      optimizer.step()');
+    await applyEdit(action.edit);
+    assert.deepEqual(await actions(clip), [], 'it is there now');
+
+    await writeFile(join(root, 'src/moola/models/net.py'), loop);
+    await writeFile(join(root, 'src/moola/models/other.py'), loop);
+    assert.deepEqual(await actions(clip), [], 'two loops: not clear which one is meant');
+    const failed = traceback({ file: '/workspace/moola/src/moola/models/other.py', line: 5 });
+    const [inFailed] = (await locator.locate(finding({ ...failed, fixes: [clip] }), logreg)).actions;
+    assert.equal(inFailed?.kind === 'suggest-edit' && inFailed.edit.file, join(root, 'src/moola/models/other.py'));
+  });
+
   it('is a stage of the project that makes what is missing', async () => {
     const [action] = await actions({ kind: 'run-stage', names: ['pretraining', 'pretrain'], title: '' });
     assert.equal(action?.kind === 'run-stage' && action.command, 'make encoder SEED=7 DEVICE=cpu');
