@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { DisposableStore } from './core/disposable.ts';
 import { messageOf } from './core/errors.ts';
 import { ArrayView } from './editor/arrayView.ts';
+import { AgentCallers } from './editor/agentCallers.ts';
 import { registerCommands } from './editor/commands.ts';
 import { ConfigProblems } from './editor/configProblems.ts';
 import { Conflicts } from './editor/conflicts.ts';
@@ -13,7 +14,11 @@ import { Failures } from './editor/failures.ts';
 import { FindingNotices } from './editor/findingNotices.ts';
 import { Fixes } from './editor/fixes.ts';
 import { handlers } from './editor/handlers.ts';
+import { JournalView } from './editor/journalView.ts';
+import { LanguageModelTools } from './editor/languageModelTools.ts';
 import { Log } from './editor/log.ts';
+import { McpServers } from './editor/mcpServers.ts';
+import { OtherStarts } from './editor/otherStarts.ts';
 import { Passphrases } from './editor/passphrases.ts';
 import { Pods } from './editor/pods.ts';
 import { Practice } from './editor/practice.ts';
@@ -39,7 +44,8 @@ export function activate(context: vscode.ExtensionContext): void {
     const configProblems = store.add(new ConfigProblems());
     const failures = new Failures(log, configProblems);
     const projects = store.add(new Projects());
-    const sessions = store.add(new Sessions(log, new Passphrases(context.secrets), configProblems));
+    const passphrases = new Passphrases(context.secrets);
+    const sessions = store.add(new Sessions(log, passphrases, configProblems));
 
     const outputs = store.add(new RunOutputs());
     const problems = store.add(new Problems());
@@ -54,12 +60,16 @@ export function activate(context: vscode.ExtensionContext): void {
 
     const environment = new Environment(projects, sessions, outputs, store.add(new EnvironmentView()));
     const downloads = new Downloads(projects, sessions, watches, store.add(new ResultProblems()), log);
+    store.add(watches.onDidEnd(({ ref, watched }) => void downloads.afterRun(ref, watched.exitCode)));
     const pods = new Pods(sessions, status);
     const practice = new Practice(context.extensionUri, projects, sessions, status, log);
+    const journal = store.add(new JournalView(projects));
 
-    store.add(
-      registerCommands(handlers({ projects, deployment, training, watches, environment, downloads, pods, practice, log }), fixes, failures),
-    );
+    const byCommand = handlers({ projects, deployment, training, watches, environment, downloads, pods, practice, journal, log });
+    store.add(registerCommands(byCommand, fixes, failures, journal.add));
+    store.add(new LanguageModelTools(context.extension, store.add(new AgentCallers(projects, passphrases, log))));
+    store.add(new McpServers(context.extension, projects));
+    store.add(new OtherStarts(projects, training, log));
     store.add(new SaveDeployment(projects, deployment, failures));
     store.add(new Resumption(projects, training, watches, log));
   } catch (error) {

@@ -29,6 +29,7 @@ export const commands = {
   startPracticePod: 'runpod.startPracticePod',
   stopPracticePod: 'runpod.stopPracticePod',
   openExample: 'runpod.openExample',
+  showJournal: 'runpod.showJournal',
 } as const;
 
 /** Commands that only our own buttons, links and quick fixes call; never contributed, so never in the palette. */
@@ -47,6 +48,7 @@ export const untrustedCommands: ReadonlySet<CommandId> = new Set<CommandId>([
   commands.addPod,
   commands.selectPod,
   commands.removePod,
+  commands.showJournal,
 ]);
 
 /** `wait`: the command ends when the run does, and answers with its exit code too; for a chain of commands. */
@@ -66,7 +68,15 @@ export interface CommandArguments {
   'runpod.deployResources': [resource?: Uri, selected?: readonly Uri[]];
   'runpod.deployChanged': [];
   'runpod.deployPreset': [options?: { readonly preset?: string }];
-  'runpod.train': [options?: WaitOption & { readonly model?: string; readonly device?: string; readonly seed?: number; readonly encoder?: string; readonly command?: string }];
+  'runpod.train': [
+    options?: WaitOption & {
+      readonly model?: string;
+      readonly device?: string;
+      readonly seed?: number;
+      readonly encoder?: string;
+      readonly command?: string;
+    },
+  ];
   'runpod.retrain': [options?: WaitOption & { readonly run?: string }];
   'runpod.stopTraining': [options?: { readonly run?: string }];
   'runpod.followRun': [options?: WaitOption & { readonly run?: string }];
@@ -79,6 +89,7 @@ export interface CommandArguments {
   'runpod.startPracticePod': [];
   'runpod.stopPracticePod': [];
   'runpod.openExample': [options?: { readonly folder?: string }];
+  'runpod.showJournal': [];
 }
 
 /** Views, all in the container of our own in the activity bar. */
@@ -86,16 +97,20 @@ export const views = {
   environment: 'runpod.environment',
 } as const;
 
-/** Settings and their defaults. Read where they are used, so that a change counts at once. */
-export const settings = {
-  'runpod.notifications': 'problems' as 'all' | 'problems' | 'errors' | 'off',
 export const customEditors = {
   array: 'runpod.array',
 } as const;
 
+/** Settings and their defaults. Read where they are used, so that a change counts at once. */
+export const settings = {
+  'runpod.notifications': 'problems' as 'all' | 'problems' | 'errors' | 'off',
   'runpod.deploy.saveFirst': true as boolean,
   'runpod.deploy.onSave': false as boolean,
   'runpod.downloads.folder': 'results' as string,
+  'runpod.downloads.automatic': 'always' as 'always' | 'success' | 'never',
+  'runpod.agents.offer': 'both' as 'both' | 'tools' | 'mcp' | 'off',
+  /** As `agents` in runpod.json. */
+  'runpod.agents.limits': {} as Readonly<Record<string, unknown>>,
 };
 
 export type SettingId = keyof typeof settings;
@@ -117,4 +132,6 @@ export interface ContextValues {
 /** `source` of our diagnostics, and the scheme of the pod's copies in a diff. */
 export const diagnosticSource = 'RunPod';
 export const remoteScheme = 'runpod-remote';
+export const journalScheme = 'runpod-journal';
+export const mcpProvider = 'runpod.mcp';
 export const walkthrough = 'runpod.start';

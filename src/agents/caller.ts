@@ -7,7 +7,8 @@ import type { Call, Operation, OperationContext } from '../operations/operation.
 import { toolName } from '../operations/table.ts';
 import { Home } from '../project/home.ts';
 import { answerLimit, boundText, shrink } from './bounds.ts';
-import { Limits } from './limits.ts';
+import { type LimitSource, Limits } from './limits.ts';
+import { planOf } from './plans.ts';
 import { forAgents } from './words.ts';
 
 /** What an agent gets. */
@@ -21,6 +22,14 @@ export interface Answer {
 /** Makes the context in which an agent's operations are handled; what it opens must ask these ports. */
 export type AgentContext = (ports: Pick<OperationContext['ports'], 'startedBy' | 'mayWrite' | 'mayStart'>) => OperationContext;
 
+export interface AgentCallerOptions {
+  readonly projectRoot: string;
+  readonly home: string | undefined;
+  /** Beside those that stand in files. */
+  readonly limits?: LimitSource | undefined;
+  readonly context: AgentContext;
+}
+
 /**
  * The one way by which agents reach operations, whatever face they come through: limits first, then the operation, then an answer that is bounded and without secrets,
  * and an entry in the journal.
@@ -31,9 +40,9 @@ export class AgentCaller {
   private readonly context: OperationContext;
   private by = 'agent';
 
-  constructor(options: { readonly projectRoot: string; readonly home: string | undefined; readonly context: AgentContext }) {
+  constructor(options: AgentCallerOptions) {
     const home = new Home(options.home);
-    this.limits = new Limits(options.projectRoot, home);
+    this.limits = new Limits(options.projectRoot, home, options.limits);
     this.journal = new Journal(home.stateFolder);
     this.context = options.context({
       startedBy: `${userInfo().username}@${hostname()} (agent)`,
@@ -73,20 +82,38 @@ export class AgentCaller {
     }
   }
 
+  /**
+   * What a call would do, line by line, for a person who has to agree to it; null when it only reads, or would be refused. Changes nothing, and throws nothing: what
+   * cannot be found out now is told as it was asked for.
+   */
+  async plan(record: Operation, args: unknown, signal: AbortSignal): Promise<readonly string[] | null> {
+    if (record.effect === 'read') return null;
+    let input: Record<string, unknown>;
+    try {
+      await this.limits.read();
+      input = parse(record, given(args));
+      this.limits.checkCall(record, input);
+    } catch {
+      return null;
+    }
+    const lines = await planOf(record, this.context, input, signal).catch(() => [`${record.title}: ${JSON.stringify(input)}`]);
+    return lines.length === 0 ? null : lines.map(safe);
+  }
+
   /** Never throws: what went wrong is an answer, too. */
   async call(record: Operation, args: unknown, call: Call): Promise<Answer> {
     const startedAt = Date.now();
     const by = this.by;
-    const given = (typeof args === 'object' && args !== null ? args : {}) as Readonly<Record<string, unknown>>;
-    const answer = await this.answer(record, given, call);
-    const run = answer.structured?.['run'] ?? given['run'];
+    const asked = given(args);
+    const answer = await this.answer(record, asked, call);
+    const run = answer.structured?.['run'] ?? asked['run'];
     await this.journal.add({
       at: new Date().toISOString(),
       who: 'agent',
       by,
       operation: toolName(record),
       project: this.context.projectRoot,
-      arguments: given,
+      arguments: asked,
       ok: answer.ok,
       result: answer.text,
       ...(typeof run === 'string' ? { run } : {}),
@@ -112,6 +139,10 @@ export class AgentCaller {
       return { ok: false, text: boundText(safe(text), answerLimit), structured: null };
     }
   }
+}
+
+function given(args: unknown): Readonly<Record<string, unknown>> {
+  return (typeof args === 'object' && args !== null ? args : {}) as Readonly<Record<string, unknown>>;
 }
 
 /** @throws UserError 'bad-argument' that names every bad field */

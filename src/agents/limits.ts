@@ -13,6 +13,13 @@ import type { Run } from '../runs/run.ts';
 /** What `startedBy` of a run ends with when an agent started it. */
 const agentMark = /\(agent\b[^)]*\)$/;
 
+/** Limits from elsewhere than a file: a setting of the editor. */
+export interface LimitSource {
+  readonly given: unknown;
+  /** What a person calls it. */
+  readonly name: string;
+}
+
 interface Source {
   readonly limits: AgentLimits;
   /** Where it stands, and whose it is to change. */
@@ -21,7 +28,7 @@ interface Source {
 
 /**
  * What an owner lets agents do: the `agents` block of runpod.json, and the same block as a file of the person's own (`agents.json` beside pods.json), which an agent that may edit
- * the project cannot loosen. Both count. Read again for each call.
+ * the project cannot loosen; and in the editor a setting. All count. Read again for each call.
  */
 export class Limits {
   private sources: readonly Source[] = [];
@@ -29,6 +36,7 @@ export class Limits {
   constructor(
     private readonly projectRoot: string,
     private readonly home: Home,
+    private readonly more?: LimitSource,
   ) {}
 
   /** @throws UserError 'bad-config' */
@@ -40,6 +48,7 @@ export class Limits {
         ? [{ limits: project.config.agents, where: '"agents" in runpod.json, which the owner of the project can change' }]
         : []),
       ...(own ? [{ limits: own, where: `${join(this.home.folder, 'agents.json')}, which the person at this machine can change` }] : []),
+      ...(this.more ? [{ limits: parsed(this.more), where: `${this.more.name}, which the person at this machine can change` }] : []),
     ];
   }
 
@@ -111,6 +120,16 @@ export function commandPattern(pattern: string): RegExp {
 
 function refused(what: string, where: string): UserError {
   return new UserError('not-allowed', `Refused: ${what}. The limit is in ${where}.`);
+}
+
+function parsed({ given, name }: LimitSource): AgentLimits {
+  const result = agentLimitsSchema.safeParse(given);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new UserError(
+    'bad-config',
+    `What agents may do is not known: ${name} has a problem at ${issue?.path.join('.') || 'its top'} (${issue?.message ?? ''}). Correct it.`,
+  );
 }
 
 async function readOwn(file: string): Promise<AgentLimits | null> {

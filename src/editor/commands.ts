@@ -14,8 +14,16 @@ export interface InternalHandlers {
   offerRetrain(run: RunRef, edit: FileEdit): unknown;
 }
 
+/** Told of every command that was carried out, or not. */
+export type Told = (
+  id: CommandId,
+  args: readonly unknown[],
+  startedAtMs: number,
+  outcome: { readonly answer: unknown } | { readonly error: unknown },
+) => unknown;
+
 /** Registers all commands. A command answers with what it did, or shows its failure and answers undefined. */
-export function registerCommands(handlers: Handlers, internal: InternalHandlers, failures: Failures): Disposable {
+export function registerCommands(handlers: Handlers, internal: InternalHandlers, failures: Failures, told: Told): Disposable {
   const store = new DisposableStore();
   const register = (id: string, needsTrust: boolean, run: (...args: never[]) => unknown) => {
     const call = async (...args: never[]): Promise<unknown> => {
@@ -33,7 +41,20 @@ export function registerCommands(handlers: Handlers, internal: InternalHandlers,
     };
     store.add(vscode.commands.registerCommand(id, call));
   };
-  for (const id of Object.values(commands)) register(id, !untrustedCommands.has(id), handlers[id]);
+  for (const id of Object.values(commands)) {
+    const handler: (...args: never[]) => unknown = handlers[id];
+    register(id, !untrustedCommands.has(id), async (...args) => {
+      const startedAtMs = Date.now();
+      try {
+        const answer: unknown = await handler(...args);
+        told(id, args, startedAtMs, { answer });
+        return answer;
+      } catch (error) {
+        told(id, args, startedAtMs, { error });
+        throw error;
+      }
+    });
+  }
   register(internalCommands.applyFix, true, internal.applyFix.bind(internal));
   register(internalCommands.offerRetrain, true, internal.offerRetrain.bind(internal));
   return store;

@@ -3,6 +3,7 @@ import type { Handlers } from './commands.ts';
 import type { Deployment } from './deployment.ts';
 import type { Downloads } from './downloads.ts';
 import type { Environment } from './environment.ts';
+import type { JournalView } from './journalView.ts';
 import type { Log } from './log.ts';
 import { showMenu } from './menu.ts';
 import { openConfig } from './newConfig.ts';
@@ -21,11 +22,23 @@ export interface Parts {
   readonly downloads: Downloads;
   readonly pods: Pods;
   readonly practice: Practice;
+  readonly journal: JournalView;
   readonly log: Log;
 }
 
 /** The index of what a person can ask for, and where it is done. */
-export function handlers({ projects, deployment, training, watches, environment, downloads, pods, practice, log }: Parts): Handlers {
+export function handlers({
+  projects,
+  deployment,
+  training,
+  watches,
+  environment,
+  downloads,
+  pods,
+  practice,
+  journal,
+  log,
+}: Parts): Handlers {
   return {
     [commands.addPod]: (options) => pods.add(options),
     [commands.selectPod]: (options) => pods.select(options?.pod),
@@ -51,6 +64,7 @@ export function handlers({ projects, deployment, training, watches, environment,
     [commands.startPracticePod]: () => practice.start(),
     [commands.stopPracticePod]: () => practice.stop(),
     [commands.openExample]: (options) => practice.openExample(options?.folder),
+    [commands.showJournal]: () => journal.show(),
   };
 }
 

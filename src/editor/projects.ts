@@ -35,16 +35,23 @@ export class Projects implements Disposable {
     const nearest = near === undefined ? null : await this.nearest(near);
     if (nearest !== null) return nearest;
     const folders = localFolders();
-    if (folders.length === 0) {
-      throw new UserError(
-        'not-configured',
-        'No folder is open. Open the folder of the project that is to be trained, or the example project.',
-        { details: { missing: 'folder' } },
-      );
-    }
+    if (folders.length === 0) throw noFolder();
     const roots = await this.roots();
     // Without any runpod.json a folder is a project of defaults: deploying works, training asks for the command.
     return this.pick(roots.length > 0 ? roots : folders.map(({ uri }) => uri.fsPath));
+  }
+
+  /**
+   * The same without asking anybody: what an agent means that says nothing. Of several projects, that of the active editor, else the first.
+   *
+   * @throws UserError 'not-configured' when no folder is open
+   */
+  async likeliest(): Promise<string> {
+    const near = vscode.window.activeTextEditor?.document.uri;
+    const nearest = near === undefined ? null : await this.nearest(near);
+    const root = nearest ?? (await this.roots())[0] ?? localFolders()[0]?.uri.fsPath;
+    if (root === undefined) throw noFolder();
+    return root;
   }
 
   /** The project of a file, if it is in an open folder. */
@@ -85,6 +92,16 @@ export class Projects implements Disposable {
 export function shortPath(root: string, file: string): string {
   const below = relative(root, file);
   return below === '' || below.startsWith('..') ? file : below.split('\\').join('/');
+}
+
+function noFolder(): UserError {
+  return new UserError(
+    'not-configured',
+    'No folder is open. Open the folder of the project that is to be trained, or the example project.',
+    {
+      details: { missing: 'folder' },
+    },
+  );
 }
 
 function localFolders(): readonly vscode.WorkspaceFolder[] {

@@ -74,6 +74,15 @@ export class Training {
     }
   }
 
+  /** Follows a run that somebody else has just started, unless this window does already. Its output is there, but does not push itself forward. */
+  async takeUp(id: string, root: string, pod: string): Promise<void> {
+    if (this.watches.view(id)) return;
+    const orchestrator = await this.sessions.get(root, pod);
+    const run = await orchestrator.runs.get(id);
+    // Meanwhile it may have turned out to be our own.
+    if (!this.watches.view(id)) void this.watches.follow(run, refOf(run, orchestrator), orchestrator, false);
+  }
+
   private async start(orchestrator: Orchestrator, request: TrainingRequest): Promise<Started> {
     const run = await withProgress(`Starting ${request.model ?? 'the command'} on ${orchestrator.pod.name}`, (work) =>
       orchestrator.startTraining(request, work.signal),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Journal } from '../journal/journal.ts';
+import { Journal, type JournalEntry } from '../journal/journal.ts';
 import { Home } from '../project/home.ts';
 import { operation } from './operation.ts';
 import { columns, duration } from './text.ts';
@@ -39,15 +39,18 @@ export const journal = operation({
     const wanted = entries.filter(({ who, project }) => (!agents || who === 'agent') && (all || project === context.projectRoot));
     return { file: kept.file, entries: wanted.slice(-limit).map((entry) => ({ ...entry, arguments: { ...entry.arguments } })) };
   },
-  render({ file, entries }) {
-    if (entries.length === 0) return `Nothing is in the journal yet (${file}).`;
-    const rows = entries.map((entry) => [
+  render: ({ file, entries }) => (entries.length === 0 ? `Nothing is in the journal yet (${file}).` : journalLines(entries).join('\n')),
+});
+
+/** A line for each entry: when, who, what, with what, what came of it. */
+export function journalLines(entries: readonly JournalEntry[]): string[] {
+  return columns(
+    entries.map((entry) => [
       entry.at.slice(0, 19).replace('T', ' '),
       `${entry.who} ${entry.by}`.slice(0, 40),
       `${entry.ok ? '' : '✗ '}${entry.operation}`,
       JSON.stringify(entry.arguments).slice(0, 80),
       `${entry.result.split('\n')[0]?.slice(0, 120) ?? ''} (${duration(entry.milliseconds)})`,
-    ]);
-    return columns(rows).join('\n');
-  },
-});
+    ]),
+  );
+}

@@ -29,7 +29,7 @@ const rooms: Readonly<Record<string, Room>> = {
     types: ['@lezer/common'],
   },
   pod: { imports: ['core', 'node:*', 'ssh2', 'ssh-config'], types: ['project'] },
-  deploy: { imports: ['core', 'node:*'], types: ['pod'] },
+  deploy: { imports: ['core', 'project', 'node:*'], types: ['pod'] },
   runs: { imports: ['core', 'monitor', 'node:*', 'pod'], types: ['fixes'] },
   results: { imports: ['core', 'project', 'fflate', 'node:*'], types: ['pod'] },
   doctor: { imports: ['core', 'project', 'node:*'], types: ['pod'] },
@@ -40,7 +40,7 @@ const rooms: Readonly<Record<string, Room>> = {
   journal: { imports: ['core', 'node:*'] },
   operations: { imports: ['core', 'journal', 'project', 'runs', 'node:*', 'zod'], later: ['monitor', 'orchestrator.ts', 'results'], types: ['doctor', 'fixes'] },
 
-  agents: { imports: ['core', 'journal', 'operations', 'project', 'node:*', 'zod'], types: ['runs'] },
+  agents: { imports: ['core', 'journal', 'operations', 'project', 'node:*', 'zod'], later: ['orchestrator.ts'], types: ['runs'] },
 
   // The faces. None knows another.
   mcp: { imports: ['core', 'node:*', '@modelcontextprotocol/server'], types: ['agents', 'operations'] },
@@ -55,7 +55,7 @@ const rooms: Readonly<Record<string, Room>> = {
   // Loads ssh2 and zod only when there is something to do: activation is what every window pays for.
   editor: {
     imports: ['core', 'manifest.ts', 'node:*', 'vscode'],
-    later: ['orchestrator.ts', 'practice', 'project', 'results'],
+    later: ['agents', 'journal', 'operations', 'orchestrator.ts', 'practice', 'project', 'results'],
     types: ['deploy', 'doctor', 'fixes', 'monitor', 'pod', 'runs'],
   },
   'extension.ts': { imports: ['core', 'editor', 'vscode'] },

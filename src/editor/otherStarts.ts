@@ -1,0 +1,65 @@
+import * as vscode from 'vscode';
+import { type Disposable, DisposableStore, toDisposable } from '../core/disposable.ts';
+import { messageOf } from '../core/errors.ts';
+import type { StartedRun } from '../journal/startedRuns.ts';
+import type { Log } from './log.ts';
+import type { Projects } from './projects.ts';
+import type { Training } from './training.ts';
+import { watchFile } from './watchFile.ts';
+
+/** When the window has settled, well after activation. */
+const delayMs = 1500;
+
+/**
+ * Takes up runs of this window's projects that somebody else has started from this machine: a terminal, another window, an agent. They are followed like our own: output,
+ * Problems, notifications.
+ */
+export class OtherStarts implements Disposable {
+  private readonly store = new DisposableStore();
+  private turn: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly projects: Projects,
+    private readonly training: Training,
+    private readonly log: Log,
+  ) {
+    const timer = setTimeout(() => void this.watch(), delayMs);
+    this.store.add(toDisposable(() => clearTimeout(timer)));
+    this.store.add(vscode.workspace.onDidGrantWorkspaceTrust(() => void this.watch()));
+  }
+
+  dispose(): void {
+    this.store.dispose();
+  }
+
+  private async watch(): Promise<void> {
+    if (!vscode.workspace.isTrusted) return;
+    const [{ StartedRuns }, { Home }] = await Promise.all([import('../journal/startedRuns.ts'), import('../project/home.ts')]);
+    const starts = new StartedRuns(new Home().stateFolder);
+    let offset = await starts.size();
+    const look = async () => {
+      const { started, size } = await starts.since(offset);
+      offset = size;
+      await this.take(started);
+    };
+    // One after the other, so that no line is read twice.
+    this.store.add(
+      watchFile(starts.file, () => {
+        this.turn = this.turn.then(look);
+      }),
+    );
+  }
+
+  private async take(started: readonly StartedRun[]): Promise<void> {
+    const roots = new Set(await this.projects.roots());
+    for (const { run, pod, project } of started) {
+      if (!roots.has(project)) continue;
+      try {
+        await this.training.takeUp(run, project, pod);
+      } catch (error) {
+        // Nobody here asked for it: a line in the log, and "Follow Run".
+        this.log.info(`run ${run} on ${pod} is not followed: ${messageOf(error)}`);
+      }
+    }
+  }
+}
