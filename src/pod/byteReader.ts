@@ -62,10 +62,12 @@ export class ByteReader {
     return chunk !== undefined;
   }
 
-  /** Reads to the end and throws it away, as a stream has to be read to its end for its close to come. */
+  /** Reads to the end and throws it away, as a stream has to be read to its end for its close to come. Who still reads is at the end. */
   drop(): void {
     this.queue.length = 0;
+    this.ended = true;
     this.stream.off('data', this.onData).resume();
+    this.wake();
   }
 
   private async next(): Promise<Buffer | undefined> {

@@ -25,13 +25,15 @@ export async function readAnswer<T>(
   const reader = new ByteReader(request.stdout);
   const lost = request.exit.then(() => new Promise<never>(() => {})); // only its failure counts here: reading goes on to the end
   lost.catch(() => {});
+  const reading = read(reader);
   try {
-    const value = await Promise.race([read(reader), aborted, lost]);
+    const value = await Promise.race([reading, aborted, lost]);
     reader.drop();
     await Promise.race([request.exit, aborted]);
     return { value, stderr: Buffer.concat(said).toString('utf8') };
   } catch (error) {
     reader.drop();
+    await reading.catch(() => {}); // or it would go on writing files while the caller takes them away
     // Mostly it has said what there is to say; but a full disk here must not have gigabytes sent to it.
     const isOver = await Promise.race([request.exit.then(Boolean, Boolean).then(() => true), delay(250, false, { ref: false })]);
     if (!isOver) await request.terminate();

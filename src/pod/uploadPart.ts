@@ -5,7 +5,7 @@ import { quote } from '../core/shell.ts';
 import type { ChannelPool } from './channelPool.ts';
 import { exec } from './exec.ts';
 import { remoteFailure } from './remoteFailure.ts';
-import { prologue } from './remoteShell.ts';
+import { defineSums, prologue } from './remoteShell.ts';
 import { blockBytes, BlockPlan, segmentsOf } from './segments.ts';
 import { openSource, type RandomAccess, type Source } from './source.ts';
 
@@ -97,7 +97,7 @@ async function uploadOnce(
   async function* segments(): AsyncGenerator<Uint8Array> {
     for (const segment of segmentsOf(plan)) {
       const bytes = await content.read(segment.first * blockBytes, plan.lengthOf(segment));
-      yield Buffer.from(`${segment.first} ${segment.blocks}\n`);
+      yield Buffer.from(`${segment.first} ${segment.blocks} ${bytes.length}\n`);
       yield bytes;
     }
   }
@@ -134,16 +134,20 @@ async function uploadOnce(
 }
 
 /**
- * Reads "FIRST BLOCKS\n" and a segment, again and again. `dd` with fullblock takes exactly its blocks from the stream; only
- * the last segment of a file may be shorter, and it is the last of its session.
+ * Reads "FIRST BLOCKS BYTES\n" and a segment, again and again. `dd` with fullblock takes exactly its blocks from the
+ * stream; only the last segment of a file may be shorter, and it is the last of its session. A line that was cut looks to
+ * dd like the end of its input, so what it says it read has to be what was announced: after a short last block the file
+ * has its whole size, and not before.
  */
 function receiveScript(partPath: string): string {
-  return `${prologue}
+  return `${prologue}${defineSums}
 f=${quote(partPath)}
 dd iflag=fullblock count=0 </dev/null 2>/dev/null || exit 3
 mkdir -p -- ${quote(posix.dirname(partPath))} && : >>"$f" && : >>"$f.done" || exit 1
-while read -r k n; do
+while read -r k n b; do
   m=$(dd of="$f" bs=${blockBytes} count="$n" seek="$k" conv=notrunc iflag=fullblock 2>&1) || { printf '%s\\n' "$m" >&2; exit 1; }
+  if [ "$b" = $((n * ${blockBytes})) ]; then case $m in "$n+0 "*) ;; *) exit 0 ;; esac
+  else [ "$(size_of "$f")" = $((k * ${blockBytes} + b)) ] || exit 0; fi
   echo "$k $n" >>"$f.done" && echo "$k $n" || exit 1
 done
 `;

@@ -17,8 +17,8 @@ export interface Line {
 /** A TCP proxy in front of a pod that is as bad as told. */
 export class FaultProxy {
   private readonly open = new Set<Socket>();
-  /** Connections taken so far, and bytes carried. */
-  readonly carried = { connections: 0, up: 0, down: 0 };
+  /** Connections taken so far, bytes carried, and how many of them were cut at their limit. */
+  readonly carried = { connections: 0, up: 0, down: 0, cuts: 0 };
   readonly line: Line = { roundTripMs: 0, bytesPerS: 0, blackHole: false, cutAfterUp: Infinity, cutAfterDown: Infinity };
 
   private constructor(
@@ -63,8 +63,12 @@ export class FaultProxy {
     }
     client.on('data', ({ length }) => (this.carried.up += length));
     target.on('data', ({ length }) => (this.carried.down += length));
-    pipe(client, target, this.line, 'cutAfterUp', cut);
-    pipe(target, client, this.line, 'cutAfterDown', cut);
+    const cutAtLimit = () => {
+      if (!client.destroyed) this.carried.cuts++;
+      cut();
+    };
+    pipe(client, target, this.line, 'cutAfterUp', cutAtLimit);
+    pipe(target, client, this.line, 'cutAfterDown', cutAtLimit);
   }
 }
 
