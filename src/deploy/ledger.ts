@@ -1,9 +1,21 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf, UserError } from '../core/errors.ts';
+import { writeAtomic } from '../project/atomicFile.ts';
+import { withLock } from '../project/fileLock.ts';
 
-/** What we put on a pod: path below remoteRoot -> SHA-256 of the bytes and when. */
-export type LedgerEntries = Readonly<Record<string, { readonly sha256: string; readonly at: string }>>;
+/** What the pod's copy of one file was when it was last the same as one of ours. */
+export interface LedgerEntry {
+  readonly sha256: string;
+  /** ISO 8601. */
+  readonly at: string;
+  /** How that came about, when not by a deploy: put there by an upload, or fetched from there. */
+  readonly by?: 'upload' | 'download';
+}
+
+/** By path below remoteRoot. */
+export type LedgerEntries = Readonly<Record<string, LedgerEntry>>;
 
 /**
  * Remembers what was last deployed to one remote root of one pod, so that a copy changed there meanwhile is noticed.
@@ -11,7 +23,6 @@ export type LedgerEntries = Readonly<Record<string, { readonly sha256: string; r
  */
 export class Ledger {
   private readonly file: string;
-  private turn: Promise<unknown> = Promise.resolve();
 
   /** @param pod what stays the same when the pod restarts: its name in pods.json, or its address */
   constructor(stateFolder: string, pod: string, remoteRoot: string) {
@@ -31,21 +42,29 @@ export class Ledger {
     }
   }
 
-  /** Adds entries; the ones there stay. Calls wait for each other, the file is replaced whole. */
-  async add(hashes: ReadonlyMap<string, string>, at: Date): Promise<void> {
-    const next = this.turn.then(async () => {
-      const entries: Record<string, { sha256: string; at: string }> = { ...(await this.read()) };
-      for (const [path, sha256] of hashes) entries[path] = { sha256, at: at.toISOString() };
-      await mkdir(dirname(this.file), { recursive: true, mode: 0o700 });
-      const temporary = `${this.file}.${randomBytes(4).toString('hex')}`;
-      try {
-        await writeFile(temporary, JSON.stringify(entries), { mode: 0o600 });
-        await rename(temporary, this.file);
-      } finally {
-        await rm(temporary, { force: true });
+  /**
+   * Adds entries; the ones there stay. One at a time over all processes; the file is replaced whole.
+   *
+   * @throws UserError 'local-failed' when it cannot be written.
+   */
+  async add(hashes: ReadonlyMap<string, string>, at: Date, by?: LedgerEntry['by']): Promise<void> {
+    if (hashes.size === 0) return;
+    const added = [...hashes].map(
+      ([path, sha256]) => [path, { sha256, at: at.toISOString(), ...(by === undefined ? {} : { by }) }] as const,
+    );
+    try {
+      for (;;) {
+        const done = await withLock(`${this.file}.lock`, async (isOurs) =>
+          writeAtomic(this.file, JSON.stringify({ ...(await this.read()), ...Object.fromEntries(added) }), { stillWanted: isOurs }),
+        );
+        if (done) return;
       }
-    });
-    this.turn = next.catch(() => undefined);
-    await next;
+    } catch (error) {
+      throw new UserError(
+        'local-failed',
+        `The files arrived, but ${this.file} cannot be written to remember that (${messageOf(error)}). Make room or correct its permissions; until then a later deploy may say that the pod's copy changed.`,
+        { cause: error },
+      );
+    }
   }
 }
