@@ -65,7 +65,13 @@ export const podsAdd = operation({
       .describe('The folder that is /workspace on RunPod, where this pod has it elsewhere.'),
     hostKeys: z.enum(['accept-new', 'strict', 'off']).optional().describe('How its host key is checked (default: accept-new).'),
   }),
-  output: z.object({ name: z.string(), address: z.string(), selected: z.boolean(), file: z.string() }),
+  output: z.object({
+    name: z.string(),
+    address: z.string(),
+    selected: z.boolean(),
+    file: z.string(),
+    ignored: z.array(z.string()).describe('Parts of the line that were not taken over.'),
+  }),
   positional: ['line'],
   words: { field: 'line', flags: 'ours' },
   examples: [
@@ -83,9 +89,10 @@ export const podsAdd = operation({
     };
     await home.addPod(name, entry, { select, replace });
     const { selected } = await home.readPods();
-    return { name, address: addressOf(entry), selected: selected === name, file: home.podsFile };
+    return { name, address: addressOf(entry), selected: selected === name, file: home.podsFile, ignored: [...parsed.ignored] };
   },
-  render: ({ name, address, selected }) =>
+  render: ({ name, address, selected, ignored }) =>
+    (ignored.length === 0 ? '' : `! Not taken over from the line: ${ignored.join(', ')}.\n`) +
     `Pod ${name} (${address}) was added${selected ? ' and is selected' : ''}. Look at it with \`rpo verify${selected ? '' : ` --pod ${name}`}\`.${selected ? '' : ` Use it by default with \`rpo pods select ${name}\`.`}`,
 });
 

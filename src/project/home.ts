@@ -52,11 +52,11 @@ export class Home {
     if (wanted === undefined) {
       const what =
         names.length === 0
-          ? 'No pod is set up yet. Add one with `rpo pods add "ssh root@HOST -p PORT -i KEY"` (the line that RunPod shows under Connect, "SSH over exposed TCP"), or "RunPod: Add Pod" in the editor; `rpo demo` needs none.'
+          ? `No pod is set up yet in ${this.podsFile}. Add one with \`rpo pods add "ssh root@HOST -p PORT -i KEY"\` (the line that RunPod shows under Connect, "SSH over exposed TCP"), or "RunPod: Add Pod" in the editor; \`rpo demo\` needs none.`
           : `Several pods are set up (${names.join(', ')}) and none is selected. Choose one with \`rpo pods select NAME\` or --pod NAME.`;
       throw new UserError('not-configured', what, { details: { names } });
     }
-    return { name: wanted, entry: entryOf(pods, wanted) };
+    return { name: wanted, entry: this.entryOf(pods, wanted) };
   }
 
   /**
@@ -69,7 +69,10 @@ export class Home {
     checkName(name);
     await this.edit((pods, text) => {
       if (Object.hasOwn(pods.pods, name) && options.replace !== true) {
-        throw new UserError('bad-argument', `There is a pod "${name}" already. Choose another name, or remove that one first.`);
+        throw new UserError(
+          'bad-argument',
+          `There is a pod "${name}" in ${this.podsFile} already. Choose another name, or replace it: \`rpo pods add\` takes --name and --replace.`,
+        );
       }
       const select = options.select === true || (pods.selected === undefined && Object.keys(pods.pods).length === 0);
       const added = setValue(text, ['pods', name], entry);
@@ -83,7 +86,7 @@ export class Home {
   /** @throws UserError 'bad-argument' for a name that is not there, and as addPod(). Nothing is done to the pod itself. */
   async removePod(name: string): Promise<void> {
     await this.edit((pods, text) => {
-      entryOf(pods.pods, name);
+      this.entryOf(pods.pods, name);
       const { [name]: _removed, ...others } = pods.pods;
       const { selected, ...rest } = pods;
       const wasSelected = selected === name;
@@ -97,7 +100,7 @@ export class Home {
   /** Makes a pod the one that is used when none is named. @throws as removePod(). */
   async selectPod(name: string): Promise<void> {
     await this.edit((pods, text) => {
-      entryOf(pods.pods, name);
+      this.entryOf(pods.pods, name);
       return { text: setValue(text, ['selected'], name), expected: { ...pods, selected: name } };
     });
   }
@@ -129,6 +132,15 @@ export class Home {
     }
   }
 
+  private entryOf(pods: PodsFile['pods'], name: string): PodEntry {
+    const entry = Object.hasOwn(pods, name) ? pods[name] : undefined;
+    if (entry !== undefined) return entry;
+    const names = Object.keys(pods);
+    throw new UserError('bad-argument', `There is no pod "${name}" in ${this.podsFile}. ${didYouMean(name, names, 'pods')}`, {
+      details: { names },
+    });
+  }
+
   private parse(text: string): PodsFile {
     return readConfig(text, this.podsFile, podsSchema, checkPods);
   }
@@ -146,14 +158,6 @@ export class Home {
 function checkPods({ pods, selected }: PodsFile): PlacedMessage[] {
   if (selected === undefined || Object.hasOwn(pods, selected)) return [];
   return [{ path: ['selected'], message: `there is no pod "${selected}". ${didYouMean(selected, Object.keys(pods), 'pods')}` }];
-}
-
-function entryOf(pods: PodsFile['pods'], name: string): PodEntry {
-  const entry = Object.hasOwn(pods, name) ? pods[name] : undefined;
-  if (entry !== undefined) return entry;
-  throw new UserError('bad-argument', `There is no pod "${name}". ${didYouMean(name, Object.keys(pods), 'pods')}`, {
-    details: { names: Object.keys(pods) },
-  });
 }
 
 function checkName(name: string): void {

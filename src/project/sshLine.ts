@@ -7,6 +7,8 @@ export interface SshLine {
   readonly entry: PodEntry;
   /** A name for pods.json, made from the address. */
   readonly name: string;
+  /** What in it has no place in pods.json, as it was written: `-L 8888:localhost:8888`, the command to run there. */
+  readonly ignored: readonly string[];
 }
 
 const expected =
@@ -14,6 +16,9 @@ const expected =
 
 /** ssh(1): the options that take a value. */
 const withValue = new Set('BbcDEeFIiJLlmOopQRSWw');
+
+/** How one session looks, which nobody misses. */
+const cosmetic = new Set('tTqv');
 
 /**
  * Reads the SSH line that RunPod's console shows, pasted whole: with a prompt before it, spaces and line breaks
@@ -27,7 +32,7 @@ export function parseSshLine(text: string): SshLine {
   const words = splitWords(line);
   if (words === null) throw nonsense(text, 'a quote is not closed');
   const isCommand = words[0] === 'ssh' || /[\\/]ssh(\.exe)?$/.test(words[0] ?? '') || words[0] === 'ssh.exe';
-  const { target, options } = readWords(isCommand ? words.slice(1) : words, text);
+  const { target, options, command } = readWords(isCommand ? words.slice(1) : words, text);
 
   if (options.has('J') || optionO(options, 'ProxyJump') !== undefined || optionO(options, 'ProxyCommand') !== undefined) {
     throw new UserError(
@@ -47,10 +52,17 @@ export function parseSshLine(text: string): SshLine {
   }
   const portText = options.get('p')?.[0] ?? optionO(options, 'Port') ?? address.port;
   const identityFile = options.get('i')?.[0] ?? optionO(options, 'IdentityFile');
+  if (identityFile?.endsWith('.pub')) {
+    throw new UserError(
+      'bad-argument',
+      `${identityFile} is the public half of a key, which belongs on the pod. Name the private key instead: -i ${identityFile.slice(0, -'.pub'.length)}.`,
+    );
+  }
+  const ignored = [...ignoredOptions(options), ...(command === '' ? [] : [`the command \`${command}\``])];
 
   // `ssh mypod`: a Host of ~/.ssh/config, which knows the rest.
   if (isCommand && user === undefined && portText === undefined && identityFile === undefined && isIP(host) === 0 && !host.includes('.')) {
-    return { entry: { sshConfigHost: host }, name: host };
+    return { entry: { sshConfigHost: host }, name: host, ignored };
   }
   if (!isCommand && user === undefined && portText === undefined) throw nonsense(text);
   const port = portText === undefined ? undefined : readPort(portText, text);
@@ -62,6 +74,7 @@ export function parseSshLine(text: string): SshLine {
       ...(identityFile === undefined ? {} : { identityFile }),
     },
     name: nameFor(host, port),
+    ignored,
   };
 }
 
@@ -83,14 +96,18 @@ function sshLineIn(text: string): string {
 function readWords(
   words: readonly string[],
   text: string,
-): { readonly target: string; readonly options: ReadonlyMap<string, readonly string[]> } {
+): { readonly target: string; readonly options: ReadonlyMap<string, readonly string[]>; readonly command: string } {
   const options = new Map<string, string[]>();
   let target: string | undefined;
+  let command = '';
   for (let index = 0; index < words.length; index++) {
     const word = words[index] ?? '';
     if (word === '--') continue;
     if (!word.startsWith('-') || word === '-') {
-      if (target !== undefined) break; // a command to run there: not ours to keep
+      if (target !== undefined) {
+        command = words.slice(index).join(' ');
+        break;
+      }
       target = word;
       continue;
     }
@@ -98,7 +115,10 @@ function readWords(
     for (let at = 1; at < word.length; at++) {
       const option = word[at] ?? '';
       if (!/[A-Za-z0-9]/.test(option)) throw nonsense(text, `${word} is not an option of ssh`);
-      if (!withValue.has(option)) continue;
+      if (!withValue.has(option)) {
+        options.set(option, []);
+        continue;
+      }
       const value = word.slice(at + 1) || words[++index];
       if (value === undefined || value === '') throw nonsense(text, `-${option} has no value`);
       options.set(option, [...(options.get(option) ?? []), value]);
@@ -106,7 +126,18 @@ function readWords(
     }
   }
   if (target === undefined) throw nonsense(text, 'there is no address in it');
-  return { target, options };
+  return { target, options, command };
+}
+
+/** What pods.json has a place for; the first of each counts, as for ssh. */
+const takenOver = /^(?:User|Port|IdentityFile)[=\s]/i;
+
+function ignoredOptions(options: ReadonlyMap<string, readonly string[]>): string[] {
+  return [...options].flatMap(([option, values]) => {
+    if ('pil'.includes(option) || cosmetic.has(option)) return [];
+    if (!withValue.has(option)) return [`-${option}`];
+    return values.filter((value) => option !== 'o' || !takenOver.test(value.trim())).map((value) => `-${option} ${value}`);
+  });
 }
 
 function optionO(options: ReadonlyMap<string, readonly string[]>, name: string): string | undefined {

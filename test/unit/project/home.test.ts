@@ -61,7 +61,7 @@ describe("the person's folder", () => {
 
   it('has no pods before one is added; the first is selected, the file is for its owner only', async () => {
     assert.deepEqual(await home.readPods(), { pods: {} });
-    await refused(home.pod(), 'not-configured', /No pod is set up yet\. Add one with `rpo pods add/);
+    await refused(home.pod(), 'not-configured', /No pod is set up yet in \/.*pods\.json\. Add one with `rpo pods add/);
     assert.equal(existsSync(home.folder), false);
     await home.addPod('a', entry);
     await home.addPod('b', { sshConfigHost: 'box' });
@@ -151,7 +151,7 @@ describe("the person's folder", () => {
 
   it('refuses names that are taken, unknown or no names', async () => {
     await home.addPod('gpu-one', entry);
-    await refused(home.addPod('gpu-one', entry), 'bad-argument', /There is a pod "gpu-one" already/);
+    await refused(home.addPod('gpu-one', entry), 'bad-argument', /There is a pod "gpu-one" in \/.*pods\.json already.*--replace/);
     await home.addPod('gpu-one', { host: 'new' }, { replace: true });
     assert.deepEqual((await home.pod('gpu-one')).entry, { host: 'new' });
     await refused(home.removePod('gpu-on'), 'bad-argument', /There is no pod "gpu-on"\. Did you mean "gpu-one"\?/);

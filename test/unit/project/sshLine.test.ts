@@ -7,7 +7,7 @@ import { parseSshLine } from '../../../src/project/sshLine.ts';
 describe('a pasted SSH line', () => {
   const direct = { host: '213.173.98.12', port: 12345, user: 'root', identityFile: '~/.ssh/id_ed25519' };
   const { identityFile: _, ...noKey } = direct;
-  const good: readonly (readonly [string, unknown, string])[] = [
+  const good: readonly (readonly [line: string, entry: unknown, name: string, ignored?: readonly string[]])[] = [
     ['ssh root@213.173.98.12 -p 12345 -i ~/.ssh/id_ed25519', direct, 'pod-12345'],
     ['  $ ssh root@213.173.98.12 -p 12345 -i ~/.ssh/id_ed25519 \n\n', direct, 'pod-12345'],
     ['me@box:~/x$ ssh root@213.173.98.12 -p 12345 -i ~/.ssh/id_ed25519', direct, 'pod-12345'],
@@ -15,8 +15,9 @@ describe('a pasted SSH line', () => {
     ['ssh root@213.173.98.12 \\\n  -p 12345 -i ~/.ssh/id_ed25519', direct, 'pod-12345'],
     ['```\nssh root@213.173.98.12 -p 12345\n```', noKey, 'pod-12345'],
     ['ssh -p 12345 root@213.173.98.12', noKey, 'pod-12345'],
-    ['ssh -tp12345 -A root@213.173.98.12 nvidia-smi -l 1', noKey, 'pod-12345'],
-    ['ssh -o StrictHostKeyChecking=no -o "Port 12345" -oUser=root 213.173.98.12', noKey, 'pod-12345'],
+    ['ssh -tp12345 -A root@213.173.98.12 nvidia-smi -l 1', noKey, 'pod-12345', ['-A', 'the command `nvidia-smi -l 1`']],
+    ['ssh -L 8888:localhost:8888 root@213.173.98.12 -p 12345', noKey, 'pod-12345', ['-L 8888:localhost:8888']],
+    ['ssh -o StrictHostKeyChecking=no -o "Port 12345" -oUser=root 213.173.98.12', noKey, 'pod-12345', ['-o StrictHostKeyChecking=no']],
     ['/usr/bin/ssh -l root -p 12345 213.173.98.12', noKey, 'pod-12345'],
     [
       'PS C:\\Users\\me> ssh.exe root@213.173.98.12 -p 12345 -i "C:\\Users\\me\\my key"',
@@ -34,10 +35,10 @@ describe('a pasted SSH line', () => {
     ['ssh mypod', { sshConfigHost: 'mypod' }, 'mypod'],
     ['ssh localhost -p 2200', { host: 'localhost', port: 2200 }, 'localhost'],
   ];
-  for (const [line, entry, name] of good) {
+  for (const [line, entry, name, ignored = []] of good) {
     it(`is read: ${JSON.stringify(line)}`, () => {
       const parsed = parseSshLine(line);
-      assert.deepEqual(parsed, { entry, name });
+      assert.deepEqual(parsed, { entry, name, ignored });
       assert.deepEqual(podEntrySchema.parse(parsed.entry), entry);
     });
   }
@@ -45,6 +46,7 @@ describe('a pasted SSH line', () => {
   const bad: readonly (readonly [string, Reason, RegExp])[] = [
     ['ssh abc123-64410f6e@ssh.runpod.io -i ~/.ssh/id_ed25519', 'interactive-only', /Connect tab.*"SSH over exposed TCP".*22\/tcp/],
     ['ssh -J bastion root@10.0.0.1', 'unsupported', /~\/\.ssh\/config/],
+    ['ssh root@1.2.3.4 -p 2 -i ~/.ssh/id_rsa.pub', 'bad-argument', /public half.*private key instead: -i ~\/\.ssh\/id_rsa\.$/],
     ['', 'bad-argument', /Nothing was pasted; expected a line like/],
     ['hello', 'bad-argument', /^"hello" is not an SSH line; expected a line like "ssh root@/],
     ['hello world, how are you?', 'bad-argument', /expected a line like/],
