@@ -154,8 +154,8 @@ describe("the person's folder", () => {
     await refused(home.addPod('gpu-one', entry), 'bad-argument', /There is a pod "gpu-one" in \/.*pods\.json already.*--replace/);
     await home.addPod('gpu-one', { host: 'new' }, { replace: true });
     assert.deepEqual((await home.pod('gpu-one')).entry, { host: 'new' });
-    await refused(home.removePod('gpu-on'), 'bad-argument', /There is no pod "gpu-on"\. Did you mean "gpu-one"\?/);
-    await refused(home.selectPod('toString'), 'bad-argument', /There is no pod "toString"\. Known pods: gpu-one/);
+    await refused(home.removePod('gpu-on'), 'bad-argument', /There is no pod "gpu-on" in .*pods\.json\. Did you mean "gpu-one"\?/);
+    await refused(home.selectPod('toString'), 'bad-argument', /There is no pod "toString" in .*pods\.json\. Known pods: gpu-one/);
     for (const name of ['', ' a', '__proto__', '-x', 'a\nb'])
       await refused(home.addPod(name, entry), 'bad-argument', /cannot be the name of a pod/);
     await refused(home.addPod('x', { host: '' }), 'bad-config', /pods\.x\.host/);
