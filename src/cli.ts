@@ -6,8 +6,9 @@ import { passphraseAsker } from './cli/passphrase.ts';
 import { buildProgram, type GlobalFlags, usageError } from './cli/program.ts';
 import { Terminal } from './cli/terminal.ts';
 import { isUserError } from './core/errors.ts';
+import { handleJournaled } from './operations/journaled.ts';
+import type { Operation, OperationEvent, Progress } from './operations/operation.ts';
 import { operations } from './operations/table.ts';
-import type { Operation } from './operations/operation.ts';
 import type { Orchestrator } from './orchestrator.ts';
 import { findProjectRoot } from './project/project.ts';
 
@@ -38,13 +39,21 @@ async function main(args: readonly string[]): Promise<number> {
       return facade.Orchestrator.open({ projectRoot, pod: flags.pod, home, ...ports });
     };
     try {
-      const context = { projectRoot, currentFolder: process.cwd(), home, ports, stdin: process.stdin, orchestrator: () => (opened ??= orchestrator()) };
-      const output = await record.handle(context, input, {
+      const context = {
+        projectRoot,
+        currentFolder: process.cwd(),
+        home,
+        ports,
+        stdin: process.stdin,
+        orchestrator: () => (opened ??= orchestrator()),
+      };
+      const call = {
         signal: interrupts.signal,
-        emit: (event) => face.event(event),
-        progress: (progress) => face.progress(progress),
+        emit: (event: OperationEvent) => face.event(event),
+        progress: (progress: Progress) => face.progress(progress),
         ready: () => face.ready(),
-      });
+      };
+      const output = await handleJournaled(record, context, input, call, 'rpo');
       await face.result(record, output);
       exitCode = record.exitCode?.(output) ?? 0;
     } finally {

@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import { type Disposable, DisposableStore, toDisposable } from '../core/disposable.ts';
 import { messageOf } from '../core/errors.ts';
@@ -51,15 +52,22 @@ export class OtherStarts implements Disposable {
   }
 
   private async take(started: readonly StartedRun[]): Promise<void> {
-    const roots = new Set(await this.projects.roots());
+    if (started.length === 0) return;
+    // A terminal knows a folder by its real path, a window by the one it was opened with.
+    const roots = new Map(await Promise.all((await this.projects.roots()).map(async (root) => [await real(root), root] as const)));
     for (const { run, pod, project } of started) {
-      if (!roots.has(project)) continue;
+      const root = roots.get(await real(project));
+      if (root === undefined) continue;
       try {
-        await this.training.takeUp(run, project, pod);
+        await this.training.takeUp(run, root, pod);
       } catch (error) {
         // Nobody here asked for it: a line in the log, and "Follow Run".
         this.log.info(`run ${run} on ${pod} is not followed: ${messageOf(error)}`);
       }
     }
   }
+}
+
+async function real(path: string): Promise<string> {
+  return realpath(path).catch(() => path);
 }
