@@ -14,6 +14,7 @@ import type { FixAction, LocatedFinding } from './fixes/located.ts';
 import { applyEdit } from './fixes/apply.ts';
 import { type AppliedEdit, AppliedEdits } from './fixes/appliedEdits.ts';
 import { Locator } from './fixes/locator.ts';
+import { StartedRuns } from './journal/startedRuns.ts';
 import type { Finding } from './monitor/finding.ts';
 import { TrainingMonitor } from './monitor/monitor.ts';
 import { connectPod } from './pod/connect.ts';
@@ -110,6 +111,7 @@ export class Orchestrator implements Disposable {
   readonly runs: Runs;
   private readonly deployer: Deployer;
   private readonly locator: Locator;
+  private readonly started: StartedRuns;
   private readonly appliedEdits: AppliedEdits;
   private readonly startedBy: string;
   private readonly mayStart: OrchestratorPorts['mayStart'];
@@ -134,6 +136,7 @@ export class Orchestrator implements Disposable {
     this.puts = mayWrite === undefined ? pod : guardWrites(pod, (path) => mayWrite(path, this.map.relativeOfRemote(path)));
     this.deployer = new Deployer(this.puts, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot));
     this.locator = new Locator(project, this.map);
+    this.started = new StartedRuns(home.stateFolder);
     this.appliedEdits = new AppliedEdits(home.stateFolder);
   }
 
@@ -561,7 +564,9 @@ export class Orchestrator implements Disposable {
 
   private async start(manifest: RunManifest, signal: AbortSignal | undefined): Promise<Run> {
     if (this.mayStart) this.mayStart(await this.runs.list(signal));
-    return this.runs.start(manifest, this.setUp(), signal);
+    const run = await this.runs.start(manifest, this.setUp(), signal);
+    await this.started.add({ run: manifest.id, pod: this.pod.name, project: this.project.root });
+    return run;
   }
 
   private setUp(): string {

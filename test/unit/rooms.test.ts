@@ -36,7 +36,7 @@ const rooms: Readonly<Record<string, Room>> = {
   fixes: { imports: ['core', 'monitor', 'project', 'node:*'] },
   practice: { imports: ['core', 'pod', 'node:*', 'ssh2'] },
 
-  'orchestrator.ts': { imports: ['core', 'monitor', 'project', 'pod', 'deploy', 'runs', 'results', 'doctor', 'fixes', 'node:*'] },
+  'orchestrator.ts': { imports: ['core', 'monitor', 'project', 'pod', 'deploy', 'runs', 'results', 'doctor', 'fixes', 'journal', 'node:*'] },
   journal: { imports: ['core', 'node:*'] },
   operations: { imports: ['core', 'journal', 'project', 'runs', 'node:*', 'zod'], later: ['monitor', 'orchestrator.ts', 'results'], types: ['doctor', 'fixes'] },
 
