@@ -206,6 +206,11 @@ export class Orchestrator implements Disposable {
     return put;
   }
 
+  /** Whether there is a folder at this path on the pod, absolute or below the remote root. */
+  async isFolder(remote: string, signal?: AbortSignal): Promise<boolean> {
+    return (await this.pod.exec(`[ -d ${quote(this.remotePath(remote))} ]`, { signal })).exitCode === 0;
+  }
+
   /** Fetches one file; written beside its target, verified, renamed. */
   async downloadFile(
     remote: string,

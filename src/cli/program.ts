@@ -133,10 +133,17 @@ function inputOf(
   for (const name of record.localPaths ?? []) {
     const value = values[name];
     // A person means the folder they are in.
-    if (Array.isArray(value)) values[name] = value.map((path: string) => (path === '-' ? path : resolve(path)));
-    else if (typeof value === 'string' && value !== '-') values[name] = resolve(value);
+    if (Array.isArray(value)) values[name] = value.map(absolute);
+    else if (typeof value === 'string') values[name] = absolute(value);
   }
   return parseInput(record, fields, values);
+}
+
+/** A slash at the end stays: it says that a folder is meant. */
+function absolute(path: string): string {
+  if (path === '-') return path;
+  const whole = resolve(path);
+  return /[^/]\/$/.test(path) && !whole.endsWith('/') ? `${whole}/` : whole;
 }
 
 /** commander's own name for an option. */

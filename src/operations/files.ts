@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { relative, resolve, sep } from 'node:path';
+import { basename, posix, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { isUserError, UserError } from '../core/errors.ts';
 import type { Orchestrator } from '../orchestrator.ts';
@@ -35,13 +35,18 @@ export const upload = operation({
       .string()
       .min(1)
       .optional()
-      .describe('Where to on the pod, below the remote root or absolute; default: its place in the project.'),
+      .describe(
+        'Where to on the pod, below the remote root or absolute; a file goes into a folder that is there, or if it ends in /. Default: its place in the project.',
+      ),
     exclude: z.array(z.string().min(1)).default([]).describe('Left out of a folder; gitignore syntax.'),
   }),
   output: deployedSchema,
   positional: ['local', 'remote'],
   localPaths: ['local'],
-  examples: [['rpo upload ../data.csv data/data.csv', 'a file from outside the project']],
+  examples: [
+    ['rpo upload ../data.csv data/', 'a file from outside the project, into a folder'],
+    ['rpo upload ../images data/images', 'all files of a folder, below another'],
+  ],
   async handle(context, { local, remote, exclude }, call) {
     const orchestrator = await context.orchestrator();
     const startedAt = Date.now();
@@ -49,7 +54,9 @@ export const upload = operation({
     if (!info) throw new UserError('local-missing', `There is no file or folder ${local}.`);
     const options = transfer(call, 'uploading');
     if (info.isDirectory()) return deployed(orchestrator, await orchestrator.uploadDirectory(local, remote, { ...options, exclude }));
-    const put = await orchestrator.uploadFile(local, remote, options);
+    // As with cp: into a folder that is there, or that the slash at the end speaks of.
+    const isInto = remote !== undefined && (remote.endsWith('/') || (await orchestrator.isFolder(remote, call.signal)));
+    const put = await orchestrator.uploadFile(local, isInto ? posix.join(remote, basename(local)) : remote, options);
     return deployed(orchestrator, { files: [{ changed: true, ...put, path: put.remotePath }], milliseconds: Date.now() - startedAt });
   },
   render: renderDeployed,
@@ -74,7 +81,7 @@ export const download = operation({
     const options = transfer(call, 'downloading');
     const target = resolve(context.projectRoot, local);
     try {
-      const isFolder = (await stat(target).catch(() => null))?.isDirectory() ?? false;
+      const isFolder = local.endsWith('/') || ((await stat(target).catch(() => null))?.isDirectory() ?? false);
       const name = remote.split('/').filter(Boolean).at(-1) ?? 'file';
       const got = await orchestrator.downloadFile(remote, isFolder ? resolve(target, name) : target, options);
       return {

@@ -120,6 +120,20 @@ describe('rpo against a pod', () => {
     assert.match(late.stderr, /^error: /);
   });
 
+  it('puts an uploaded file into a folder, as cp does, and a downloaded one', async () => {
+    await writeFile(join(t.tmp, 'data.csv'), 'a,b\n');
+    await works('upload', '../data.csv', 'new folder/');
+    await works('upload', '../data.csv', 'plain');
+    await works('exec', 'mkdir there');
+    await works('upload', '../data.csv', 'there');
+    assert.equal(
+      (await works('exec', 'find . -type f -not -path "./.*" | sort')).stdout,
+      './new folder/data.csv\n./plain\n./there/data.csv\n',
+    );
+    await works('download', 'plain', 'back/');
+    assert.equal(await readFile(join(project, 'back/plain'), 'utf8'), 'a,b\n');
+  });
+
   it('stops watching on Ctrl+C, and the run goes on until it is stopped', async () => {
     await works('deploy', '--preset', 'all');
     let asked = false;
