@@ -1,7 +1,7 @@
-import { join, posix, resolve } from 'node:path';
+import { isAbsolute, join, posix, relative, resolve } from 'node:path';
 import { hostname, userInfo } from 'node:os';
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import type { Disposable } from './core/disposable.ts';
 import { UserError } from './core/errors.ts';
 import { PathMap } from './core/pathMap.ts';
@@ -455,6 +455,26 @@ export class Orchestrator implements Disposable {
     return this.fetch([...this.project.config.logs, '.runpod/runs/*/output.log', '.runpod/runs/*/run.json'], folder, options);
   }
 
+  /**
+   * Fetches what a run left, whichever way it ended: its log and what was started; after a success its results, or else the
+   * project's logs and the newest whole checkpoint, where runpod.json says what that is.
+   */
+  async collectRun(id: string, folder: string, options: TransferOptions = {}): Promise<FetchReport> {
+    const { manifest, status } = await this.runs.get(id, options.signal);
+    const { model, seed } = manifest;
+    const patterns = [`.runpod/runs/${id}/output.log`, `.runpod/runs/${id}/run.json`];
+    if (status.kind === 'exited' && status.exitCode === 0) {
+      if (model !== null) patterns.push(...resultPatterns(this.project, { model, seed: seed ?? undefined }));
+    } else {
+      patterns.push(...this.project.config.logs);
+      const { resume } = this.project.config.train;
+      const checkpoint = resume && (await this.newestCheckpoint(manifest, resume.checkpoints, options.signal));
+      const below = checkpoint ? this.map.relativeOfRemote(checkpoint) : null;
+      if (below !== null) patterns.push(below.replace(/[\\*?[\]{}()!+@|]/g, '\\$&'));
+    }
+    return this.fetch(patterns, folder, options);
+  }
+
   /** Reads local predictions (.npy, .npz) and judges them; `labels`: a file of true classes, default: the one that runpod.json names. */
   async validate(file: string, labels?: string): Promise<FileVerdict> {
     return judgeFile(resolve(this.project.root, file), {
@@ -558,9 +578,11 @@ export class Orchestrator implements Disposable {
     const localFolder = resolve(this.project.root, folder);
     const info = await stat(localFolder).catch(() => null);
     if (info && !info.isDirectory()) throw new UserError('local-failed', `${folder} is a file. Name a folder to download into.`);
+    if (info === null) await makeFolder(localFolder, this.project.root);
     return fetchResults(this.pod, {
       remoteRoot: this.remoteRoot,
       patterns,
+      wholeOnly: true,
       localFolder,
       signal: options.signal,
       onProgress: options.onProgress,
@@ -581,6 +603,13 @@ export class Orchestrator implements Disposable {
   private remotePath(path: string): string {
     return posix.resolve(this.remoteRoot, path);
   }
+}
+
+/** A folder for what is fetched. Within the project it holds a .gitignore, so that what came from the pod is never deployed to it. */
+async function makeFolder(folder: string, projectRoot: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const below = relative(projectRoot, folder);
+  if (below !== '' && !below.startsWith('..') && !isAbsolute(below)) await writeFile(join(folder, '.gitignore'), '*\n');
 }
 
 /** The same pod, where every file that is to be put on it is asked for first. */

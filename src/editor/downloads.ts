@@ -1,16 +1,17 @@
 import { isAbsolute, join, relative } from 'node:path';
 import * as vscode from 'vscode';
-import { UserError } from '../core/errors.ts';
+import { messageOf, UserError } from '../core/errors.ts';
 import type { Orchestrator } from '../orchestrator.ts';
 import type { TransferOptions, TransferProgress } from '../pod/pod.ts';
 import type { FetchReport } from '../results/fetch.ts';
 import type { Log } from './log.ts';
 import { type Projects, shortPath } from './projects.ts';
 import type { ResultProblems } from './resultProblems.ts';
+import type { RunRef } from './runRef.ts';
 import type { RunWatches } from './runWatches.ts';
 import type { Sessions } from './sessions.ts';
 import { readSetting } from './typed.ts';
-import { type Work, withProgress } from './work.ts';
+import { mention, type Work, withProgress } from './work.ts';
 
 /** Fetching what runs left on the pod, and a verdict on it. */
 export class Downloads {
@@ -54,6 +55,20 @@ export class Downloads {
       );
     void announce(orchestrator, report, 'Logs', '');
     return report;
+  }
+
+  /** Fetches what a run that has just ended left, if the person wants that. Never disturbs: a failure is told in the log. */
+  async afterRun({ root, pod, id, model }: RunRef, exitCode: number | null): Promise<void> {
+    const when = readSetting('runpod.downloads.automatic', vscode.Uri.file(root));
+    if (when === 'never' || (when === 'success' && exitCode !== 0)) return;
+    try {
+      const orchestrator = await this.sessions.get(root, pod);
+      const report = await orchestrator.collectRun(id, defaultFolder(root));
+      await this.judge(orchestrator, report);
+      mention(`$(cloud-download) ${model ?? 'The run'} left ${report.files.length} files in ${shortPath(root, report.folder)}`);
+    } catch (error) {
+      this.log.info(`what run ${id} left could not be fetched: ${messageOf(error)}`);
+    }
   }
 
   private async chooseModel({ project }: Orchestrator): Promise<string> {

@@ -38,7 +38,11 @@ export class RunWatches implements Disposable {
   private readonly watches = new Map<string, { readonly ended: Promise<WatchedRun>; readonly controller: AbortController }>();
   private readonly changes = new Emitter<RunView>();
 
+  private readonly ends = new Emitter<{ readonly ref: RunRef; readonly watched: WatchedRun }>();
+
   readonly onDidChange = this.changes.event;
+  /** A run that was followed has ended; not for one that had ended long before. */
+  readonly onDidEnd = this.ends.event;
 
   constructor(
     private readonly sessions: Sessions,
@@ -118,6 +122,7 @@ export class RunWatches implements Disposable {
   dispose(): void {
     for (const { controller } of this.watches.values()) controller.abort();
     this.changes.dispose();
+    this.ends.dispose();
   }
 
   private take(ref: RunRef, output: RunOutput, event: RunEvent, quiet: boolean): void {
@@ -168,7 +173,10 @@ export class RunWatches implements Disposable {
     this.watches.delete(ref.id);
     void this.remember();
     this.update(ref.id, { state: { kind: 'ended', exitCode: watched.exitCode, stopped } });
-    if (isNews) this.notices.ended(ref, watched);
+    if (isNews) {
+      this.notices.ended(ref, watched);
+      this.ends.fire({ ref, watched });
+    }
     return watched;
   }
 

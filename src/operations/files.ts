@@ -11,6 +11,9 @@ const fetchedSchema = z.object({
   pod: z.string(),
   folder: z.string().describe('Absolute local folder.'),
   missing: z.array(z.string()).describe('Paths and globs that matched nothing on the pod.'),
+  incomplete: z
+    .array(z.object({ path: z.string(), why: z.string() }))
+    .describe('Files that are cut off on the pod: still being written, or never finished. Not fetched.'),
   files: z.array(
     z.object({
       path: z.string().describe('Below the folder.'),
@@ -88,6 +91,7 @@ export const download = operation({
         pod: orchestrator.pod.name,
         folder: resolve(got.localPath, '..'),
         missing: [],
+        incomplete: [],
         files: [{ path: got.localPath.split(/[\\/]/).at(-1) ?? '', bytes: got.bytes, changed: true }],
         milliseconds: Date.now() - startedAt,
       };
@@ -130,7 +134,7 @@ export const results = operation({
     return renderFetched(output) + next;
   },
   // A script that goes on with the results must notice that some are not there.
-  exitCode: ({ files, missing }) => (files.length === 0 || missing.length > 0 ? 1 : 0),
+  exitCode: ({ files, missing, incomplete }) => (files.length === 0 || missing.length + incomplete.length > 0 ? 1 : 0),
 });
 
 export const logs = operation({
@@ -156,14 +160,23 @@ function fetched(orchestrator: Orchestrator, folder: string, report: Awaited<Ret
     pod: orchestrator.pod.name,
     folder,
     missing: [...report.missing],
+    incomplete: [...report.incomplete],
     files: report.files.map((file) => ({ path: file.path, bytes: file.bytes, changed: file.changed })),
     milliseconds: report.milliseconds,
   };
 }
 
 function renderFetched(output: Fetched): string {
-  const { pod, folder, files, milliseconds, missing } = output;
-  const absent = missing.length === 0 ? [] : [`! Not on ${pod}: ${bounded(missing, 5, 'pattern').join(', ')}.`];
+  const { pod, folder, files, milliseconds, missing, incomplete } = output;
+  const absent = [
+    ...(missing.length === 0 ? [] : [`! Not on ${pod}: ${bounded(missing, 5, 'pattern').join(', ')}.`]),
+    ...incomplete
+      .slice(0, 5)
+      .map(
+        ({ path, why }) =>
+          `! Not fetched, since it is not whole: ${path.slice(-200)} (${why.slice(0, 150)}). Fetch it again when what writes it has ended.`,
+      ),
+  ];
   if (files.length === 0) return [`${pod} has nothing to fetch.`, ...absent].join('\n');
   const fresh = files.filter((file) => file.changed);
   const had = files.length - fresh.length;

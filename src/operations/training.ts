@@ -73,15 +73,21 @@ export const train = operation({
     encoder: z.string().min(1).optional().describe('Pre-trained encoder on the pod, below the remote root or absolute.'),
     deploy: z.boolean().default(false).describe('Deploy what changed first.'),
     detach: z.boolean().default(false).describe('Do not watch: give the run id and return.'),
+    fetch: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('When it has ended, fetch what it left into this local folder: results, or after a failure logs and the last checkpoint.'),
   }),
   output: watchedSchema,
   positional: ['model'],
+  localPaths: ['fetch'],
   examples: [
     ['rpo train logreg --device cpu', 'train a model and watch it'],
     ['rpo train --command "python train.py --lr 1e-3"', 'any command, as a run'],
     ['rpo train logreg --deploy', 'send what changed, then train'],
   ],
-  async handle(context, { deploy, detach, ...request }, call) {
+  async handle(context, { deploy, detach, fetch, ...request }, call) {
     const orchestrator = await context.orchestrator();
     if (deploy) {
       call.progress({ message: 'comparing with the pod' });
@@ -93,7 +99,12 @@ export const train = operation({
     const run = await orchestrator.startTraining(request, call.signal);
     if (detach) return answer(orchestrator, run, { watching: 'detached', findings: [], fixes: [], metrics: null, bytes: 0, startedAt });
     call.emit({ kind: 'note', text: `Run ${run.manifest.id} on ${orchestrator.pod.name}: ${run.manifest.command}` });
-    return watch(orchestrator, run, 0, call);
+    const watched = await watch(orchestrator, run, 0, call);
+    if (fetch !== undefined && watched.watching === 'to-the-end') {
+      const { files, folder } = await orchestrator.collectRun(watched.run, fetch, transfer(call, 'fetching what it left'));
+      call.emit({ kind: 'note', text: `${count(files.length, 'file')} of the run in ${folder}.` });
+    }
+    return watched;
   },
   render: renderWatched,
   exitCode: watchedExitCode,

@@ -1,14 +1,18 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { posix, resolve } from 'node:path';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, posix, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { throwIfCancelled } from '../core/errors.ts';
 import { PathMap } from '../core/pathMap.ts';
-import type { Pod, RemoteFile, TransferProgress } from '../pod/pod.ts';
+import type { GotFile, Pod, RemoteFile, TransferProgress } from '../pod/pod.ts';
 import { baseOf, matcher } from '../project/globs.ts';
 import { leavesOut } from '../project/ignoreRules.ts';
 import { keepPrevious } from './previous.ts';
+import { notWhole } from './whole.ts';
+
+/** Below the target: what has arrived and was not looked at yet. */
+const incomingFolder = '.incoming';
 
 /** What is to be fetched. */
 export interface FetchOptions {
@@ -20,6 +24,8 @@ export interface FetchOptions {
   readonly exclude?: readonly string[];
   /** That remoteRoot is not there is an error rather than nothing to fetch. */
   readonly mustExist?: boolean;
+  /** A file that its own format calls cut off is told and not put in place: it is still being written, or never was finished. */
+  readonly wholeOnly?: boolean;
   /** Files keep their folders below this one. */
   readonly localFolder: string;
   readonly signal?: AbortSignal;
@@ -33,6 +39,7 @@ export interface FetchedFile {
   readonly path: string;
   readonly localPath: string;
   readonly bytes: number;
+  readonly sha256: string;
   /** False when it was here already with the same bytes. */
   readonly changed: boolean;
 }
@@ -44,6 +51,8 @@ export interface FetchReport {
   readonly files: readonly FetchedFile[];
   /** The patterns that matched nothing on the pod. */
   readonly missing: readonly string[];
+  /** Files on the pod that are not whole, and why; not here therefore. */
+  readonly incomplete: readonly { readonly path: string; readonly why: string }[];
   readonly milliseconds: number;
 }
 
@@ -74,16 +83,39 @@ export async function fetchResults(pod: Pod, options: FetchOptions): Promise<Fet
   const unchanged = await sameHere(pod, here, [...wanted.values()], signal);
   const fetch = paths.filter((path) => !unchanged.has(path));
   throwIfCancelled(signal, 'The download');
-  await keepPrevious(folder, fetch);
-  const got = fetch.length === 0 ? [] : await pod.getFiles(remoteRoot, fetch, folder, { signal, onProgress: options.onProgress });
+  const into = options.wholeOnly ? join(folder, incomingFolder) : folder;
+  const got = fetch.length === 0 ? [] : await pod.getFiles(remoteRoot, fetch, into, { signal, onProgress: options.onProgress });
   const gotByPath = new Map(got.map((file) => [posix.relative(remoteRoot, file.remotePath), file]));
+  const incomplete = options.wholeOnly ? await putInPlace(gotByPath, here) : [];
   const files = paths.flatMap((path): FetchedFile[] => {
     const file = gotByPath.get(path);
-    if (file !== undefined) return [{ path, localPath: file.localPath, bytes: file.bytes, changed: true }];
     const localPath = here.join(path);
-    return localPath === null || !unchanged.has(path) ? [] : [{ path, localPath, bytes: wanted.get(path)?.bytes ?? 0, changed: false }];
+    if (incomplete.some((one) => one.path === path)) return [];
+    if (file !== undefined)
+      return [{ path, localPath: localPath ?? file.localPath, bytes: file.bytes, sha256: file.sha256, changed: true }];
+    const sha256 = unchanged.get(path);
+    if (localPath === null || sha256 === undefined) return [];
+    return [{ path, localPath, bytes: wanted.get(path)?.bytes ?? 0, sha256, changed: false }];
   });
-  return { folder, files, missing, milliseconds: Math.round(performance.now() - begun) };
+  return { folder, files, missing, incomplete, milliseconds: Math.round(performance.now() - begun) };
+}
+
+/** Moves what is whole from where it arrived to where it belongs. @returns what is not */
+async function putInPlace(got: ReadonlyMap<string, GotFile>, here: PathMap): Promise<FetchReport['incomplete']> {
+  const incomplete: { path: string; why: string }[] = [];
+  for (const [path, { localPath: arrived }] of got) {
+    const why = await notWhole(arrived);
+    const target = here.join(path);
+    if (why !== null || target === null) {
+      incomplete.push({ path, why: why ?? 'its name leads out of the folder' });
+      continue;
+    }
+    await keepPrevious(here.localRoot, [path]);
+    await mkdir(dirname(target), { recursive: true });
+    await rename(arrived, target);
+  }
+  await rm(join(here.localRoot, incomingFolder), { recursive: true, force: true });
+  return incomplete;
 }
 
 /** The files of every folder that a pattern starts in; no folder is listed twice, nor within another. */
@@ -99,30 +131,30 @@ async function listBelow(pod: Pod, { remoteRoot, patterns, mustExist, signal }: 
   return lists.flat();
 }
 
-/** The paths whose local copy has the pod's bytes: sizes first, which are free, then hashes of what is left. */
+/** The hashes of the paths whose local copy has the pod's bytes: sizes first, which are free, then hashes of what is left. */
 async function sameHere(
   pod: Pod,
   here: PathMap,
   files: readonly RemoteFile[],
   signal: AbortSignal | undefined,
-): Promise<ReadonlySet<string>> {
+): Promise<ReadonlyMap<string, string>> {
   const candidates: { readonly path: string; readonly localPath: string }[] = [];
   for (const file of files) {
     const localPath = here.join(file.path);
     const local = localPath === null ? null : await stat(localPath).catch(() => null);
     if (localPath !== null && local?.isFile() === true && local.size === file.bytes) candidates.push({ path: file.path, localPath });
   }
-  if (candidates.length === 0) return new Set();
+  if (candidates.length === 0) return new Map();
   const remotePath = (path: string) => posix.join(here.remoteRoot, path);
   const remote = await pod.hashFiles(
     candidates.map(({ path }) => remotePath(path)),
     { signal },
   );
-  const same = new Set<string>();
+  const same = new Map<string, string>();
   for (const { path, localPath } of candidates) {
     throwIfCancelled(signal, 'The download');
     const hash = remote.get(remotePath(path));
-    if (typeof hash === 'string' && hash === (await sha256Of(localPath))) same.add(path);
+    if (typeof hash === 'string' && hash === (await sha256Of(localPath))) same.set(path, hash);
   }
   return same;
 }

@@ -44,12 +44,7 @@ const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
  *   is no .npy file, or an array of something else than numbers, booleans and strings (objects are never unpickled).
  */
 export function parseNpy(bytes: Uint8Array, name: string): NpyArray {
-  const { header, dataStart } = readHeader(bytes, name);
-  const { descr, fortran, shape } = parseHeader(header, name);
-  const type = typeOf(descr, name);
-  const count = shape.reduce((product, length) => product * length, 1);
-  const expected = count * type.itemBytes;
-  if (!Number.isSafeInteger(expected)) throw damaged(name, `its shape (${shape.join(', ')}) is beyond measure`);
+  const { descr, fortran, shape, type, count, dataStart, dataBytes: expected } = readLayout(bytes, name);
   if (expected > maxBytes)
     throw new UserError(
       'bad-argument',
@@ -65,6 +60,27 @@ export function parseNpy(bytes: Uint8Array, name: string): NpyArray {
   if (type.swap) for (let at = 0; at < data.length; at += type.unitBytes) data.subarray(at, at + type.unitBytes).reverse();
   const values = type.decode(data.buffer, data.byteOffset, count);
   return { shape, dtype: descr, kind: type.kind, values: fortran && shape.length > 1 ? toCOrder(values, shape) : values };
+}
+
+/**
+ * How long a .npy file has to be, in bytes.
+ *
+ * @param head Its beginning, at least as far as its header goes.
+ * @throws UserError as parseNpy() does for a header
+ */
+export function npyLength(head: Uint8Array, name: string): number {
+  const { dataStart, dataBytes } = readLayout(head, name);
+  return dataStart + dataBytes;
+}
+
+function readLayout(bytes: Uint8Array, name: string) {
+  const { header, dataStart } = readHeader(bytes, name);
+  const { descr, fortran, shape } = parseHeader(header, name);
+  const type = typeOf(descr, name);
+  const count = shape.reduce((product, length) => product * length, 1);
+  const dataBytes = count * type.itemBytes;
+  if (!Number.isSafeInteger(dataBytes)) throw damaged(name, `its shape (${shape.join(', ')}) is beyond measure`);
+  return { descr, fortran, shape, type, count, dataStart, dataBytes };
 }
 
 function readHeader(bytes: Uint8Array, name: string): { readonly header: string; readonly dataStart: number } {

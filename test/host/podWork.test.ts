@@ -57,6 +57,18 @@ describe('on the pod', function () {
     assert.deepEqual(await command(commands.runCommand, { command: 'test "$PYTHONPATH" = src && exit 7' }), { exitCode: 7 });
   });
 
+  it('fetches what a run left when it ends', async () => {
+    const ended = await train('logreg');
+    assertSucceeded(ended);
+    await until('the log is here', () => existsSync(at(`results/.runpod/runs/${ended.run}/output.log`).fsPath));
+    assert.ok(existsSync(at('results/artifacts/oof/logreg/v1/seed_1337.npy').fsPath));
+    assert.equal(
+      await command(commands.deployChanged).then(() => existsSync(join(podWorkspace, 'moola/results'))),
+      false,
+      'never deployed',
+    );
+  });
+
   it('downloads results and judges them', async () => {
     assertSucceeded(await train('logreg'));
     await closeNotifications();

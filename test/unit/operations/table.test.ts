@@ -43,7 +43,7 @@ const watched = {
   milliseconds: 1,
 };
 const file = (i: number) => ({ path: `src/${i}-${long.slice(0, 80)}.py`, remotePath: '/r', bytes: 5, changed: true });
-const fetched = { pod: 'p', folder: '/f', missing: many(500, () => long), files: many(1_000, file), milliseconds: 1 };
+const fetched = { pod: 'p', folder: '/f', missing: many(500, () => long), incomplete: many(500, () => ({ path: long, why: long })), files: many(1_000, file), milliseconds: 1 };
 const verdict = {
   file: 'a.npy',
   labels: null,

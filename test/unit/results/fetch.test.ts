@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, posix } from 'node:path';
+import { dump } from 'npyjs';
 import { isUserError } from '../../../src/core/errors.ts';
 import type { Pod } from '../../../src/pod/pod.ts';
 import { fetchResults } from '../../../src/results/fetch.ts';
@@ -41,7 +42,7 @@ function podWith(files: Record<string, string>) {
         paths.map((path) => {
           const [remotePath, localPath] = [posix.join(folder, path), join(localFolder, path)];
           mkdirSync(dirname(localPath), { recursive: true });
-          writeFileSync(localPath, files[remotePath] ?? '');
+          writeFileSync(localPath, files[remotePath] ?? '', 'latin1');
           return { remotePath, localPath, sha256: '', bytes: files[remotePath]?.length ?? 0 };
         }),
       );
@@ -129,6 +130,26 @@ describe('fetching results', () => {
       ['out/a*b/x'],
     );
     assert.deepEqual((await fetch(pod, [])).files, []);
+  });
+
+  it('puts in place only what is whole, and keeps what was there before', async () => {
+    const names = ['/w/p/good.npy', '/w/p/cut.npy', '/w/p/log.txt'];
+    const npy = Buffer.from(dump(Uint8Array.from([1, 2, 3]), [3])).toString('latin1');
+    writeFileSync(join(folder, 'good.npy'), 'of the run before');
+    writeFileSync(join(folder, 'cut.npy'), 'of the run before, whole');
+    const { pod } = podWith(Object.fromEntries(names.map((name) => [name, name.includes('cut') ? npy.slice(0, -1) : npy])));
+    const report = await fetch(pod, ['**'], { wholeOnly: true });
+    assert.deepEqual(
+      report.files.map(({ path, localPath }) => [path, localPath]),
+      [
+        ['good.npy', join(folder, 'good.npy')],
+        ['log.txt', join(folder, 'log.txt')],
+      ],
+    );
+    assert.equal(report.incomplete[0]?.path, 'cut.npy');
+    assert.equal(readFileSync(join(folder, 'cut.npy'), 'utf8'), 'of the run before, whole');
+    assert.equal(readFileSync(join(folder, '.previous/good.npy'), 'utf8'), 'of the run before');
+    assert.ok(!existsSync(join(folder, '.incoming')));
   });
 
   it('can be cancelled before anything is written', async () => {
