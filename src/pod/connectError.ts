@@ -1,4 +1,5 @@
 import { isUserError, messageOf, UserError } from '../core/errors.ts';
+import { timeSpan } from '../core/timeSpan.ts';
 
 /** What is known about an attempt when it fails. */
 export interface Attempt {
@@ -49,7 +50,7 @@ export function connectError(error: unknown, attempt: Attempt): UserError {
     case 'ETIMEDOUT':
       return fail(
         'unreachable',
-        `${address} did not answer within ${Math.round(attempt.timeoutMs / 1000)} s. Check that the pod is running, that host and port are the present ones, and that no firewall or VPN is in between.`,
+        `${address} did not answer within ${timeSpan(attempt.timeoutMs)}. Check that the pod is running, that host and port are the present ones, and that no firewall or VPN is in between.`,
       );
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { UserError, throwIfCancelled } from '../core/errors.ts';
+import { timeSpan } from '../core/timeSpan.ts';
 import type { ChannelPool } from './channelPool.ts';
 import type { ExecOptions, ExecResult } from './pod.ts';
 import { startRequest } from './request.ts';
@@ -22,18 +23,19 @@ export async function exec(pool: ChannelPool, command: string, options: ExecOpti
   const onAbort = () => end(new UserError('cancelled', 'The command was cancelled and ended on the pod.'));
   options.signal?.addEventListener('abort', onAbort, { once: true });
   if (options.signal?.aborted) onAbort();
+  const { timeoutMs } = options;
   const timer =
-    options.timeoutMs === undefined
+    timeoutMs === undefined
       ? undefined
       : setTimeout(
           () =>
             end(
               new UserError(
                 'timeout',
-                `The command did not end within ${options.timeoutMs} ms and was ended on the pod. Give it more time, or start it as a run.`,
+                `The command had not ended after ${timeSpan(timeoutMs)} and was ended on the pod. Give it more time, or start it as a run.`,
               ),
             ),
-          options.timeoutMs,
+          timeoutMs,
         );
   // A source of stdin that fails leaves a command that waits for the rest.
   request.sent.catch((error: unknown) => end(error instanceof Error ? error : new Error(String(error))));

@@ -117,7 +117,7 @@ describe('rpo against a pod', () => {
     assert.equal((await works('exec', 'pwd')).stdout.trim(), join(t.practice.workspace, 'my project'));
     const late = await run('exec', '--timeout', '0.5', 'sleep 30');
     assert.equal(late.exitCode, 1);
-    assert.match(late.stderr, /^error: /);
+    assert.match(late.stderr, /^error: The command had not ended after 500 milliseconds and was ended on the pod\./);
   });
 
   it('puts an uploaded file into a folder, as cp does, and a downloaded one', async () => {
