@@ -36,7 +36,7 @@ import {
   trainingCommand,
 } from './project/project.ts';
 import { projectSchema } from './project/schema.ts';
-import { fetchResults, type FetchReport } from './results/fetch.ts';
+import { type FetchOptions, fetchResults, type FetchReport } from './results/fetch.ts';
 import { type FileVerdict, judgeFile } from './results/judge.ts';
 import { checkpointCommand, checkpointInput, parseCheckpoint, resumingCommand } from './runs/checkpoint.ts';
 import { newRunId, type Run, type RunManifest } from './runs/run.ts';
@@ -97,7 +97,6 @@ export interface ExecuteOptions {
 export interface DirectoryOptions extends TransferOptions {
   /** gitignore syntax. */
   readonly exclude?: readonly string[];
-  readonly force?: boolean;
 }
 
 /**
@@ -115,8 +114,6 @@ export class Orchestrator implements Disposable {
   private readonly appliedEdits: AppliedEdits;
   private readonly startedBy: string;
   private readonly mayStart: OrchestratorPorts['mayStart'];
-  /** The pod, for putting files on it. */
-  private readonly puts: Pod;
 
   private constructor(
     readonly project: Project,
@@ -133,8 +130,8 @@ export class Orchestrator implements Disposable {
     const { remoteRoot } = this;
     this.map = new PathMap(project.root, remoteRoot, process.platform === 'win32' ? 'win32' : 'posix');
     this.runs = new Runs(pod, remoteRoot);
-    this.puts = mayWrite === undefined ? pod : guardWrites(pod, (path) => mayWrite(path, this.map.relativeOfRemote(path)));
-    this.deployer = new Deployer(this.puts, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot));
+    const puts = mayWrite === undefined ? pod : guardWrites(pod, (path) => mayWrite(path, this.map.relativeOfRemote(path)));
+    this.deployer = new Deployer(puts, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot));
     this.locator = new Locator(project, this.map);
     this.started = new StartedRuns(home.stateFolder);
     this.appliedEdits = new AppliedEdits(home.stateFolder);
@@ -201,7 +198,7 @@ export class Orchestrator implements Disposable {
         'outside-project',
         `${local} is not below the project folder ${this.project.root}. Say where it should go on the pod.`,
       );
-    const [put] = await this.puts.putFiles([{ source: { localPath }, remotePath }], options);
+    const [put] = await this.deployer.upload([{ source: { localPath }, remotePath }], options);
     if (!put) throw new UserError('remote-failed', `The pod did not confirm ${remotePath}. Try again.`);
     return put;
   }
@@ -217,7 +214,9 @@ export class Orchestrator implements Disposable {
     local: string,
     options: TransferOptions = {},
   ): Promise<{ readonly localPath: string; readonly bytes: number; readonly sha256: string }> {
-    return this.pod.getFile(this.remotePath(remote), resolve(this.project.root, local), options);
+    const got = await this.pod.getFile(this.remotePath(remote), resolve(this.project.root, local), options);
+    await this.deployer.fetched([got]);
+    return got;
   }
 
   /** Puts a folder's files on the pod; what the pod has already is not sent again, nothing is deleted there. */
@@ -233,7 +232,7 @@ export class Orchestrator implements Disposable {
     const config = projectSchema.parse({ exclude: options.exclude ?? [], gitignore: false });
     const files = await listDeployable({ root: folder, config, configFile: null }, options.signal);
     if (files.length === 0) throw new UserError('local-missing', `${local} holds no files to send.`);
-    const put = await this.puts.putFiles(
+    const put = await this.deployer.upload(
       files.map((file) => ({
         source: { localPath: join(folder, file.path) },
         remotePath: posix.join(target, file.path),
@@ -251,7 +250,7 @@ export class Orchestrator implements Disposable {
    * @throws UserError 'remote-missing' when there is no such folder
    */
   async downloadDirectory(remote: string, local: string, options: DirectoryOptions = {}): Promise<FetchReport> {
-    return fetchResults(this.pod, {
+    return this.fetchInto({
       remoteRoot: this.remotePath(remote),
       patterns: ['**'],
       mustExist: true,
@@ -579,7 +578,7 @@ export class Orchestrator implements Disposable {
     const info = await stat(localFolder).catch(() => null);
     if (info && !info.isDirectory()) throw new UserError('local-failed', `${folder} is a file. Name a folder to download into.`);
     if (info === null) await makeFolder(localFolder, this.project.root);
-    return fetchResults(this.pod, {
+    return this.fetchInto({
       remoteRoot: this.remoteRoot,
       patterns,
       wholeOnly: true,
@@ -587,6 +586,12 @@ export class Orchestrator implements Disposable {
       signal: options.signal,
       onProgress: options.onProgress,
     });
+  }
+
+  private async fetchInto(options: FetchOptions): Promise<FetchReport> {
+    const report = await fetchResults(this.pod, options);
+    await this.deployer.fetched(report.files.map((file) => ({ ...file, remotePath: posix.join(options.remoteRoot, file.path) })));
+    return report;
   }
 
   private async start(manifest: RunManifest, signal: AbortSignal | undefined): Promise<Run> {

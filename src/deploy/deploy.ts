@@ -5,9 +5,9 @@ import { posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import type { PathMap } from '../core/pathMap.ts';
-import type { FileToPut, Pod, TransferOptions } from '../pod/pod.ts';
+import type { FileToPut, Pod, PutFile, TransferOptions } from '../pod/pod.ts';
 import { checkSize, type SizeLimits } from './guard.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, LedgerEntry } from './ledger.ts';
 
 export interface DeployOptions extends TransferOptions {
   /** Replace a copy that changed on the pod since we last deployed it. */
@@ -76,7 +76,7 @@ export class Deployer {
       if (!done) throw new UserError('remote-failed', `The pod did not confirm ${file.path}. Deploy it again.`);
       return { path: file.path, remotePath: file.remotePath, bytes: done.bytes, sha256: done.sha256, changed: done.changed };
     });
-    await this.ledger.add(new Map(deployed.map((file) => [file.path, file.sha256])), new Date());
+    await this.remember(deployed);
     return { files: deployed, milliseconds: Date.now() - startedAt };
   }
 
@@ -87,18 +87,72 @@ export class Deployer {
       files.map((file) => file.remotePath),
       { signal },
     );
+    const known = await this.ledger.read();
     const changed: string[] = [];
     for (const file of files) {
       throwIfCancelled(signal, 'Comparing with the pod');
       const there = remote.get(file.remotePath) ?? null;
-      if (there === null || there !== (await hashLocal(file.localPath))) changed.push(file.path);
+      const here = await hashLocal(file.localPath);
+      const last = known[file.path];
+      // Fetched from there and not touched since: whatever differs now is the pod's own newer output.
+      const isFetched = last?.by === 'download' && last.sha256 === here;
+      if (there !== here && !isFetched) changed.push(file.path);
     }
     return changed;
   }
 
+  /**
+   * Puts any files anywhere on the pod, whatever is there, and remembers those that a deploy may meet again.
+   *
+   * @throws UserError what Pod.putFiles throws
+   */
+  async upload(files: readonly FileToPut[], options: TransferOptions = {}): Promise<readonly PutFile[]> {
+    const put = await this.pod.putFiles(files, options);
+    const isOwn = (index: number) => {
+      const source = files[index]?.source;
+      const target = files[index]?.remotePath ?? '';
+      return source !== undefined && 'localPath' in source && source.localPath === this.map.toLocal(target);
+    };
+    await this.remember(put.filter((_, index) => isOwn(index)));
+    await this.remember(
+      put.filter((_, index) => !isOwn(index)),
+      'upload',
+    );
+    return put;
+  }
+
+  /** Remembers the files that were fetched to their own places in the project: a later deploy replaces copies that are known. */
+  async fetched(files: readonly { readonly remotePath: string; readonly localPath: string; readonly sha256: string }[]): Promise<void> {
+    const inPlace = files.filter(({ remotePath, localPath }) => localPath === this.map.toLocal(remotePath));
+    if (inPlace.length === 0) return;
+    const known = await this.ledger.read();
+    const isSource = ({ remotePath }: (typeof inPlace)[number]) => {
+      const last = known[this.map.relativeOfRemote(remotePath) ?? ''];
+      return last !== undefined && last.by === undefined;
+    };
+    await this.remember(inPlace.filter(isSource));
+    await this.remember(
+      inPlace.filter((file) => !isSource(file)),
+      'download',
+    );
+  }
+
   /** SHA-256 of everything last deployed from here, by path below the project. */
   async deployedSources(): Promise<Readonly<Record<string, string>>> {
-    return Object.fromEntries(Object.entries(await this.ledger.read()).map(([path, { sha256 }]) => [path, sha256]));
+    const entries = Object.entries(await this.ledger.read()).filter(([, { by }]) => by === undefined);
+    return Object.fromEntries(entries.map(([path, { sha256 }]) => [path, sha256]));
+  }
+
+  /** What lies outside the remote root has no place in the ledger. */
+  private async remember(
+    files: readonly { readonly remotePath: string; readonly sha256: string }[],
+    by?: LedgerEntry['by'],
+  ): Promise<void> {
+    const hashes = files.flatMap(({ remotePath, sha256 }) => {
+      const path = this.map.relativeOfRemote(remotePath);
+      return path === null ? [] : [[path, sha256] as const];
+    });
+    await this.ledger.add(new Map(hashes), new Date(), by);
   }
 
   private async put(puts: readonly FileToPut[], options: DeployOptions) {

@@ -73,4 +73,50 @@ describe('the orchestrator on a real sshd', function () {
         });
     });
   });
+
+  describe('a deploy after', () => {
+    const edit = (text: string) => writeFile(join(local, 'src/a.py'), text);
+    const there = () => readFile(join(remote, 'src/a.py'), 'utf8');
+
+    for (const [what, upload] of [
+      ['an upload of the file', () => orchestrator.uploadFile('src/a.py')],
+      ['an upload of its folder', () => orchestrator.uploadDirectory('src')],
+      [
+        'an upload of another file to its place',
+        async () => {
+          await writeFile(join(local, 'other.py'), 'other = 1\n');
+          await orchestrator.uploadFile('other.py', 'src/a.py');
+        },
+      ],
+    ] as const) {
+      it(`${what} does not take our own bytes for a change on the pod`, async () => {
+        await orchestrator.deployFixes(['src/a.py']);
+        await edit('a = 2\n');
+        await upload();
+        await edit('a = 3\n');
+        await orchestrator.deployFixes(['src/a.py']);
+        assert.equal(await there(), 'a = 3\n');
+      });
+    }
+
+    it('the pod’s copy was fetched to its place replaces what was fetched', async () => {
+      await orchestrator.deployFixes(['src/a.py']);
+      await writeFile(join(remote, 'src/a.py'), 'theirs = 1\n');
+      await orchestrator.downloadFile('src/a.py', 'src/a.py');
+      await edit('theirs = 1\nmine = 1\n');
+      await orchestrator.deployFixes(['src/a.py']);
+      assert.equal(await there(), 'theirs = 1\nmine = 1\n');
+      assert.deepEqual(Object.keys(await orchestrator.deployedSources()), ['src/a.py']);
+    });
+
+    it('results were fetched into the project sends none of them back over newer ones', async () => {
+      await mkdir(join(remote, 'out'));
+      await writeFile(join(remote, 'out/scores.txt'), 'first run');
+      await orchestrator.downloadResults('any', '.');
+      await writeFile(join(remote, 'out/scores.txt'), 'second run');
+      const { files } = await orchestrator.deployChanged();
+      assert.ok(files.every(({ path }) => path !== 'out/scores.txt'));
+      assert.equal(await readFile(join(remote, 'out/scores.txt'), 'utf8'), 'second run');
+    });
+  });
 });

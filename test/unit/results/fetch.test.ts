@@ -8,6 +8,8 @@ import { isUserError } from '../../../src/core/errors.ts';
 import type { Pod } from '../../../src/pod/pod.ts';
 import { fetchResults } from '../../../src/results/fetch.ts';
 
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
 /** The three calls that fetching makes, over files in memory, as pod.ts describes them; the real ones are tested with sshd. */
 function podWith(files: Record<string, string>) {
   const calls: string[] = [];
@@ -19,16 +21,7 @@ function podWith(files: Record<string, string>) {
     },
     hashFiles: (paths: readonly string[]) => {
       calls.push(`hash ${paths.join(' ')}`);
-      return Promise.resolve(
-        new Map(
-          paths.map((path) => [
-            path,
-            createHash('sha256')
-              .update(files[path] ?? '')
-              .digest('hex'),
-          ]),
-        ),
-      );
+      return Promise.resolve(new Map(paths.map((path) => [path, sha256(files[path] ?? '')])));
     },
     getFiles: (
       folder: string,
@@ -43,7 +36,7 @@ function podWith(files: Record<string, string>) {
           const [remotePath, localPath] = [posix.join(folder, path), join(localFolder, path)];
           mkdirSync(dirname(localPath), { recursive: true });
           writeFileSync(localPath, files[remotePath] ?? '', 'latin1');
-          return { remotePath, localPath, sha256: '', bytes: files[remotePath]?.length ?? 0 };
+          return { remotePath, localPath, sha256: sha256(files[remotePath] ?? ''), bytes: files[remotePath]?.length ?? 0 };
         }),
       );
     },
@@ -74,9 +67,21 @@ describe('fetching results', () => {
     });
     assert.equal(report.folder, folder);
     assert.deepEqual(report.files, [
-      { path: 'artifacts/oof/labels.npy', localPath: join(folder, 'artifacts/oof/labels.npy'), bytes: 6, changed: true },
-      { path: 'artifacts/oof/rf/seed_1.npy', localPath: join(folder, 'artifacts/oof/rf/seed_1.npy'), bytes: 6, changed: true },
-      { path: 'logs/a/b.log', localPath: join(folder, 'logs/a/b.log'), bytes: 3, changed: true },
+      {
+        path: 'artifacts/oof/labels.npy',
+        localPath: join(folder, 'artifacts/oof/labels.npy'),
+        bytes: 6,
+        sha256: sha256('labels'),
+        changed: true,
+      },
+      {
+        path: 'artifacts/oof/rf/seed_1.npy',
+        localPath: join(folder, 'artifacts/oof/rf/seed_1.npy'),
+        bytes: 6,
+        sha256: sha256('rf one'),
+        changed: true,
+      },
+      { path: 'logs/a/b.log', localPath: join(folder, 'logs/a/b.log'), bytes: 3, sha256: sha256('log'), changed: true },
     ]);
     assert.deepEqual(report.missing, ['artifacts/none/*']);
     assert.equal(readFileSync(join(folder, 'logs/a/b.log'), 'utf8'), 'log');
