@@ -43,7 +43,8 @@ export function stagedPath(remotePath: string, token: string): string {
  * 1. look: hash what is there, stop when a copy is not what was expected, or when nothing differs
  * 2. stage: make folders, take the payload
  * 3. verify: hash what arrived, set modes, and look again: an upload takes time
- * 4. commit: keep the old files as hard links, rename group by group, put the old ones back if one rename fails
+ * 4. commit: keep the old files as hard links, rename group by group, put the old ones back if one rename fails;
+ *    what Python compiled of the old ones goes
  *
  * Whatever ends it before the commit (an error, a signal, the end of the connection) removes all it made.
  * The files are walked once a step by `all`, with the functions b(egin group), u(se this file?) and g(roup) of that step.
@@ -110,6 +111,13 @@ now() { eval "j=\\\${e$1-}"; h=-; if [ -n "$j" ]; then eval "h=\\$h$j"; fi; }
 changed() { eval "[ -z \\"\\\${s$1-}\\" ]"; }
 existed() { eval "[ -n \\"\\\${e$1-}\\" ]"; }
 
+# Python takes a .pyc for fresh when its source has the same size and the same second, as one deployed twice in a second may.
+forget() {
+  [ -d ../__pycache__ ] || return 0
+  for v do shift; case $v in *.py) v=\${v#./}; set -- "$@" "../__pycache__/\${v%.py}."*.pyc;; esac; done
+  [ $# = 0 ] || rm -f -- "$@"
+}
+
 putBack() {
   [ -n "$saved" ] || return 0
   b() { cd -- "$1"; }
@@ -165,7 +173,7 @@ trap '' HUP INT TERM
 ${files.length > 1 ? keepOld : ''}
 b() { cd -- "$1/$R"; }
 u() { changed "$1"; }
-g() { shift; [ $# = 0 ] || mv -f -- "$@" ../ || { putBack; fail rename; }; }
+g() { shift; [ $# = 0 ] && return; mv -f -- "$@" ../ || { putBack; fail rename; }; forget "$@"; }
 all
 trap - EXIT
 cd /; staging rm -rf --

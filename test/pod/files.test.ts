@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUserError } from '../../src/core/errors.ts';
 import { usePod } from './support/pod.ts';
@@ -124,6 +124,19 @@ describe('putFiles', function () {
     );
     assert.equal(got.length, 2000);
     assert.equal(await readFile(join(t.tmp, 'many/d0/f1961'.replace('f1961', 'f0')), 'utf8'), 'file 0');
+  });
+
+  it('leaves Python nothing compiled from the old source, also when size and second are the same', async () => {
+    const python = async (code: string) => (await t.pod.exec(`cd ${at('py')} && python3 -c '${code}'`)).stdout.trim();
+    const put = (text: string) => t.pod.putFiles([{ source: { content: Buffer.from(text) }, remotePath: at('py/model.py') }]);
+    await put('answer = 1\n');
+    await utimes(at('py/model.py'), 1_700_000_000, 1_700_000_000);
+    assert.equal(await python('import model; print(model.answer)'), '1');
+    await writeFile(at('py/__pycache__/model_2.cpython-1.pyc'), 'of another module');
+    await put('answer = 2\n');
+    await utimes(at('py/model.py'), 1_700_000_000, 1_700_000_000);
+    assert.equal(await python('import model; print(model.answer)'), '2');
+    assert.equal(await readFile(at('py/__pycache__/model_2.cpython-1.pyc'), 'utf8'), 'of another module');
   });
 
   it('puts none of a set when one rename fails', async () => {
