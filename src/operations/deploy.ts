@@ -22,6 +22,14 @@ export const deployedSchema = z.object({
     .array(z.object({ run: z.string(), files: z.array(z.string()) }))
     .optional()
     .describe('Runs that go on with older versions of these files.'),
+  imports: z
+    .object({
+      imported: z.int().describe('Modules that were imported.'),
+      problems: z.array(z.object({ file: z.string(), line: z.int(), message: z.string() })),
+    })
+    .nullable()
+    .optional()
+    .describe('What importing the deployed modules came to; null when Python did not answer.'),
 });
 
 type Deployed = z.output<typeof deployedSchema>;
@@ -37,6 +45,10 @@ export const deploy = operation({
     preset: z.string().min(1).optional().describe('A named list of files in runpod.json.'),
     changed: z.boolean().default(false).describe('Every file of the project that the pod lacks or has otherwise.'),
     force: z.boolean().default(false).describe('Replace copies that changed on the pod meanwhile.'),
+    testImports: z
+      .boolean()
+      .default(false)
+      .describe("Then import each deployed module on the pod's CPU, before GPU time is spent on a mistake."),
   }),
   output: deployedSchema,
   positional: ['files'],
@@ -46,7 +58,7 @@ export const deploy = operation({
     ['rpo deploy --changed', 'whatever differs from the pod'],
     ['rpo deploy --preset models', 'a list from runpod.json'],
   ],
-  async handle(context, { files, preset, changed, force }, call) {
+  async handle(context, { files, preset, changed, force, testImports }, call) {
     const ways = [files.length > 0, preset !== undefined, changed].filter(Boolean).length;
     if (ways === 0)
       throw new UserError('bad-argument', 'Say what to deploy: files, --preset NAME, or --changed for whatever differs from the pod.');
@@ -62,9 +74,16 @@ export const deploy = operation({
         : changed
           ? await orchestrator.deployChanged(options)
           : await orchestrator.deployFixes(await withoutFolders(orchestrator, files, call.signal), options);
-    return { ...deployed(orchestrator, report), staleRuns: staleRuns(await running, report) };
+    const answer = { ...deployed(orchestrator, report), staleRuns: staleRuns(await running, report) };
+    const sources = testImports ? report.files.map(({ path }) => path).filter((path) => path.endsWith('.py')) : [];
+    if (sources.length === 0) return answer;
+    call.progress({ message: 'importing' });
+    const checked = await orchestrator.checkSources(sources, orchestrator.project.config.train.command ?? '', call.signal);
+    const imports = checked && { imported: checked.imported.length, problems: checked.problems.map((problem) => ({ ...problem })) };
+    return { ...answer, imports };
   },
   render: renderDeployed,
+  exitCode: ({ imports }) => (imports === null || (imports?.problems.length ?? 0) > 0 ? 1 : 0),
 });
 
 /** Which of these runs were started with other bytes of what was just deployed. */
@@ -88,7 +107,7 @@ export function deployed(
   return { pod: orchestrator.pod.name, files, sent: files.filter((file) => file.changed).length, milliseconds: report.milliseconds };
 }
 
-export function renderDeployed({ pod, files, sent, milliseconds, staleRuns = [] }: Deployed): string {
+export function renderDeployed({ pod, files, sent, milliseconds, staleRuns = [], imports }: Deployed): string {
   if (files.length === 0) return `${pod} has everything already: nothing was sent.`;
   const total = files.filter((file) => file.changed).reduce((sum, file) => sum + file.bytes, 0);
   const had = files.length - sent;
@@ -101,7 +120,15 @@ export function renderDeployed({ pod, files, sent, milliseconds, staleRuns = [] 
     (one) =>
       `! Run ${one.run} goes on with the older ${bounded(one.files, 3, 'file').join(', ')}: stop it and train again for the change to count.`,
   );
-  return [head, ...bounded(lines, 20, 'file'), ...stale.slice(0, 5)].join('\n');
+  return [head, ...bounded(lines, 20, 'file'), ...stale.slice(0, 5), ...importLines(imports)].join('\n');
+}
+
+function importLines(imports: Deployed['imports']): string[] {
+  if (imports === undefined) return [];
+  if (imports === null) return ['! Python on the pod did not answer, so nothing was imported. `rpo verify` looks closer.'];
+  if (imports.problems.length === 0) return [`✓ ${count(imports.imported, 'module')} imported.`];
+  const lines = imports.problems.map(({ file, line, message }) => `✗ ${file}:${line}: ${message.slice(0, 300)}`);
+  return bounded(lines, 5, 'problem');
 }
 
 /** The transfer options of a call: cancellable, with progress in bytes. */

@@ -8,6 +8,7 @@ import type { Operation } from './operation.ts';
 import { pods, podsAdd, podsRemove, podsSelect, podsTrust } from './pods.ts';
 import { validate } from './validate.ts';
 import { repair } from './repair.ts';
+import { selftest } from './selftest.ts';
 import { retry, start } from './start.ts';
 import { findings, readLog, status } from './status.ts';
 import { follow, runs, stop, train } from './training.ts';
@@ -17,6 +18,7 @@ import { wait } from './wait.ts';
 export const operations: readonly Operation[] = [
   verify,
   repair,
+  selftest,
   deploy,
   exec,
   train,
