@@ -21,6 +21,7 @@ const sampleBytes = 3 * 1024 * 1024 + 7;
 
 export const selftest = operation({
   name: 'selftest',
+  audience: 'people',
   title: 'Self-test',
   description:
     'Tries everything the other commands rely on with real work: connects, sends a file and a folder there and back byte for byte, sets up the environment, imports the deployed modules. Cleans up after itself.',
