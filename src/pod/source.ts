@@ -1,11 +1,18 @@
 import { createHash } from 'node:crypto';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { posix } from 'node:path';
+import { mapAbreast } from '../core/abreast.ts';
 import { throwIfCancelled, UserError } from '../core/errors.ts';
 import type { FileToPut } from './pod.ts';
 import type { PlannedFile } from './putScript.ts';
 
 const chunkBytes = 256 * 1024;
+
+/** A thousand small files are mostly waiting for the disk's queue. */
+const filesAbreast = 16;
+
+/** Of small files (a chunk long) that one set keeps in memory. */
+const mostKeptBytes = 32 * 1024 * 1024;
 
 /** A file to put, after it was read once: what it holds is now a fact. */
 export interface Source extends PlannedFile {
@@ -15,35 +22,40 @@ export interface Source extends PlannedFile {
   readonly mtimeMs?: number;
 }
 
-/** Checks the paths and reads every source once, for its hash and size. */
+/** Checks the paths and reads every source once, for its hash and size. Small ones are kept: they need not be read again. */
 export async function inspect(files: readonly FileToPut[], signal: AbortSignal | undefined): Promise<readonly Source[]> {
   const seen = new Set<string>();
-  const sources: Source[] = [];
   for (const file of files) {
     const remotePath = checkedPath(file.remotePath);
     if (seen.has(remotePath)) throw new UserError('bad-argument', `${remotePath} is named twice in one set of files. Name it once.`);
     seen.add(remotePath);
+  }
+  let keptBytes = 0;
+  return mapAbreast(files, filesAbreast, async (file) => {
     throwIfCancelled(signal, 'The upload');
     const hash = createHash('sha256');
+    const kept: Buffer[] = [];
     let bytes = 0;
     const mtimeMs = await mtimeOf(file.source);
     for await (const chunk of contentOf(file.source)) {
       hash.update(chunk);
       bytes += chunk.length;
+      if (bytes <= chunkBytes) kept.push(chunk);
     }
+    const keep = bytes <= chunkBytes && keptBytes + bytes <= mostKeptBytes;
+    if (keep) keptBytes += bytes;
     const expected = file.expected === undefined ? [] : Array.isArray(file.expected) ? file.expected : [file.expected];
-    sources.push({
-      from: file.source,
-      remotePath,
+    return {
+      from: keep ? { content: Buffer.concat(kept) } : file.source,
+      remotePath: checkedPath(file.remotePath),
       bytes,
-      mtimeMs,
+      mtimeMs: keep ? undefined : mtimeMs,
       sha256: hash.digest('hex'),
       mode: ((file.mode ?? 0o644) & 0o7777).toString(8),
       modeAsked: file.mode !== undefined,
       expected: expected.map((one: string | null) => one?.toLowerCase() ?? '-'),
-    });
-  }
-  return sources;
+    };
+  });
 }
 
 /** @throws UserError 'bad-argument' for a path that cannot be a file's. */
@@ -67,12 +79,16 @@ async function* contentOf(source: FileToPut['source']): AsyncGenerator<Buffer> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(source.localPath);
-    if (!(await handle.stat()).isFile())
+    const facts = await handle.stat();
+    if (!facts.isFile())
       throw new UserError('local-missing', `${source.localPath} is not a file. Name a file, or upload the folder as a folder.`);
-    for (;;) {
-      const { bytesRead, buffer } = await handle.read({ buffer: Buffer.allocUnsafe(chunkBytes) });
-      if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
+    // One byte more than a small file has shows its end in the same read.
+    const length = Math.min(chunkBytes, facts.size + 1);
+    for (let bytes = 0; ;) {
+      const { bytesRead, buffer } = await handle.read({ buffer: Buffer.allocUnsafe(length) });
+      bytes += bytesRead;
+      if (bytesRead > 0) yield buffer.subarray(0, bytesRead);
+      if (bytesRead === 0 || (bytesRead < length && bytes >= facts.size)) return;
     }
   } catch (error) {
     throw sourceFailure(source.localPath, error);
