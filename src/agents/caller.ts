@@ -5,6 +5,7 @@ import { stripControl } from '../core/terminal.ts';
 import { Journal } from '../journal/journal.ts';
 import type { Call, Operation, OperationContext } from '../operations/operation.ts';
 import { toolName } from '../operations/table.ts';
+import { complaint } from '../project/expectation.ts';
 import { Home } from '../project/home.ts';
 import { answerLimit, boundText, shrink } from './bounds.ts';
 import { type LimitSource, Limits } from './limits.ts';
@@ -153,7 +154,9 @@ function parse(record: Operation, given: Readonly<Record<string, unknown>>): Rec
   const known = Object.keys(record.input.shape).join(', ') || 'none';
   const problems = [
     ...unknown.map((name) => `there is no argument ${JSON.stringify(name)}`),
-    ...(parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'arguments'}: ${message}`)),
+    ...(parsed.success
+      ? []
+      : parsed.error.issues.map((issue) => `${issue.path.join('.') || 'arguments'}: ${complaint(issue, record.input, given)}`)),
   ];
   throw new UserError('bad-argument', `${toolName(record)} was not understood: ${problems.join('; ')}. Its arguments are: ${known}.`);
 }

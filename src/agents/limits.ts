@@ -4,6 +4,7 @@ import { messageOf, UserError } from '../core/errors.ts';
 import type { Operation } from '../operations/operation.ts';
 import { toolName } from '../operations/table.ts';
 import { readConfig } from '../project/configFile.ts';
+import { complaint } from '../project/expectation.ts';
 import { matcher } from '../project/globs.ts';
 import type { Home } from '../project/home.ts';
 import { loadProject } from '../project/project.ts';
@@ -128,7 +129,7 @@ function parsed({ given, name }: LimitSource): AgentLimits {
   const [issue] = result.error.issues;
   throw new UserError(
     'bad-config',
-    `What agents may do is not known: ${name} has a problem at ${issue?.path.join('.') || 'its top'} (${issue?.message ?? ''}). Correct it.`,
+    `What agents may do is not known: ${name} has a problem at ${issue?.path.join('.') || 'its top'} (${issue === undefined ? '' : complaint(issue, agentLimitsSchema, given)}). Correct it.`,
   );
 }
 

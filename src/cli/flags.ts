@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
 import { quoteAll } from '../core/shell.ts';
 import type { Operation } from '../operations/operation.ts';
+import { complaint } from '../project/expectation.ts';
 
 /** One input field as the command line shows it: a positional or a flag, derived from the record's schema. */
 export interface Field {
@@ -85,7 +86,7 @@ export function parseInput(
     const field = fields.find(({ name }) => name === issue.path[0]);
     if (!field) return issue.message;
     const name = record.positional?.includes(field.name) ? field.name.toUpperCase() : label(field);
-    return values[field.name] === undefined ? `${name} is missing` : `${name}: ${issue.message}`;
+    return values[field.name] === undefined ? `${name} is missing` : `${name}: ${complaint(issue, record.input, values)}`;
   });
   throw new UserError('bad-argument', `${sentences.join('; ')}. \`rpo ${record.name} --help\` tells more.`);
 }

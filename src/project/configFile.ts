@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode, type Node, type ParseError } from 'jsonc-parser';
 import type { z } from 'zod';
 import { UserError } from '../core/errors.ts';
+import { expectation, schemaAt, shorten } from './expectation.ts';
 import { type JsonSchema, jsonSchemaOf } from './jsonSchema.ts';
 import { nestsTooDeep } from './nesting.ts';
 import { didYouMean } from './suggest.ts';
@@ -173,13 +174,19 @@ function explain(issue: z.core.$ZodIssue, root: Node, schema: JsonSchema, base: 
       }));
     }
     case 'invalid_key':
-      return [{ path, onKey: true, message: `expected ${issue.issues[0]?.message ?? 'another name'}` }];
+      return [
+        {
+          path,
+          onKey: true,
+          message: `expected ${issue.path.at(-1) === '' ? 'a name that is not empty' : (issue.issues[0]?.message ?? 'another name')}`,
+        },
+      ];
     case 'invalid_union': {
       const branch = likelyBranch(issue.errors, node);
       if (branch !== undefined) return branch.flatMap((inner) => explain(inner, root, schema, path));
       const strange = issue.errors[0]?.filter((inner) => inner.code === 'unrecognized_keys') ?? [];
       return [
-        { path, message: `expected ${expected.map(phrase).join(' or ')}${got}` },
+        { path, message: `expected ${expectation(expected)}${got}` },
         ...strange.flatMap((inner) => explain(inner, root, schema, path)),
       ];
     }
@@ -188,7 +195,7 @@ function explain(issue: z.core.$ZodIssue, root: Node, schema: JsonSchema, base: 
     case 'invalid_format':
       return [{ path, message: `expected ${issue.message}${got}` }];
     default: {
-      const what = expected.map(phrase).join(' or ') || issue.message;
+      const what = expectation(expected);
       return [{ path, message: node === undefined ? `is missing; expected ${what}` : `expected ${what}${got}` }];
     }
   }
@@ -207,47 +214,6 @@ function likelyBranch(branches: readonly (readonly z.core.$ZodIssue[])[], node: 
         ),
     )
     .sort((a, b) => a.length - b.length)[0];
-}
-
-/** The schemas that a value at this path may follow (several below a union). */
-function schemaAt(schema: JsonSchema, path: readonly (string | number)[]): JsonSchema[] {
-  let options: JsonSchema[] = flatten(schema);
-  for (const step of path) {
-    options = options.flatMap((option) => {
-      const below = typeof step === 'number' ? option.items : (option.properties?.[step] ?? option.additionalProperties);
-      return typeof below === 'object' && !Array.isArray(below) ? flatten(below) : [];
-    });
-  }
-  return options;
-}
-
-function flatten(schema: JsonSchema): JsonSchema[] {
-  return schema.anyOf === undefined ? [schema] : schema.anyOf.flatMap((option) => (typeof option === 'object' ? flatten(option) : []));
-}
-
-/** What a schema wants, in words. */
-function phrase(schema: JsonSchema): string {
-  if (schema.enum !== undefined) return `one of ${schema.enum.map((value) => JSON.stringify(value)).join(', ')}`;
-  switch (schema.type) {
-    case 'integer':
-    case 'number': {
-      const noun = schema.type === 'integer' ? 'a whole number' : 'a number';
-      const { minimum, maximum } = schema;
-      if (minimum !== undefined && maximum !== undefined) return `${noun} from ${minimum} to ${maximum}`;
-      if (minimum !== undefined) return `${noun} >= ${minimum}`;
-      return maximum === undefined ? noun : `${noun} <= ${maximum}`;
-    }
-    case 'string':
-      return (schema.minLength ?? 0) > 0 ? 'a string that is not empty' : 'a string';
-    case 'boolean':
-      return 'true or false';
-    case 'array':
-      return (schema.minItems ?? 0) > 0 ? 'a list [...] with at least one entry' : 'a list [...]';
-    case 'object':
-      return schema.required === undefined ? 'an object {...}' : `an object with ${schema.required.map((key) => `"${key}"`).join(', ')}`;
-    default:
-      return 'another value';
-  }
 }
 
 /** Where to point: the value, its name, or - when it is missing - the nearest thing around it. */
@@ -270,8 +236,4 @@ export function pathText(path: readonly (string | number)[]): string {
       return index === 0 ? step : `.${step}`;
     })
     .join('');
-}
-
-function shorten(text: string): string {
-  return text.length > 60 ? text.slice(0, 57) + '...' : text;
 }

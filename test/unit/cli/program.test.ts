@@ -119,13 +119,15 @@ describe('rpo: verbs and flags from the table', () => {
       [['trian'], /Unknown command 'trian'.*train/],
       [['train', '--sed', '1'], /Unknown option '--sed'.*--seed/],
       [['train', '--seed', 'x'], /--seed takes a whole number, not "x"\./],
-      [['train', '--seed', '-1'], /--seed: .*>=0/],
+      [['train', '--seed', '-1'], /--seed: expected a whole number >= 0, got -1\./],
       [['exec'], /Missing required argument 'command'\./],
       [['monitor'], /Missing required argument 'files'\./],
       [['pods', 'add', 'x', '--host-keys', 'maybe'], /--host-keys.*accept-new, strict, off/],
+      [['exec', '--timeout', '0', 'x'], /--timeout: expected a number > 0, at most 86400, got 0\./],
+      [['pods', 'add', 'x', '--workspace', 'here'], /--workspace: expected an absolute path on the pod, got "here"\./],
       [['runs', 'x'], /Too many arguments/],
       [[], /Say what to do/],
-      [['runs', '--limit', '1e9'], /--limit: .*1000/],
+      [['runs', '--limit', '1e9'], /--limit: expected a whole number from 1 to 1000, got 1000000000\./],
     ] as const) {
       const said = await parse(args);
       assert.match(String(said), sentence);
