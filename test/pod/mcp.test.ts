@@ -157,7 +157,14 @@ describe('rpo mcp', () => {
     const { stdout } = await rpo(['journal', '--agents'], { cwd: project, home });
     assert.match(stdout, /agent scripted-agent {2}✗ exec .*"rm -rf \."/);
     assert.match(stdout, /stop_run .*was stopped/);
-    assert.equal((await readFile(join(home, 'rpo/journal.jsonl'), 'utf8')).trim().split('\n').length, 10);
+    const journal = await readFile(join(home, 'rpo/journal.jsonl'), 'utf8');
+    assert.equal(journal.match(/"who":"agent"/g)?.length, 10);
+    // The pod was added by a person, in a terminal.
+    assert.match(journal, /"who":"person","by":"rpo","operation":"pods add".*"ok":true/);
+    assert.match(
+      await readFile(join(home, 'rpo/started.jsonl'), 'utf8'),
+      new RegExp(`^{"run":"${run}","pod":"p","project":"${project}"}\n$`),
+    );
   });
 
   it('answers what cannot be done so that an agent can act on it, and lives on', async () => {

@@ -16,4 +16,11 @@ describe('a workspace that is not trusted', () => {
     }
     await notified('This workspace is not trusted', 'Manage Workspace Trust');
   });
+
+  it('tells agents so', async () => {
+    for (const name of ['runpod_list_runs', 'runpod_exec']) {
+      const call = vscode.lm.invokeTool(name, { input: { command: 'true' }, toolInvocationToken: undefined });
+      await assert.rejects(Promise.resolve(call), /not trusted/, name);
+    }
+  });
 });
