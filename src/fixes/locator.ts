@@ -9,6 +9,7 @@ import { listDeployable } from '../project/files.ts';
 import { type Project, trainingCommand, type TrainingRequest } from '../project/project.ts';
 import { scaleSetting } from '../project/scaleSetting.ts';
 import { findProjectSettings } from '../project/settings.ts';
+import { placeholdersOf } from '../project/template.ts';
 import type { FixAction, LocalPlace, LocatedFinding } from './located.ts';
 import { diffOf, suggestLoopEdit } from './loopEdits.ts';
 
@@ -177,7 +178,8 @@ export class Locator {
     const stage = this.project.config.stages.find(({ name, command }) => command !== undefined && fix.names.includes(name));
     if (stage?.command === undefined) return null;
     const given = { ...(origin.device ? { device: origin.device } : {}), ...(origin.seed != null ? { seed: origin.seed } : {}) };
-    const used = Object.entries(given).filter(([name]) => stage.command?.includes(`{${name}}`));
+    const placeholders = placeholdersOf(stage.command);
+    const used = Object.entries(given).filter(([name]) => placeholders.includes(name));
     const request: TrainingRequest = { stage, ...Object.fromEntries(used) };
     const { command } = trainingCommand(this.project, request);
     return { kind: 'run-stage', title: `Run stage ${stage.name}`, fix, stage: stage.name, command, request };

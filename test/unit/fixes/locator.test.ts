@@ -12,7 +12,7 @@ import { loadProject } from '../../../src/project/project.ts';
 
 const files = {
   'runpod.json':
-    '{\n  // how to train\n  "train": {\n    "command": "python -m moola.cli {model}",\n    "models": {\n      "logreg": {},\n      "own": { "command": "make" }\n    }\n  },\n  "stages": [{ "name": "pretrain", "command": "make encoder SEED={seed} DEVICE={device}" }]\n}\n',
+    '{\n  // how to train\n  "train": {\n    "command": "python -m moola.cli {model}",\n    "models": {\n      "logreg": {},\n      "own": { "command": "make" }\n    }\n  },\n  "stages": [{ "name": "pretrain", "command": "make encoder SEED={seed} DEVICE={device}" }, { "name": "encode", "command": "seed=1; make ${seed}.pt {{device}}" }]\n}\n',
   'src/moola/models/logreg.py': 'def fit():\n    raise ValueError\n',
   'src/moola/utils/features.py': '# features\n',
   'src/moola/config/training.py':
@@ -221,5 +221,7 @@ describe('what can be done about a finding', () => {
   it('is a stage of the project that makes what is missing', async () => {
     const [action] = await actions({ kind: 'run-stage', names: ['pretraining', 'pretrain'], title: '' });
     assert.equal(action?.kind === 'run-stage' && action.command, 'make encoder SEED=7 DEVICE=cpu');
+    const [own] = await actions({ kind: 'run-stage', names: ['encode'], title: '' });
+    assert.equal(own?.kind === 'run-stage' && own.command, 'seed=1; make ${seed}.pt {device}', 'a variable of the shell is no placeholder');
   });
 });
