@@ -5,7 +5,7 @@ import { posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import type { PathMap } from '../core/pathMap.ts';
-import type { FileToPut, Pod, PutFile, TransferOptions } from '../pod/pod.ts';
+import type { FileToPut, Pod, PutFile, PutOptions, TransferOptions } from '../pod/pod.ts';
 import { checkSize, type SizeLimits } from './guard.ts';
 import type { Ledger, LedgerEntry } from './ledger.ts';
 
@@ -27,6 +27,13 @@ export interface DeployedFile {
 
 export interface DeployReport {
   readonly files: readonly DeployedFile[];
+  /** Copies on the pod that were replaced and had not been put there from here; left out when there were none. */
+  readonly replaced?: {
+    /** Where they are kept on the pod, with the same paths. Old ones are removed in time. */
+    readonly folder: string;
+    /** Below the project. */
+    readonly files: readonly string[];
+  };
   readonly milliseconds: number;
 }
 
@@ -40,7 +47,7 @@ interface LocalFile {
 
 /**
  * Puts chosen files of the project on the pod, all or none, and remembers what was put. A file that changed on the pod
- * since we last deployed it is not overwritten unless forced.
+ * since we last deployed it is not overwritten unless forced; any that we had not put there is kept on the pod.
  */
 export class Deployer {
   constructor(
@@ -57,19 +64,21 @@ export class Deployer {
     const startedAt = Date.now();
     const files = await this.resolve(paths);
     checkSize(files, options.limits);
-    const known = options.force ? {} : await this.ledger.read();
+    const known = await this.ledger.read();
     const puts = files.map((file): FileToPut => {
-      const last = known[file.path]?.sha256;
+      const ours = known[file.path]?.sha256;
       return {
         source: { localPath: file.localPath },
         remotePath: file.remotePath,
         mode: file.executable ? 0o755 : 0o644,
+        ours,
         // Gone is no conflict: a restarted pod has lost its container disk.
-        ...(last === undefined ? {} : { expected: [last, null] }),
+        ...(ours === undefined || options.force ? {} : { expected: [ours, null] }),
       };
     });
     throwIfCancelled(options.signal, 'The deploy');
-    const put = await this.put(puts, options);
+    const folder = posix.join(this.map.remoteRoot, '.runpod/replaced', stampOf(new Date()));
+    const put = await this.put(puts, { ...options, keepStrangers: { root: this.map.remoteRoot, folder } });
     const byRemote = new Map(put.map((file) => [file.remotePath, file]));
     const deployed = files.map((file): DeployedFile => {
       const done = byRemote.get(file.remotePath);
@@ -77,7 +86,12 @@ export class Deployer {
       return { path: file.path, remotePath: file.remotePath, bytes: done.bytes, sha256: done.sha256, changed: done.changed };
     });
     await this.remember(deployed);
-    return { files: deployed, milliseconds: Date.now() - startedAt };
+    const replaced = deployed.flatMap(({ path, remotePath }) => (byRemote.get(remotePath)?.replacedStranger ? [path] : []));
+    return {
+      files: deployed,
+      ...(replaced.length === 0 ? {} : { replaced: { folder, files: replaced } }),
+      milliseconds: Date.now() - startedAt,
+    };
   }
 
   /** Which of these files (below the project) the pod lacks or has with other bytes; one round trip. */
@@ -155,9 +169,9 @@ export class Deployer {
     await this.ledger.add(new Map(hashes), new Date(), by);
   }
 
-  private async put(puts: readonly FileToPut[], options: DeployOptions) {
+  private async put(puts: readonly FileToPut[], { signal, onProgress, keepStrangers }: PutOptions) {
     try {
-      return await this.pod.putFiles(puts, { signal: options.signal, onProgress: options.onProgress });
+      return await this.pod.putFiles(puts, { signal, onProgress, keepStrangers });
     } catch (error) {
       if (!isUserError(error, 'remote-changed')) throw error;
       const remotePaths = Array.isArray(error.details['files']) ? (error.details['files'] as string[]) : [];
@@ -166,7 +180,7 @@ export class Deployer {
       const what = names.length > 1 ? `${first} and ${names.length - 1} more` : first;
       throw new UserError(
         'remote-changed',
-        `${what} changed on ${this.pod.name} since it was last deployed from here. Nothing was replaced. Compare it with \`rpo exec 'cat ${posix.join(this.map.remoteRoot, first)}'\`, or deploy again with --force to replace the pod's copy.`,
+        `${what} changed on ${this.pod.name} since it was last deployed from here. Nothing was replaced. Compare it with \`rpo exec 'cat ${posix.join(this.map.remoteRoot, first)}'\`, or deploy again with --force to replace the pod's copy (it is kept in .runpod/replaced there).`,
         { cause: error, details: { files: names } },
       );
     }
@@ -206,6 +220,11 @@ export class Deployer {
     if (files.size === 0) throw new UserError('bad-argument', 'There is nothing to deploy: no file was named.');
     return [...files.values()];
   }
+}
+
+/** Sorts by time and is a file name everywhere: `20261124-153012-042`. */
+function stampOf(time: Date): string {
+  return time.toISOString().replace(/[-:Z]/g, '').replace(/[T.]/g, '-');
 }
 
 async function hashLocal(path: string): Promise<string> {

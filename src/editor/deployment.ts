@@ -128,6 +128,7 @@ export class Deployment {
       report = await attempt(true);
     }
     mention(outcome(report, orchestrator.pod.name));
+    if (report.replaced) void vscode.window.showInformationMessage(strangers(report.replaced, orchestrator.pod.name));
     return report;
   }
 }
@@ -142,6 +143,11 @@ export function outcome({ files, milliseconds }: DeployReport, pod: string): str
       ? `$(check) ${basenameOf(files[0].path)} was on ${pod} already`
       : `$(check) ${pod} was up to date`;
   return `$(check) ${sent.length === 1 ? basenameOf(first.path) : `${sent.length} files`} on ${pod} in ${took}`;
+}
+
+function strangers({ folder, files }: NonNullable<DeployReport['replaced']>, pod: string): string {
+  const what = files.length === 1 ? `${files[0]} replaced a copy` : `${files.length} files replaced copies`;
+  return `${what} on ${pod} that had not been deployed from here. What was there is kept on the pod in ${folder}.`;
 }
 
 /** What is not saved is not on the disk, and would be deployed as it was before. `files` null: any file of the project. */

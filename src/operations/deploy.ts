@@ -18,6 +18,10 @@ export const deployedSchema = z.object({
   files: z.array(fileSchema),
   sent: z.int().describe('How many were not on the pod already.'),
   milliseconds: z.number(),
+  replaced: z
+    .object({ folder: z.string().describe('Where they are kept on the pod, with the same paths.'), files: z.array(z.string()) })
+    .optional()
+    .describe('Copies on the pod that were replaced and had not been deployed from here.'),
   staleRuns: z
     .array(z.object({ run: z.string(), files: z.array(z.string()) }))
     .optional()
@@ -101,13 +105,24 @@ export function staleRuns(
 /** A deploy report as an answer. */
 export function deployed(
   orchestrator: Orchestrator,
-  report: { readonly files: readonly z.output<typeof fileSchema>[]; readonly milliseconds: number },
+  report: {
+    readonly files: readonly z.output<typeof fileSchema>[];
+    readonly replaced?: { readonly folder: string; readonly files: readonly string[] };
+    readonly milliseconds: number;
+  },
 ): Deployed {
   const files = report.files.map(({ path, remotePath, bytes, changed }) => ({ path, remotePath, bytes, changed }));
-  return { pod: orchestrator.pod.name, files, sent: files.filter((file) => file.changed).length, milliseconds: report.milliseconds };
+  const { replaced, milliseconds } = report;
+  return {
+    pod: orchestrator.pod.name,
+    files,
+    sent: files.filter((file) => file.changed).length,
+    ...(replaced ? { replaced: { folder: replaced.folder, files: [...replaced.files] } } : {}),
+    milliseconds,
+  };
 }
 
-export function renderDeployed({ pod, files, sent, milliseconds, staleRuns = [], imports }: Deployed): string {
+export function renderDeployed({ pod, files, sent, milliseconds, replaced, staleRuns = [], imports }: Deployed): string {
   if (files.length === 0) return `${pod} has everything already: nothing was sent.`;
   const total = files.filter((file) => file.changed).reduce((sum, file) => sum + file.bytes, 0);
   const had = files.length - sent;
@@ -120,7 +135,14 @@ export function renderDeployed({ pod, files, sent, milliseconds, staleRuns = [],
     (one) =>
       `! Run ${one.run} goes on with the older ${bounded(one.files, 3, 'file').join(', ')}: stop it and train again for the change to count.`,
   );
-  return [head, ...bounded(lines, 20, 'file'), ...stale.slice(0, 5), ...importLines(imports)].join('\n');
+  return [head, ...bounded(lines, 20, 'file'), ...strangerLines(pod, replaced), ...stale.slice(0, 5), ...importLines(imports)].join('\n');
+}
+
+function strangerLines(pod: string, replaced: Deployed['replaced']): string[] {
+  if (replaced === undefined) return [];
+  const copies = replaced.files.length === 1 ? 'copy is' : 'copies are';
+  const files = bounded(replaced.files, 3, 'file').join(', ');
+  return [`! Replaced on ${pod} though not deployed from here before: ${files}. The old ${copies} kept there in ${replaced.folder}.`];
 }
 
 function importLines(imports: Deployed['imports']): string[] {

@@ -15,6 +15,7 @@ import type {
   PodOptions,
   PodState,
   PutFile,
+  PutOptions,
   RemoteFile,
   TransferOptions,
 } from './pod.ts';
@@ -64,7 +65,7 @@ export class SshPod implements Pod {
     return exec(this.pool, command, options);
   }
 
-  putFiles(files: readonly FileToPut[], options?: TransferOptions): Promise<readonly PutFile[]> {
+  putFiles(files: readonly FileToPut[], options?: PutOptions): Promise<readonly PutFile[]> {
     return putFiles(this.pool, files, options);
   }
 

@@ -28,7 +28,7 @@ export interface Pod extends Disposable {
    * @throws UserError 'remote-changed' when a file's `expected` does not hold (nothing is touched; `details.files`
    *   lists the remote paths), 'remote-full', 'remote-denied', 'transfer-corrupt', 'local-missing', ...
    */
-  putFiles(files: readonly FileToPut[], options?: TransferOptions): Promise<readonly PutFile[]>;
+  putFiles(files: readonly FileToPut[], options?: PutOptions): Promise<readonly PutFile[]>;
 
   /**
    * Fetches one file. It is written beside its target, verified by SHA-256, then renamed.
@@ -98,6 +98,8 @@ export interface FileToPut {
    * several for "any of these". Left out: replace whatever is there. A copy that already equals the source always passes.
    */
   readonly expected?: string | null | readonly (string | null)[];
+  /** SHA-256 of the copy that we had put there: replacing it loses nothing. See `PutOptions.keepStrangers`. */
+  readonly ours?: string;
 }
 
 export interface PutFile {
@@ -106,6 +108,8 @@ export interface PutFile {
   readonly bytes: number;
   /** False when the pod already had these very bytes. */
   readonly changed: boolean;
+  /** It replaced a copy that was not ours, which is kept as `PutOptions.keepStrangers` says. */
+  readonly replacedStranger: boolean;
 }
 
 export interface GotFile {
@@ -131,6 +135,14 @@ export interface RemoteFile {
 export interface TransferOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TransferProgress) => void;
+}
+
+export interface PutOptions extends TransferOptions {
+  /**
+   * Keep copies that are replaced and are not `FileToPut.ours` below `folder`, with their paths as below `root`. The folders
+   * beside `folder` are such ones too: the ten last by name stay, older ones are removed.
+   */
+  readonly keepStrangers?: { readonly root: string; readonly folder: string };
 }
 
 export interface TransferProgress {

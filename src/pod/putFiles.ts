@@ -3,7 +3,7 @@ import { throwIfCancelled, UserError } from '../core/errors.ts';
 import type { ChannelPool } from './channelPool.ts';
 import { exec } from './exec.ts';
 import { checkRoom } from './diskRoom.ts';
-import type { FileToPut, PutFile, TransferOptions } from './pod.ts';
+import type { FileToPut, PutFile, PutOptions } from './pod.ts';
 import { putScript, stagedPath, type Payload } from './putScript.ts';
 import { remoteFailure } from './remoteFailure.ts';
 import { largeBytes } from './segments.ts';
@@ -15,34 +15,53 @@ import { partOf, type Part, uploadPart } from './uploadPart.ts';
 interface PutSet {
   readonly sources: readonly Source[];
   readonly token: string;
+  readonly keepStrangers: PutOptions['keepStrangers'];
   readonly signal: AbortSignal | undefined;
   readonly onBytes: (bytes: number) => void;
 }
 
-type Answer = { readonly kind: 'ok' | 'send'; readonly same: ReadonlySet<number>; readonly said: string } | { readonly kind: 'lacks tar' };
+/** Indices of the files that were there already, and of those that took the place of a stranger. */
+interface Outcome {
+  readonly same: ReadonlySet<number>;
+  readonly strangers: ReadonlySet<number>;
+}
+
+type Answer = (Outcome & { readonly kind: 'ok' | 'send'; readonly said: string }) | { readonly kind: 'lacks tar' };
 
 /** `Pod.putFiles`: one round trip for a set of small files; around large ones, one to look and one to finish. */
-export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], options: TransferOptions = {}): Promise<readonly PutFile[]> {
+export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], options: PutOptions = {}): Promise<readonly PutFile[]> {
   throwIfCancelled(options.signal, 'The upload');
   if (files.length === 0) return [];
   const sources = await inspect(files, options.signal);
   const bytesTotal = sources.reduce((sum, { bytes }) => sum + bytes, 0);
   let bytesDone = 0;
   const onBytes = (bytes: number) => options.onProgress?.({ bytesDone: (bytesDone += bytes), bytesTotal });
-  const set: PutSet = { sources, token: randomBytes(6).toString('hex'), signal: options.signal, onBytes };
+  const set: PutSet = {
+    sources,
+    token: randomBytes(6).toString('hex'),
+    keepStrangers: options.keepStrangers,
+    signal: options.signal,
+    onBytes,
+  };
   // Without tar on the pod every file goes the way of the large ones.
-  const same = (await putSet(pool, set, largeBytes)) ?? (await putSet(pool, set, -1)) ?? new Set();
+  const outcome = (await putSet(pool, set, largeBytes)) ?? (await putSet(pool, set, -1));
   if (bytesDone < bytesTotal) onBytes(bytesTotal - bytesDone);
-  return sources.map(({ remotePath, sha256, bytes }, index) => ({ remotePath, sha256, bytes, changed: !same.has(index) }));
+  return sources.map(({ remotePath, sha256, bytes }, index) => ({
+    remotePath,
+    sha256,
+    bytes,
+    changed: !outcome?.same.has(index),
+    replacedStranger: outcome?.strangers.has(index) ?? false,
+  }));
 }
 
-/** @returns the indices of the files that were there already; undefined when the pod has no tar. */
-async function putSet(pool: ChannelPool, set: PutSet, longestInline: number): Promise<ReadonlySet<number> | undefined> {
+/** @returns undefined when the pod has no tar. */
+async function putSet(pool: ChannelPool, set: PutSet, longestInline: number): Promise<Outcome | undefined> {
   const parts = set.sources.flatMap((source, index) => (source.bytes > longestInline ? [partOf(source, index)] : []));
   if (parts.length > 0) {
     const probe = await ask(pool, set, 'probe', parts);
     if (probe.kind === 'lacks tar') return undefined;
-    if (probe.kind === 'ok') return probe.same;
+    if (probe.kind === 'ok') return probe;
     const missing = parts.filter(({ index }) => !probe.same.has(index));
     for (const part of missing) part.resumeFrom(probe.said, set.onBytes);
     checkRoom(probe.said, missing);
@@ -56,20 +75,20 @@ async function putSet(pool: ChannelPool, set: PutSet, longestInline: number): Pr
   }
   const payload: Payload = parts.length === set.sources.length ? 'parts' : set.sources.length === 1 ? 'raw' : 'tar';
   const answer = await ask(pool, set, payload, parts);
-  return answer.kind === 'lacks tar' ? undefined : answer.same;
+  return answer.kind === 'lacks tar' ? undefined : answer;
 }
 
 async function ask(pool: ChannelPool, set: PutSet, payload: Payload, parts: readonly Part[]): Promise<Answer> {
   const { sources, token, signal } = set;
   const inline = sources.filter((_, index) => !parts.some((part) => part.index === index));
   const stdin = payload === 'raw' ? rawStream(inline, set.onBytes) : payload === 'tar' ? tarStream(inline, token, set.onBytes) : undefined;
-  const { stdout, stderr } = await exec(pool, putScript(sources, token, payload, parts), { stdin, signal });
+  const { stdout, stderr } = await exec(pool, putScript(sources, token, payload, parts, set.keepStrangers), { stdin, signal });
   const [, word, rest = ''] = /^rpo (\w+) ?(.*)$/m.exec(stdout) ?? [];
   const words = rest.split(' ').filter(Boolean);
   switch (word) {
     case 'ok':
     case 'send':
-      return { kind: word, same: new Set(words.map(Number)), said: stdout };
+      return { kind: word, same: new Set(words.map(Number)), strangers: strangersIn(stdout), said: stdout };
     case 'refused':
       throw refusal(words.map((index) => sources[Number(index)]?.remotePath ?? '?'));
     case 'lacks':
@@ -81,6 +100,11 @@ async function ask(pool: ChannelPool, set: PutSet, payload: Payload, parts: read
     default:
       throw await failure(words[0], stderr, sources);
   }
+}
+
+function strangersIn(said: string): ReadonlySet<number> {
+  const indices = /^rpo-kept((?: \d+)*)$/m.exec(said)?.[1] ?? '';
+  return new Set(indices.split(' ').filter(Boolean).map(Number));
 }
 
 function refusal(paths: readonly string[]): UserError {

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { quote, quoteAll } from '../core/shell.ts';
 import { askRoom } from './diskRoom.ts';
 import { defineSums, prologue } from './remoteShell.ts';
+import type { PutOptions } from './pod.ts';
 import { askParts, type Part } from './uploadPart.ts';
 
 /** One file as the script sees it. */
@@ -14,6 +15,8 @@ export interface PlannedFile {
   readonly modeAsked: boolean;
   /** What the pod's copy may be now: SHA-256s and '-' for "not there"; empty: anything. */
   readonly expected: readonly string[];
+  /** The SHA-256 that may be replaced without keeping it; '' for none. */
+  readonly ours: string;
 }
 
 /**
@@ -52,8 +55,15 @@ export function stagedPath(remotePath: string, token: string): string {
  *
  * It says one line: `rpo ok [index of each identical file]…`, `rpo refused INDEX…`, `rpo failed STEP`, `rpo lacks sums|tar`;
  * when probing, `rpo send [index of each identical file]…` with what askParts and askRoom say before it.
+ * Before `ok` comes `rpo-kept [index of each file that replaced a stranger]…` when strangers are to be kept.
  */
-export function putScript(files: readonly PlannedFile[], token: string, payload: Payload, parts: readonly Part[]): string {
+export function putScript(
+  files: readonly PlannedFile[],
+  token: string,
+  payload: Payload,
+  parts: readonly Part[],
+  strangers: PutOptions['keepStrangers'],
+): string {
   const groups = groupFiles(files);
   const folders = [...new Set(groups.map((group) => group.folder))];
   const all = groups.map(({ folder, mode, members }) =>
@@ -62,7 +72,7 @@ export function putScript(files: readonly PlannedFile[], token: string, payload:
       ...members.map(({ file, index }) => {
         const name = quote(`./${posix.basename(file.remotePath)}`);
         const expected = file.expected.length > 0 ? quote(` ${file.expected.join(' ')} `) : '';
-        return `n=${name}; w=${file.sha256}; x=${expected}; p=${file.modeAsked ? '1' : ''}; u ${index} && set -- "$@" "$n"`;
+        return `n=${name}; w=${file.sha256}; x=${expected}; p=${file.modeAsked ? '1' : ''}; y=${file.ours}; u ${index} && set -- "$@" "$n"`;
       }),
       `g ${mode} "$@"; }`,
     ].join('\n'),
@@ -81,7 +91,7 @@ export function putScript(files: readonly PlannedFile[], token: string, payload:
   };
 
   return `${prologue}${defineSums}
-R=.rpo-${token}; saved=
+R=.rpo-${token}; saved=; kept=
 result() { printf 'rpo %s\\n' "$*"; }
 fail() { result failed "$1"; exit 1; }
 all() {
@@ -148,6 +158,7 @@ ${payload === 'probe' ? `${askParts(parts)}${askRoom(parts)}result send$same; ex
 umask 022
 undo() {
   cd /; staging rm -rf --
+  [ -z "$kept" ] || rm -rf -- "$K"
   d() { eval "[ -n \\"\\\${m$1-}\\" ]" && rmdir -- "$2" 2>/dev/null; }
   dirs
 }
@@ -170,6 +181,7 @@ g() { m=$1; shift; [ $# = 0 ] && return; [ "$(sums "$@")$nl" = "$want" ] || fail
 all
 ${files.some((file) => file.expected.length > 0) ? recheck : ''}
 trap '' HUP INT TERM
+${strangers ? keepStrangers(strangers) : ''}
 ${files.length > 1 ? keepOld : ''}
 b() { cd -- "$1/$R"; }
 u() { changed "$1"; }
@@ -177,6 +189,7 @@ g() { shift; [ $# = 0 ] && return; mv -f -- "$@" ../ || { putBack; fail rename; 
 all
 trap - EXIT
 cd /; staging rm -rf --
+${strangers ? tellStrangers(strangers) : ''}
 result ok$same
 `;
 }
@@ -201,6 +214,29 @@ g() { shift; [ $# = 0 ] || ln -- "$@" "$R.old/" 2>/dev/null || cp -pPf -- "$@" "
 all
 saved=1
 `;
+
+/** How many folders of strangers stay. */
+const mostKept = 10;
+
+/** What is replaced and was not ours can be had back: a second name for it costs nothing, and a copy little. */
+function keepStrangers({ root, folder }: NonNullable<PutOptions['keepStrangers']>): string {
+  return `
+K=${quote(folder)}; Z=${quote(root === '/' ? '' : root)}
+b() { cd -- "$1" && t=$K\${1#"$Z"}; }
+u() { changed "$1" && existed "$1" || return 1; eval "[ \\"\\$o$1\\" != \\"$y\\" ]" && kept="$kept $1"; }
+g() { shift; [ $# = 0 ] && return; mkdir -p -- "$t" && { ln -- "$@" "$t/" 2>/dev/null || cp -pPf -- "$@" "$t/"; } || fail keep; }
+all
+`;
+}
+
+function tellStrangers({ folder }: NonNullable<PutOptions['keepStrangers']>): string {
+  return `
+if [ -n "$kept" ] && cd -- ${quote(posix.dirname(folder))}; then
+  set -- */; while [ $# -gt ${mostKept} ]; do rm -rf -- "$1"; shift; done
+fi
+printf 'rpo-kept%s\\n' "$kept"
+`;
+}
 
 function groupFiles(files: readonly PlannedFile[]) {
   const byKey = new Map<string, { folder: string; mode: string; members: { file: PlannedFile; index: number }[] }>();

@@ -53,6 +53,7 @@ export async function inspect(files: readonly FileToPut[], signal: AbortSignal |
       sha256: hash.digest('hex'),
       mode: ((file.mode ?? 0o644) & 0o7777).toString(8),
       modeAsked: file.mode !== undefined,
+      ours: file.ours ?? '',
       expected: expected.map((one: string | null) => one?.toLowerCase() ?? '-'),
     };
   });

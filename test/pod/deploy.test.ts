@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isUserError } from '../../src/core/errors.ts';
 import { PathMap } from '../../src/core/pathMap.ts';
@@ -80,6 +80,36 @@ describe('deploy to a real sshd', function () {
     assert.deepEqual([await there('src/a.py'), await there("src/b's file.py")], ['a = 1\n', 'edited on the pod\n']);
     await deployer.deploy(['src/a.py', "src/b's file.py"], { force: true });
     assert.deepEqual([await there('src/a.py'), await there("src/b's file.py")], ['a = 2\n', 'b = 2\n']);
+  });
+
+  it('keeps a copy that was not deployed from here, and says where', async () => {
+    await mkdir(join(remote, 'src'), { recursive: true });
+    await writeFile(join(remote, 'src/a.py'), 'written on the pod\n');
+    const first = await deployer.deploy(['src/a.py', "src/b's file.py"]);
+    assert.deepEqual(first.replaced?.files, ['src/a.py']);
+    assert.equal(await readFile(join(first.replaced.folder, 'src/a.py'), 'utf8'), 'written on the pod\n');
+    assert.equal(await there('src/a.py'), 'a = 1\n');
+
+    await put('src/a.py', 'a = 2\n');
+    assert.equal((await deployer.deploy(['src/a.py'])).replaced, undefined, 'our own is not worth keeping');
+
+    await writeFile(join(remote, 'src/a.py'), 'edited on the pod\n');
+    await put('src/a.py', 'a = 3\n');
+    const forced = await deployer.deploy(['src/a.py'], { force: true });
+    assert.equal(await readFile(join(forced.replaced?.folder ?? '', 'src/a.py'), 'utf8'), 'edited on the pod\n');
+    assert.equal((await readdir(join(remote, '.runpod/replaced'))).length, 2);
+  });
+
+  it('keeps the strangers of the last ten deploys', async () => {
+    for (let round = 0; round < 12; round++) {
+      await mkdir(join(remote, 'src'), { recursive: true });
+      await writeFile(join(remote, 'src/a.py'), `stranger ${round}`);
+      await put('src/a.py', `ours ${round}`);
+      await deployer.deploy(['src/a.py'], { force: true });
+    }
+    const kept = (await readdir(join(remote, '.runpod/replaced'))).sort();
+    assert.equal(kept.length, 10);
+    assert.equal(await readFile(join(remote, '.runpod/replaced', kept[0] ?? '', 'src/a.py'), 'utf8'), 'stranger 2');
   });
 
   it('puts back what is gone from the pod: a restart is no conflict', async () => {
