@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, relative, sep } from 'node:path';
 import { z } from 'zod';
+import { maskSecrets } from '../core/secrets.ts';
 import type { FixAction, LocatedFinding } from '../fixes/located.ts';
 import type { Finding } from '../monitor/finding.ts';
 import type { MetricLine } from '../monitor/metric.ts';
@@ -38,8 +39,10 @@ export const metricsSchema = z.object({
 
 export type MetricsRecord = z.output<typeof metricsSchema>;
 
+/** Such records are kept and passed on, so secrets that a message quotes are masked; output and logs stay as they are. */
 export function findingRecord(finding: Finding): FindingRecord {
-  const { type, severity, line, message, suggestion, frame, epoch } = finding;
+  const { type, severity, line, frame, epoch } = finding;
+  const [message, suggestion] = [maskSecrets(finding.message), maskSecrets(finding.suggestion)];
   return { type, severity, line, message, suggestion, frame: frame && { file: frame.file, line: frame.line }, epoch };
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { maskSecrets } from '../core/secrets.ts';
 import type { FixAction, LocatedFinding } from '../fixes/located.ts';
 import { cut } from './evidence.ts';
 import type { Orchestrator } from '../orchestrator.ts';
@@ -38,7 +39,7 @@ export async function numberedFixes(found: readonly LocatedFinding[]): Promise<N
       const title = actionText(action);
       const diff = action.kind === 'suggest-edit' ? { diff: action.diff } : {};
       if (!fixes.has(title))
-        fixes.set(title, { action, kind: action.kind, title, finding: `${finding.type}: ${finding.message}`, ...diff });
+        fixes.set(title, { action, kind: action.kind, title, finding: `${finding.type}: ${maskSecrets(finding.message)}`, ...diff });
     }
   }
   return [...fixes.values()].map((fix, i) => ({ number: i + 1, ...fix }));

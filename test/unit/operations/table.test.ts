@@ -137,6 +137,11 @@ describe('the operations table', () => {
     }
   });
 
+  it('masks secrets in what programs get of a finding', () => {
+    const message = 'OSError: 401 for token hf_abcdefghijklmnop1234';
+    assert.equal(locatedRecord({ ...located, finding: { ...finding, message } }).message, 'OSError: 401 for token hf_***');
+  });
+
   it('tells a finding with and without a local place', async () => {
     assert.deepEqual(findingSchema.parse(findingRecord(finding)), findingRecord(finding));
     assert.deepEqual(findingSchema.parse(locatedRecord(located)), locatedRecord(located));
