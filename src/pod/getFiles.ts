@@ -1,4 +1,5 @@
 import { dirname, posix, resolve } from 'node:path';
+import { Abreast, mapAbreast } from '../core/abreast.ts';
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import { quote, quoteAll } from '../core/shell.ts';
 import type { ByteReader } from './byteReader.ts';
@@ -11,6 +12,10 @@ import { readAnswer } from './readAnswer.ts';
 import { blockBytes, largeBytes } from './segments.ts';
 
 const groupSize = 200;
+
+/** Small files are written so many at a time: each is mostly waiting for the disk. */
+const filesAbreast = 16;
+const smallBytes = 256 * 1024;
 const attempts = 3;
 
 /**
@@ -152,6 +157,7 @@ export async function getFiles(
   const got = new Map<string, GotFile>();
   const alone: typeof wanted = []; // large, or changed while it was read
   const incoming: { readonly file: (typeof wanted)[number]; readonly data: IncomingFile }[] = [];
+  const writing = new Abreast(filesAbreast);
   let bytesDone = 0;
   const groups = Array.from({ length: Math.ceil(wanted.length / groupSize) }, (_, index) =>
     wanted.slice(index * groupSize, (index + 1) * groupSize),
@@ -172,17 +178,19 @@ export async function getFiles(
           }
           const data = new IncomingFile(file.localPath);
           incoming.push({ file, data });
-          await data.write(reader.bytes(bytes), (more) =>
-            options.onProgress?.({ bytesDone: (bytesDone += more), bytesTotal: Math.max(bytesDone, sum(sizes)) }),
-          );
+          const onBytes = (more: number) =>
+            options.onProgress?.({ bytesDone: (bytesDone += more), bytesTotal: Math.max(bytesDone, sum(sizes)) });
+          if (bytes > smallBytes) await data.write(reader.bytes(bytes), onBytes);
+          else await writing.add(data.write(await gather(reader.bytes(bytes)), onBytes));
         }
       }
     });
+    await writing.done();
     const sums = stderr.match(/^[0-9a-f]{64}$/gm) ?? [];
-    for (const [index, { file, data }] of incoming.entries()) {
+    await mapAbreast(incoming, filesAbreast, async ({ file, data }, index) => {
       if (sums[index] !== data.sha256) {
         alone.push(file);
-        continue;
+        return;
       }
       await data.commit();
       got.set(file.path, {
@@ -191,9 +199,10 @@ export async function getFiles(
         sha256: data.sha256,
         bytes: data.bytes,
       });
-    }
+    });
   } finally {
-    await Promise.all(incoming.map(({ data }) => data.discard()));
+    await writing.settled();
+    await Promise.all([...incoming].filter(({ file }) => !got.has(file.path)).map(({ data }) => data.discard()));
   }
   for (const file of alone) {
     got.set(file.path, await getFile(pool, posix.join(remoteFolder, file.path), file.localPath, options));
@@ -217,6 +226,12 @@ send() {
 }
 ${groups.map((group) => `send ${quoteAll(group.map(({ path }) => `./${path}`))}`).join('\n')}
 `;
+}
+
+async function gather(content: AsyncIterable<Buffer>): Promise<readonly Buffer[]> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of content) chunks.push(chunk);
+  return [Buffer.concat(chunks)];
 }
 
 async function readSizes(reader: ByteReader, count: number): Promise<readonly number[] | undefined> {

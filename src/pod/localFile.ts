@@ -16,7 +16,7 @@ export class IncomingFile {
   }
 
   /** @throws UserError 'local-failed' when the disk does not take it. */
-  async write(content: AsyncIterable<Buffer>, onBytes?: (bytes: number) => void): Promise<void> {
+  async write(content: AsyncIterable<Buffer> | Iterable<Buffer>, onBytes?: (bytes: number) => void): Promise<void> {
     const hash = createHash('sha256');
     const handle = await open(this.beside, 'wx').catch((error: unknown) => Promise.reject(localFailure(this.localPath, error)));
     try {

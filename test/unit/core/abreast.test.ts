@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
-import { mapAbreast } from '../../../src/core/abreast.ts';
+import { Abreast, mapAbreast } from '../../../src/core/abreast.ts';
 
 describe('work abreast', () => {
   it('keeps the order of the items, and never does more at a time than told', async () => {
@@ -28,5 +28,23 @@ describe('work abreast', () => {
     });
     await assert.rejects(working, /first/);
     assert.deepEqual([begun, ended], [[0, 1], [1]]);
+  });
+
+  it('that comes one by one is held back, and a failure is told though nobody waited for that one', async () => {
+    const abreast = new Abreast(2);
+    let now = 0;
+    let most = 0;
+    const piece = async () => {
+      most = Math.max(most, ++now);
+      await turn();
+      now--;
+    };
+    for (let i = 0; i < 6; i++) await abreast.add(piece());
+    await abreast.done();
+    assert.equal(most, 2);
+    await abreast.add(Promise.reject(new Error('disk full')));
+    await abreast.settled();
+    await assert.rejects(abreast.done(), /disk full/);
+    await assert.rejects(abreast.add(piece()), /disk full/);
   });
 });
