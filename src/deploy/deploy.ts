@@ -1,13 +1,15 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { mapAbreast } from '../core/abreast.ts';
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import type { PathMap } from '../core/pathMap.ts';
 import type { FileToPut, Pod, PutFile, PutOptions, TransferOptions } from '../pod/pod.ts';
 import { checkSize, type SizeLimits } from './guard.ts';
 import type { Ledger, LedgerEntry } from './ledger.ts';
+import { hashLocal } from './localHash.ts';
+
+/** Asking the disk about a thousand files is mostly waiting. */
+const filesAbreast = 16;
 
 export interface DeployOptions extends TransferOptions {
   /** Replace a copy that changed on the pod since we last deployed it. */
@@ -97,16 +99,22 @@ export class Deployer {
   /** Which of these files (below the project) the pod lacks or has with other bytes; one round trip. */
   async changed(paths: readonly string[], signal?: AbortSignal): Promise<readonly string[]> {
     const files = await this.resolve(paths);
-    const remote = await this.pod.hashFiles(
-      files.map((file) => file.remotePath),
-      { signal },
-    );
+    // Both sides hash at the same time.
+    const [remote, local] = await Promise.all([
+      this.pod.hashFiles(
+        files.map((file) => file.remotePath),
+        { signal },
+      ),
+      mapAbreast(files, filesAbreast, (file) => {
+        throwIfCancelled(signal, 'Comparing with the pod');
+        return hashLocal(file.localPath);
+      }),
+    ]);
     const known = await this.ledger.read();
     const changed: string[] = [];
-    for (const file of files) {
-      throwIfCancelled(signal, 'Comparing with the pod');
+    for (const [index, file] of files.entries()) {
       const there = remote.get(file.remotePath) ?? null;
-      const here = await hashLocal(file.localPath);
+      const here = local[index];
       const last = known[file.path];
       // Fetched from there and not touched since: whatever differs now is the pod's own newer output.
       const isFetched = last?.by === 'download' && last.sha256 === here;
@@ -188,47 +196,42 @@ export class Deployer {
 
   /** Checks every path before anything is sent; directories are for whoever chooses the files. */
   private async resolve(paths: readonly string[]): Promise<readonly LocalFile[]> {
-    const files = new Map<string, LocalFile>();
-    for (const path of paths) {
-      const relative = this.map.relativeOfLocal(path);
-      const remotePath = this.map.toRemote(path);
-      if (relative === null || remotePath === null || relative === '') {
-        throw new UserError(
-          'outside-project',
-          `${path} is not below the project folder ${this.map.localRoot}, so it has no place on the pod. Deploy it with an explicit target: \`rpo upload ${path} REMOTE\`.`,
-        );
-      }
-      const localPath = this.map.join(relative) ?? path;
-      const info = await stat(localPath).catch(async (error: NodeJS.ErrnoException) => {
-        const link = await lstat(localPath).catch(() => null);
-        const why = link?.isSymbolicLink()
-          ? 'is a link to a file that is not there'
-          : error.code === 'ENOENT'
-            ? 'does not exist'
-            : `cannot be read (${error.code ?? error.message})`;
-        throw new UserError('local-missing', `${relative} ${why}. Nothing was deployed.`, { cause: error });
-      });
-      if (!info.isFile()) throw new UserError('local-missing', `${relative} is not a file. Nothing was deployed.`);
-      files.set(relative, {
-        path: relative,
-        localPath,
-        remotePath,
-        bytes: info.size,
-        executable: process.platform !== 'win32' && (info.mode & 0o100) !== 0,
-      });
-    }
+    const files = new Map((await mapAbreast(paths, filesAbreast, (path) => this.look(path))).map((file) => [file.path, file]));
     if (files.size === 0) throw new UserError('bad-argument', 'There is nothing to deploy: no file was named.');
     return [...files.values()];
+  }
+
+  private async look(path: string): Promise<LocalFile> {
+    const relative = this.map.relativeOfLocal(path);
+    const remotePath = this.map.toRemote(path);
+    if (relative === null || remotePath === null || relative === '') {
+      throw new UserError(
+        'outside-project',
+        `${path} is not below the project folder ${this.map.localRoot}, so it has no place on the pod. Deploy it with an explicit target: \`rpo upload ${path} REMOTE\`.`,
+      );
+    }
+    const localPath = this.map.join(relative) ?? path;
+    const info = await stat(localPath).catch(async (error: NodeJS.ErrnoException) => {
+      const link = await lstat(localPath).catch(() => null);
+      const why = link?.isSymbolicLink()
+        ? 'is a link to a file that is not there'
+        : error.code === 'ENOENT'
+          ? 'does not exist'
+          : `cannot be read (${error.code ?? error.message})`;
+      throw new UserError('local-missing', `${relative} ${why}. Nothing was deployed.`, { cause: error });
+    });
+    if (!info.isFile()) throw new UserError('local-missing', `${relative} is not a file. Nothing was deployed.`);
+    return {
+      path: relative,
+      localPath,
+      remotePath,
+      bytes: info.size,
+      executable: process.platform !== 'win32' && (info.mode & 0o100) !== 0,
+    };
   }
 }
 
 /** Sorts by time and is a file name everywhere: `20261124-153012-042`. */
 function stampOf(time: Date): string {
   return time.toISOString().replace(/[-:Z]/g, '').replace(/[T.]/g, '-');
-}
-
-async function hashLocal(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
 }
