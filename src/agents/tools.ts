@@ -48,18 +48,23 @@ function schemaOf(schema: z.ZodObject, io: 'input' | 'output'): ObjectSchema {
   return slim(rest) as ObjectSchema;
 }
 
-/** Without what says nothing to an agent: the range of numbers that JavaScript counts exactly, and that answers hold no more than their fields. */
+/**
+ * Without what says nothing to an agent: the range of numbers that JavaScript counts exactly, and that answers hold no more than their fields. What may be null is told as
+ * one of two types, since not every client knows lists of types.
+ */
 function slim(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(slim);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([name, one]) =>
-      (name === 'maximum' && one === Number.MAX_SAFE_INTEGER) ||
-      (name === 'minimum' && one === Number.MIN_SAFE_INTEGER) ||
-      (name === 'additionalProperties' && one === false) ||
-      (name === 'propertyNames' && JSON.stringify(one) === '{"type":"string"}')
-        ? []
-        : [[name, slim(one)]],
-    ),
+  const entries = Object.entries(value).flatMap(([name, one]: [string, unknown]) =>
+    (name === 'maximum' && one === Number.MAX_SAFE_INTEGER) ||
+    (name === 'minimum' && one === Number.MIN_SAFE_INTEGER) ||
+    (name === 'additionalProperties' && one === false) ||
+    (name === 'propertyNames' && JSON.stringify(one) === '{"type":"string"}')
+      ? []
+      : [[name, slim(one)] as const],
   );
+  const { type, description, ...rest } = Object.fromEntries(entries);
+  if (!Array.isArray(type)) return Object.fromEntries(entries);
+  const anyOf = type.map((each: unknown) => (each === 'null' ? { type: each } : { type: each, ...rest }));
+  return { anyOf, ...(description === undefined ? {} : { description }) };
 }
