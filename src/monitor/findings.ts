@@ -119,10 +119,15 @@ export class Findings {
     if (entry) this.lastOf.set(exception.who, entry);
   }
 
+  /** Would more of the message of its last exception tell what it is? */
+  isUnclear(who: string): boolean {
+    return this.lastOf.get(who)?.finding.type === 'python-exception';
+  }
+
   /** The message of the last exception goes on, and says more than its first line did. */
   continued(who: string, match: Match): void {
     const entry = this.lastOf.get(who);
-    if (!entry || entry.finding.type !== 'python-exception') return;
+    if (!entry || !this.isUnclear(who)) return;
     const kind = KINDS[match.rule.type];
     this.amend(entry, {
       ...entry.finding,

@@ -67,23 +67,29 @@ export class LineReader {
     this.tail = bytes.slice(cut);
     if (cut === 0) return;
     const text = this.decoder.decode(cut === bytes.length ? bytes : bytes.subarray(0, cut));
-    // As many units as bytes, and none of them a replacement for a wrong byte: then each byte is its character.
-    this.text(text, text.length === cut && !text.includes('\ufffd') ? bytes : null);
+    // With a replacement for a wrong byte in it, a line of as many units as bytes need not be ASCII.
+    this.text(text, text.includes('\ufffd') ? null : bytes);
   }
 
   private text(text: string, bytes: Uint8Array | null = null): void {
     if (text === '') return;
     let from = 0;
+    // Where the line begins in the bytes; one character is one byte as long as all are ASCII.
+    let at = 0;
+    const ascii = bytes !== null && bytes.length === text.length;
     const redraws = text.includes('\r');
     for (;;) {
       const end = text.indexOf('\n', from);
+      const next = bytes === null || end < 0 ? 0 : ascii ? end + 1 : bytes.indexOf(10, at) + 1;
+      const plain = bytes !== null && next - at === end + 1 - from ? bytes : null;
       const piece = end < 0 ? (from === 0 ? text : text.slice(from)) : text.slice(from, end);
       const redrawn = redraws && piece.includes('\r');
       if (end >= 0 && !redrawn && piece.length <= HALF && this.head === '' && this.held === null) {
         // A whole line in one chunk, as nearly all are: nothing to put together.
         this.anything = false;
-        this.sink(piece, false, bytes, from);
+        this.sink(piece, false, plain, at);
         from = end + 1;
+        at = next;
         continue;
       }
       if (redrawn) this.pieces(piece);
@@ -94,6 +100,7 @@ export class LineReader {
       }
       this.endLine();
       from = end + 1;
+      at = next;
     }
   }
 

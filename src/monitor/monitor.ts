@@ -9,6 +9,7 @@ import { LineReader } from './lines.ts';
 import type { MetricLine } from './metric.ts';
 import { roleOf } from './metrics/names.ts';
 import type { Role } from './metrics/names.ts';
+import type { Plan } from './metrics/plan.ts';
 import { MetricReader } from './metrics/reader.ts';
 import type { MetricEvent } from './metrics/reader.ts';
 import { PerClass } from './perClass.ts';
@@ -41,7 +42,7 @@ export interface MonitorOptions {
 }
 
 /** Metric lines kept; older ones are thinned out when there are more, so that a chart still spans the whole run. */
-const MAX_HISTORY = 10_000;
+const MAX_HISTORY = 4_000;
 /** Places on one piece the cursor moved to that are all read. */
 const MAX_PARTS = 64;
 /** Redraws of one line that are all read. */
@@ -76,7 +77,7 @@ export class TrainingMonitor {
   private readonly tracebacks = new TracebackReader(
     (exception) => this.raised(exception),
     (text, who) => {
-      const match = classifyException(`Error: ${text.trim()}`);
+      const match = this.findings.isUnclear(who) ? classifyException(`Error: ${text.trim()}`) : null;
       if (match) this.findings.continued(who, match);
     },
   );
@@ -239,8 +240,8 @@ export class TrainingMonitor {
       if ((interest & TRACEBACK) !== 0 && !this.tracebacks.active && this.tracebacks.read(text, line)) return;
       if ((interest & SENTENCE) !== 0) this.readSentence(text, line);
     }
-    const found = this.metrics.metrics(text, line);
-    if (found) this.record(found, redraw);
+    const plan = this.metrics.plan(text);
+    if (plan && (!redraw || this.worthTelling(plan, text, line))) this.record(this.metrics.apply(plan, text, line));
     if ((interest & CLASSES) !== 0 || this.perClass.active) this.readClass(text, line);
   }
 
@@ -297,7 +298,7 @@ export class TrainingMonitor {
     this.findings.raised(exception, match);
   }
 
-  private record(found: MetricEvent, redraw: boolean): void {
+  private record(found: MetricEvent): void {
     const { place } = this;
     const { epoch, epochs, step, steps } = found;
     if (epoch !== null && epoch !== place.epoch) {
@@ -310,18 +311,16 @@ export class TrainingMonitor {
       this.progressed = true;
     }
     if (steps !== null) place.steps = steps;
-    const at = { epoch: place.epoch, step: place.step };
     let any = false;
     for (const name in found.metrics) {
       any = true;
       const value = found.metrics[name]!;
       const role = this.count(name, value);
-      if (role !== 'other') this.trends.read(name, role, value, found, at);
+      if (role !== 'other') this.trends.read(name, role, value, found, place);
     }
     if (!any) return;
     this.ending = null;
     for (const trend of this.trends.take()) this.findings.seen({ ...trend, line: found.line, who: '' });
-    if (redraw && !this.worthTelling(found)) return;
     this.progressed = true;
     this.events.push(found);
     this.history.push(found);
@@ -353,9 +352,15 @@ export class TrainingMonitor {
     return stats.role;
   }
 
-  /** A bar is redrawn many times a second: it is told at every twentieth of its way, and when its line ends. */
-  private worthTelling(found: MetricEvent): boolean {
-    const { step, steps, line } = found;
+  /** A bar is redrawn many times a second: it is read at every twentieth of its way, when something in it is no number, and when its line ends. */
+  private worthTelling(plan: Plan, text: string, line: number): boolean {
+    const step = this.metrics.number(text, plan.step);
+    const steps = this.metrics.number(text, plan.steps);
+    if (step !== null && step !== this.place.step) {
+      this.place.step = step;
+      this.progressed = true;
+    }
+    if (plan.names.length === 0 || this.metrics.hasSpecial(plan)) return true;
     if (step === null || steps === null) return false;
     if (this.drawn.line !== line) this.drawn = { line, step };
     if (step - this.drawn.step < steps / 20) return false;

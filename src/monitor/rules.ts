@@ -36,8 +36,18 @@ function first(rules: readonly Rule[], text: string): Match | null {
 
 /** The most specific kind of an exception, from its `Name: message` (the first 500 units are looked at). */
 export function classifyException(text: string): Match | null {
-  return first(EXCEPTION_RULES, text.length > 500 ? text.slice(0, 500) : text);
+  const start = text.length > 500 ? text.slice(0, 500) : text;
+  let match = recent.get(start);
+  if (match === undefined) {
+    match = first(EXCEPTION_RULES, start);
+    if (recent.size >= 100) recent.clear();
+    recent.set(start, match);
+  }
+  return match;
 }
+
+/** Ranks fail alike, and loops fail again: what was said lately is not looked up again. */
+const recent = new Map<string, Match | null>();
 
 /**
  * What native programs (darknet, Caffe, XLA, bitsandbytes) print of an error that a Python library would have raised: `CUDA Error: out of memory`,

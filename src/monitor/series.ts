@@ -5,7 +5,7 @@ export function median(values: readonly number[]): number {
   return sorted[sorted.length >> 1]!;
 }
 
-/** Where training is, as far as it was printed. */
+/** Where training is, as far as it was printed; it moves on. */
 export interface Place {
   readonly epoch: number | null;
   readonly step: number | null;
@@ -33,18 +33,20 @@ export class LossSeries {
 
   constructor(
     private readonly thresholds: Thresholds,
-    private place: Place,
+    private epoch: number | null,
+    private step: number | null,
   ) {}
 
   /**
    * Takes note of where training is; true when that is further back than before: another fold, stage or model has begun, with which this series has nothing to do.
    * Where epochs are printed, a step that starts over is only the loader's next pass.
    */
-  startsOver(place: Place): boolean {
-    const { epoch, step } = this.place;
-    this.place = place;
-    if (epoch !== null && place.epoch !== null) return place.epoch < epoch;
-    return epoch === null && place.epoch === null && step !== null && place.step !== null && place.step < step;
+  startsOver(epoch: number | null, step: number | null): boolean {
+    const { epoch: lastEpoch, step: lastStep } = this;
+    this.epoch = epoch;
+    this.step = step;
+    if (epoch !== null && lastEpoch !== null) return epoch < lastEpoch;
+    return epoch === null && lastEpoch === null && step !== null && lastStep !== null && step < lastStep;
   }
 
   /** Takes a finite value; says whether it is the first of a spike, or the one that makes a lasting one a divergence. */

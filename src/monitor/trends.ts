@@ -35,6 +35,8 @@ export class Trends {
   private slow = 0;
   private deadLines = 0;
   private rateName: string | null = null;
+  /** Median of the rates; null while there are few. */
+  private usualRate: number | null = null;
 
   constructor(private readonly thresholds: Thresholds) {}
 
@@ -80,13 +82,13 @@ export class Trends {
       return;
     }
     let series = this.losses.get(name);
-    if (series?.startsOver(place)) {
+    if (series?.startsOver(place.epoch, place.step)) {
       this.forget(name);
       series = undefined;
     }
     if (!series) {
       if (this.losses.size >= MAX_SERIES) return;
-      series = new LossSeries(this.thresholds, place);
+      series = new LossSeries(this.thresholds, place.epoch, place.step);
       this.losses.set(name, series);
     }
     const spike = series.add(value);
@@ -159,13 +161,16 @@ export class Trends {
     this.rateName ??= name;
     if (name !== this.rateName || !(value > 0)) return;
     const { throughputDrop, throughputRun } = this.thresholds;
-    const usual = this.rates.length >= WINDOW ? median(this.rates) : null;
+    const usual = this.usualRate;
     if (usual !== null && value < throughputDrop * usual) {
       if (++this.slow >= throughputRun) this.tell('throughput-drop', `${name} fell to ${value}, usually ${usual}${where(line)}`);
     } else {
       this.slow = 0;
       // Sampled once it is full: what is usual changes slowly.
-      if (this.rates.length < WINDOW || line.line % 16 === 0) remember(this.rates, value);
+      if (this.rates.length < WINDOW || line.line % 16 === 0) {
+        remember(this.rates, value);
+        if (this.rates.length >= WINDOW) this.usualRate = median(this.rates);
+      }
     }
   }
 

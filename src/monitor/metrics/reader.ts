@@ -3,7 +3,7 @@ import type { MetricLine } from '../metric.ts';
 import { readFormat } from './formats.ts';
 import { readGeneric } from './generic.ts';
 import type { Plan } from './plan.ts';
-import { MAX_METRIC_LINE, Scan, valueOf } from './scan.ts';
+import { MAX_METRIC_LINE, SPECIAL, Scan, valueOf } from './scan.ts';
 import { readHeader, readRow } from './tables.ts';
 import type { Table } from './tables.ts';
 
@@ -70,10 +70,16 @@ export class MetricReader {
 
   /** The metrics or place in training of the line seen last, or null when it has none. */
   metrics(text: string, line: number): MetricEvent | null {
+    const plan = this.plan(text);
+    return plan === null ? null : this.apply(plan, text, line);
+  }
+
+  /** What the numbers of the line seen last are, or null when it has no metrics and does not say where training is. To be asked once a line. */
+  plan(text: string): Plan | null {
     const known = this.current;
     if (known === null) return null;
     const row = this.table === null ? null : this.row(this.table, text);
-    if (row) return apply(row, this.scan, text, line);
+    if (row) return row;
     if (known.header) {
       this.table = known.header;
       this.sinceRow = 0;
@@ -85,7 +91,22 @@ export class MetricReader {
     }
     if (plan.lone && this.settings >= DUMP_RUN) return null;
     this.settings = 0;
+    return plan;
+  }
+
+  /** The line seen last, read by its plan. */
+  apply(plan: Plan, text: string, line: number): MetricEvent {
     return apply(plan, this.scan, text, line);
+  }
+
+  /** One of the line's numbers by its index in the plan, or null for none. */
+  number(text: string, index: number): number | null {
+    return place(this.scan, text, index);
+  }
+
+  /** Is any of its metrics nan or infinite? */
+  hasSpecial({ at }: Plan): boolean {
+    return at.some((index) => this.scan.kind[index] === SPECIAL);
   }
 
   read(text: string, line: number): MetricEvent | null {
