@@ -63,6 +63,7 @@ async function main(args: readonly string[]): Promise<number> {
 
   const demo = {
     name: 'demo',
+    summary: 'Try the whole loop on this machine',
     description: 'The whole loop against a practice pod on this machine: deploy, train, two real bugs, fixes, results. Needs no account.',
     run: async (flags: GlobalFlags) => {
       const { runDemo } = await import('./cli/demo.ts');
@@ -72,6 +73,7 @@ async function main(args: readonly string[]): Promise<number> {
 
   const mcp = {
     name: 'mcp',
+    summary: 'Serve AI agents',
     description: 'The MCP server: the same operations as tools for AI agents, on stdio or, with --http, on a port of this machine.',
     options: [
       ['--http [port]', 'serve on 127.0.0.1 with a bearer token ($RPO_MCP_TOKEN, else made up and shown); 0: any free port'],

@@ -156,7 +156,7 @@ export function findingText(
   lines: readonly FindingLine[],
   about: { readonly file?: string | undefined; readonly logLine: number; readonly amends: boolean; readonly width: number },
 ): string {
-  const where = about.file === undefined ? `log line ${about.logLine}` : `${about.file}:${about.logLine}`;
+  const where = about.file === undefined || about.file === '-' ? `log line ${about.logLine}` : `${about.file}:${about.logLine}`;
   const severity = /^\w+/.exec(lines[0]?.text ?? '')?.[0];
   const colour = severity === 'error' ? pc.red : severity === 'warning' ? pc.yellow : pc.cyan;
   return lines

@@ -15,6 +15,7 @@ export interface GlobalFlags {
 /** A verb made by hand, beside those of the table. */
 export interface ExtraVerb {
   readonly name: string;
+  readonly summary: string;
   readonly description: string;
   readonly options?: readonly (readonly [flags: string, description: string])[];
   run(flags: GlobalFlags & Readonly<Record<string, unknown>>): Promise<void>;
@@ -42,8 +43,10 @@ export function buildProgram(table: readonly Operation[], run: RunOperation, ext
   // Groups first, so that `pods add` finds `pods`.
   const verbs = table.filter(({ audience }) => audience !== 'agents');
   for (const record of verbs.sort((a, b) => a.name.split(' ').length - b.name.split(' ').length)) addVerb(program, record, run);
+  for (const group of program.commands.filter(({ commands }) => commands.length > 0))
+    group.summary(`${group.summary()}; ${group.commands.map((command) => command.name()).join(', ')}`);
   for (const extra of extras) {
-    const command = program.command(extra.name).description(extra.description);
+    const command = program.command(extra.name).summary(extra.summary).description(extra.description);
     for (const [flags, description] of extra.options ?? []) command.addOption(new Option(flags, description));
     addGlobals(command);
     command.action(async () => extra.run(command.optsWithGlobals<GlobalFlags & Record<string, unknown>>()));
@@ -88,7 +91,12 @@ function addVerb(program: Command, record: Operation, run: RunOperation): void {
 
 function optionOf(field: Field): Option {
   const value = field.kind === 'boolean' ? '' : ` <${field.kind === 'string' ? 'value' : 'number'}${field.many ? '...' : ''}>`;
-  const option = new Option(`--${field.flag}${value}`, sentence(field));
+  // What is done unless one says otherwise can only be said otherwise.
+  const turnsOff = field.kind === 'boolean' && field.fallback === true;
+  const option = new Option(
+    `--${turnsOff ? 'no-' : ''}${field.flag}${value}`,
+    turnsOff ? `Turns off: ${field.description.charAt(0).toLowerCase()}${field.description.slice(1)}` : sentence(field),
+  );
   if (field.choices) option.choices(field.choices);
   return option;
 }

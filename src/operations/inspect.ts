@@ -51,7 +51,7 @@ export function renderVerified({ pod, remoteRoot, ok, checks, milliseconds }: z.
     ...(fix === null ? [] : [`    In one step: ${fix}`]),
   ]);
   const failed = checks.filter((check) => check.status === 'failed').length;
-  const mendable = checks.some(({ fix }) => fix !== null) ? ' `rpo repair` does what is one step.' : '';
+  const mendable = checks.some(({ fix }) => fix !== null) ? ' `rpo repair` does what can be done in one step.' : '';
   const end = ok
     ? `${pod} is ready to train in ${remoteRoot} (${duration(milliseconds)}).${mendable}`
     : `${pod} is not ready: ${count(failed, 'check')} failed.${mendable || ' Do what stands below each ✗, then verify again.'}`;

@@ -53,7 +53,9 @@ describe('rpo: verbs and flags from the table', () => {
       const places = command.registeredArguments.map((argument) => argument.name());
       for (const field of fieldsOf(record)) {
         assert.ok(
-          record.positional?.includes(field.name) ? places.includes(field.name) : flags.includes(`--${field.flag}`),
+          record.positional?.includes(field.name)
+            ? places.includes(field.name)
+            : flags.some((flag) => flag === `--${field.flag}` || flag === `--no-${field.flag}`),
           `${record.name}: ${field.name}`,
         );
         assert.notEqual(field.description, '', `${record.name}: ${field.name} has no description`);
@@ -84,6 +86,11 @@ describe('rpo: verbs and flags from the table', () => {
     assert.deepEqual(await inputOf('stop', '--interrupt-seconds', '1.5'), { interruptSeconds: 1.5, terminateSeconds: 10 });
     const { files, changed } = await inputOf('deploy', 'a.py', 'b c.py');
     assert.deepEqual([files, changed], [[`${process.cwd()}/a.py`, `${process.cwd()}/b c.py`], false]);
+  });
+
+  it('turns off what is on', async () => {
+    const { resume, check } = await inputOf('retry', '--no-check');
+    assert.deepEqual([resume, check], [true, false]);
   });
 
   it('takes the flags of every verb before and after it', async () => {
