@@ -33,6 +33,11 @@ export class ChannelPool implements Disposable {
     private readonly log: (line: string) => void,
   ) {}
 
+  /** The pod's. */
+  get name(): string {
+    return this.link.name;
+  }
+
   /** A channel ready for one request. Throws what connecting throws. */
   async take(signal?: AbortSignal): Promise<WarmChannel> {
     const taken = this.find(signal);

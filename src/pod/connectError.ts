@@ -89,10 +89,10 @@ export function connectError(error: unknown, attempt: Attempt): UserError {
 }
 
 /** The error for work that was under way when the connection went. */
-export function connectionLost(name: string, cause?: unknown): UserError {
-  return new UserError(
-    'connection-lost',
-    `The connection to ${name} was lost. What runs on the pod goes on; try again when it can be reached.`,
-    { cause },
-  );
+export function connectionLost(
+  name: string,
+  cause?: unknown,
+  state = 'What runs on the pod goes on; try again when it can be reached.',
+): UserError {
+  return new UserError('connection-lost', `The connection to ${name} was lost. ${state}`, { cause });
 }

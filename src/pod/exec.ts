@@ -1,14 +1,24 @@
 import type { Readable } from 'node:stream';
-import { UserError, throwIfCancelled } from '../core/errors.ts';
+import { isUserError, UserError } from '../core/errors.ts';
 import { timeSpan } from '../core/timeSpan.ts';
 import type { ChannelPool } from './channelPool.ts';
+import { connectionLost } from './connectError.ts';
+import { commandEnding, type Ending, readingEnding } from './ending.ts';
 import type { ExecOptions, ExecResult } from './pod.ts';
 import { startRequest } from './request.ts';
 
 /** `Pod.exec` on a channel of the pool. */
-export async function exec(pool: ChannelPool, command: string, options: ExecOptions = {}): Promise<ExecResult> {
-  throwIfCancelled(options.signal, 'The command');
-  const request = await startRequest(pool, command, options.stdin, options.signal);
+export async function exec(
+  pool: ChannelPool,
+  command: string,
+  options: ExecOptions & { readonly ending?: Ending } = {},
+): Promise<ExecResult> {
+  const ending = options.ending ?? (options.readOnly ? readingEnding : commandEnding);
+  const cancelled = () => new UserError('cancelled', ending.cancelled);
+  if (options.signal?.aborted) throw cancelled();
+  const request = await startRequest(pool, command, options.stdin, options.signal).catch((error: unknown) => {
+    throw options.signal?.aborted ? cancelled() : error;
+  });
   let stopped: Error | undefined;
   let settleStop: (error: Error) => void = () => {};
   const stop = new Promise<never>((_, reject) => (settleStop = reject));
@@ -16,11 +26,11 @@ export async function exec(pool: ChannelPool, command: string, options: ExecOpti
   const end = (error: Error) => {
     if (stopped) return;
     stopped = error;
-    void request.terminate().then(() => settleStop(error));
+    void request.terminate(ending.graceMs).then(() => settleStop(error));
   };
   const stdout = collect(request.stdout, options.onStdout, options.discardOutput, end);
   const stderr = collect(request.stderr, options.onStderr, options.discardOutput, end);
-  const onAbort = () => end(new UserError('cancelled', 'The command was cancelled and ended on the pod.'));
+  const onAbort = () => end(cancelled());
   options.signal?.addEventListener('abort', onAbort, { once: true });
   if (options.signal?.aborted) onAbort();
   const { timeoutMs } = options;
@@ -44,7 +54,8 @@ export async function exec(pool: ChannelPool, command: string, options: ExecOpti
     const exitCode = await Promise.race([request.exit.then((code) => (stopped ? stop : code)), stop]);
     return { exitCode, stdout: stdout(), stderr: stderr() };
   } catch (error) {
-    throw stopped && error !== stopped ? await stop.catch((reason: unknown) => reason) : error;
+    if (stopped) throw error === stopped ? error : await stop.catch((reason: unknown) => reason);
+    throw isUserError(error, 'connection-lost') ? connectionLost(pool.name, error, ending.lost) : error;
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', onAbort);

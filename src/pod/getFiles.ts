@@ -25,7 +25,13 @@ const attempts = 3;
  */
 export async function getFile(pool: ChannelPool, remotePath: string, localPath: string, options: TransferOptions = {}): Promise<GotFile> {
   const target = new LocalTarget(dirname(resolve(localPath)));
-  await target.makeFolderFor(resolve(localPath));
+  return target.during(async () => {
+    await target.makeFolderFor(resolve(localPath));
+    return getWhole(pool, remotePath, localPath, options);
+  });
+}
+
+async function getWhole(pool: ChannelPool, remotePath: string, localPath: string, options: TransferOptions): Promise<GotFile> {
   let furthest = 0;
   const onProgress = (progress: TransferProgress) => {
     if (progress.bytesDone < furthest) return; // what is fetched once more is no news
@@ -152,11 +158,27 @@ export async function getFiles(
   throwIfCancelled(options.signal, 'The download');
   const target = new LocalTarget(resolve(localFolder));
   const wanted = [...new Set(relativePaths)].map((path) => ({ path, localPath: target.pathOf(path) }));
-  for (const { localPath } of wanted) await target.makeFolderFor(localPath);
   if (wanted.length === 0) return [];
+  return target.during(async () => {
+    for (const { localPath } of wanted) await target.makeFolderFor(localPath);
+    return getSet(pool, remoteFolder, wanted, options);
+  });
+}
+
+interface Wanted {
+  readonly path: string;
+  readonly localPath: string;
+}
+
+async function getSet(
+  pool: ChannelPool,
+  remoteFolder: string,
+  wanted: readonly Wanted[],
+  options: TransferOptions,
+): Promise<readonly GotFile[]> {
   const got = new Map<string, GotFile>();
-  const alone: typeof wanted = []; // large, or changed while it was read
-  const incoming: { readonly file: (typeof wanted)[number]; readonly data: IncomingFile }[] = [];
+  const alone: Wanted[] = []; // large, or changed while it was read
+  const incoming: { readonly file: Wanted; readonly data: IncomingFile }[] = [];
   const writing = new Abreast(filesAbreast);
   let bytesDone = 0;
   const groups = Array.from({ length: Math.ceil(wanted.length / groupSize) }, (_, index) =>

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { lstat, mkdir, open, realpath, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, open, realpath, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PathMap } from '../core/pathMap.ts';
@@ -58,6 +58,8 @@ export class IncomingFile {
 export class LocalTarget {
   private readonly map: PathMap;
   private readonly madeFolders = new Map<string, Promise<void>>();
+  /** Those that were not there before, outer ones first. */
+  private readonly newFolders: string[] = [];
 
   constructor(readonly folder: string) {
     this.map = new PathMap(folder, '/', process.platform === 'win32' ? 'win32' : 'posix');
@@ -84,27 +86,46 @@ export class LocalTarget {
     return made;
   }
 
+  /** Does what needs folders; when it fails, those that were made for it and hold nothing go again. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      for (const folder of this.newFolders.reverse()) await rmdir(folder).catch(() => {});
+      throw error;
+    }
+  }
+
   private async make(folder: string): Promise<void> {
     try {
-      await mkdir(this.folder, { recursive: true });
+      const first = await mkdir(this.folder, { recursive: true });
+      if (first !== undefined) this.newFolders.push(...foldersFrom(first, this.folder));
       const root = await realpath(this.folder);
       let at = this.folder;
       for (const part of relative(this.folder, folder).split(sep).filter(Boolean)) {
         at = join(at, part);
-        await mkdir(at).catch(async (error: unknown) => {
-          if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-          if ((await lstat(at)).isSymbolicLink() && !isInside(root, await realpath(at))) {
-            throw new UserError(
-              'local-failed',
-              `${at} is a link that leads out of ${this.folder}, so nothing is written through it. Remove the link, or choose another folder.`,
-            );
-          }
-        });
+        await mkdir(at).then(
+          () => this.newFolders.push(at),
+          async (error: unknown) => {
+            if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+            if ((await lstat(at)).isSymbolicLink() && !isInside(root, await realpath(at))) {
+              throw new UserError(
+                'local-failed',
+                `${at} is a link that leads out of ${this.folder}, so nothing is written through it. Remove the link, or choose another folder.`,
+              );
+            }
+          },
+        );
       }
     } catch (error) {
       throw localFailure(folder, error);
     }
   }
+}
+
+/** All on the way from an outer folder to one in it, both included. */
+function foldersFrom(outer: string, inner: string): string[] {
+  return inner.length > outer.length ? [...foldersFrom(outer, dirname(inner)), inner] : [outer];
 }
 
 function isInside(root: string, path: string): boolean {

@@ -26,7 +26,7 @@ cd -- "$f" || exit 1
 if find . -maxdepth 0 -printf '' 2>/dev/null; then find -L . -name '.rpo-*' -prune -o -type f -printf '%s %T@ %p\\0'
 else find . -name '.rpo-*' -prune -o \\( -type f -o -type l \\) -exec sh -c 'for f do [ -f "$f" ] && s=$(stat -L -c "%s %Y" -- "$f") && printf "%s %s\\0" "$s" "$f"; done; :' sh {} +; fi
 `;
-  const { exitCode, stdout, stderr } = await exec(pool, script, options);
+  const { exitCode, stdout, stderr } = await exec(pool, script, { signal: options.signal, readOnly: true });
   const files = stdout.split('\0').flatMap((entry) => {
     const fields = /^(\d+) ([\d.]+) \.\/([\s\S]+)$/.exec(entry);
     return fields ? [{ path: fields[3] ?? '', bytes: Number(fields[1]), mtimeMs: Number(fields[2]) * 1000 }] : [];
@@ -70,7 +70,7 @@ hashes() {
 }
 ${groups.map((group) => `hashes ${group.map(quote).join(' ')}`).join('\n')}
 `;
-  const { stdout, stderr } = await exec(pool, script, options);
+  const { stdout, stderr } = await exec(pool, script, { signal: options.signal, readOnly: true });
   if (/^lacks$/m.test(stdout))
     throw new UserError('unsupported', 'The pod has none of sha256sum, shasum, openssl and python3. Install coreutils there.');
   const found = new Map<string, string | null>(paths.map((path) => [path, null]));

@@ -79,6 +79,8 @@ export interface ExecOptions {
   readonly onStderr?: (chunk: Buffer) => void;
   /** Keep nothing in the result for streams that have a listener (long or endless output). Default false. */
   readonly discardOutput?: boolean;
+  /** The command changes nothing, so that after a lost connection it may simply be run again. Default false. */
+  readonly readOnly?: boolean;
 }
 
 export interface ExecResult {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { throwIfCancelled, UserError } from '../core/errors.ts';
 import type { ChannelPool } from './channelPool.ts';
+import { type Ending, placingEnding, sendingEnding } from './ending.ts';
 import { exec } from './exec.ts';
 import { checkRoom } from './diskRoom.ts';
 import type { FileToPut, PutFile, PutOptions } from './pod.ts';
@@ -18,6 +19,21 @@ interface PutSet {
   readonly keepStrangers: PutOptions['keepStrangers'];
   readonly signal: AbortSignal | undefined;
   readonly onBytes: (bytes: number) => void;
+}
+
+/** Runs a putScript. Once it has said that all is in place, no cancel and no lost connection undoes that. */
+async function askPod(
+  pool: ChannelPool,
+  script: string,
+  options: { readonly stdin?: AsyncIterable<Uint8Array>; readonly signal?: AbortSignal; readonly ending: Ending },
+): Promise<{ readonly stdout: string; readonly stderr: string }> {
+  let stdout = '';
+  try {
+    return await exec(pool, script, { ...options, onStdout: (chunk) => (stdout += chunk.toString('latin1')) });
+  } catch (error) {
+    if (!/^rpo ok.*\n/m.test(stdout)) throw error;
+    return { stdout, stderr: '' };
+  }
 }
 
 /** Indices of the files that were there already, and of those that took the place of a stranger. */
@@ -82,7 +98,11 @@ async function ask(pool: ChannelPool, set: PutSet, payload: Payload, parts: read
   const { sources, token, signal } = set;
   const inline = sources.filter((_, index) => !parts.some((part) => part.index === index));
   const stdin = payload === 'raw' ? rawStream(inline, set.onBytes) : payload === 'tar' ? tarStream(inline, token, set.onBytes) : undefined;
-  const { stdout, stderr } = await exec(pool, putScript(sources, token, payload, parts, set.keepStrangers), { stdin, signal });
+  const { stdout, stderr } = await askPod(pool, putScript(sources, token, payload, parts, set.keepStrangers), {
+    stdin,
+    signal,
+    ending: payload === 'probe' ? sendingEnding : placingEnding,
+  });
   const [, word, rest = ''] = /^rpo (\w+) ?(.*)$/m.exec(stdout) ?? [];
   const words = rest.split(' ').filter(Boolean);
   switch (word) {

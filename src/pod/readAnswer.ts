@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { UserError } from '../core/errors.ts';
+import { isUserError, UserError } from '../core/errors.ts';
 import { ByteReader } from './byteReader.ts';
 import type { ChannelPool } from './channelPool.ts';
+import { connectionLost } from './connectError.ts';
+import { fetchingEnding } from './ending.ts';
 import { startRequest, type Stdin } from './request.ts';
 
 /** Runs a script whose stdout is read by `read` as it comes; gives back what that made of it, and stderr. */
@@ -12,12 +14,15 @@ export async function readAnswer<T>(
   read: (reader: ByteReader) => Promise<T>,
 ): Promise<{ readonly value: T; readonly stderr: string }> {
   const { signal } = options;
-  const request = await startRequest(pool, script, options.stdin, signal);
+  const cancelled = () => new UserError('cancelled', fetchingEnding.cancelled);
+  const request = await startRequest(pool, script, options.stdin, signal).catch((error: unknown) => {
+    throw signal?.aborted ? cancelled() : error;
+  });
   const said: Buffer[] = [];
   request.stderr.on('data', (chunk: Buffer) => said.push(chunk)).resume();
   let onAbort = () => {};
   const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(new UserError('cancelled', 'The download was cancelled. What was there before is untouched.'));
+    onAbort = () => reject(cancelled());
   });
   aborted.catch(() => {});
   signal?.addEventListener('abort', onAbort, { once: true });
@@ -37,7 +42,7 @@ export async function readAnswer<T>(
     // Mostly it has said what there is to say; but a full disk here must not have gigabytes sent to it.
     const isOver = await Promise.race([request.exit.then(Boolean, Boolean).then(() => true), delay(250, false, { ref: false })]);
     if (!isOver) await request.terminate();
-    throw error;
+    throw isUserError(error, 'connection-lost') ? connectionLost(pool.name, error, fetchingEnding.lost) : error;
   } finally {
     signal?.removeEventListener('abort', onAbort);
   }

@@ -7,7 +7,7 @@ import type { ChannelPool } from './channelPool.ts';
 import type { WarmChannel } from './warmChannel.ts';
 
 /** How long a command that was told to end may take over it before it is killed. */
-const graceMs = 2000;
+const defaultGraceMs = 2000;
 
 /** Longer scripts than this are sent as data: `read` costs the pod one system call a byte. */
 const longestLine = 8192;
@@ -22,8 +22,8 @@ export interface Request {
   readonly exit: Promise<number>;
   /** Settles when stdin was sent, or will not be needed any more; rejects when the source of stdin failed. */
   readonly sent: Promise<void>;
-  /** Ends its whole process group on the pod; settles when it has ended, or when no more can be done. */
-  terminate(): Promise<void>;
+  /** Ends its whole process group on the pod, by force after `graceMs`; settles when it has ended, or when no more can be done. */
+  terminate(graceMs?: number): Promise<void>;
 }
 
 /** Starts a script on a channel of the pool. Streams are paused until somebody reads. */
@@ -59,7 +59,7 @@ export async function startRequest(pool: ChannelPool, script: string, stdin?: St
     stderr: channel.stderr,
     exit,
     sent,
-    terminate: () => (ending ??= over ? Promise.resolve() : terminate(pool, warm)),
+    terminate: (graceMs = defaultGraceMs) => (ending ??= over ? Promise.resolve() : terminate(pool, warm, graceMs)),
   };
 }
 
@@ -103,7 +103,7 @@ function drained(channel: ClientChannel): Promise<void> {
  * TERM to the process group, then KILL. sshd passes the SSH "signal" request on only where it separates privileges, which
  * it does not for root, RunPod's user; so a command of its own does it, through a parked channel or one more connection.
  */
-async function terminate(pool: ChannelPool, warm: WarmChannel): Promise<void> {
+async function terminate(pool: ChannelPool, warm: WarmChannel, graceMs: number): Promise<void> {
   const { channel, connection } = warm;
   const closed = new Promise<void>((resolve) => {
     channel.once('close', resolve);
@@ -112,11 +112,13 @@ async function terminate(pool: ChannelPool, warm: WarmChannel): Promise<void> {
   // Nobody reads any more, and a channel ends only when it was read to its end.
   channel.resume();
   channel.stderr.resume();
-  await signalGroup(pool, warm, 'TERM');
-  await Promise.race([closed, delay(graceMs, undefined, { ref: false })]);
+  // A line that lets nothing through any more must not keep a person who cancelled waiting.
+  const atMost = (work: Promise<void>, ms: number) => Promise.race([work, delay(ms, undefined, { ref: false })]);
+  await atMost(signalGroup(pool, warm, 'TERM'), defaultGraceMs);
+  await atMost(closed, graceMs);
   // Also after a close: what has no hand on the streams may have ignored the TERM.
-  await signalGroup(pool, warm, 'KILL');
-  await Promise.race([closed, delay(graceMs, undefined, { ref: false })]);
+  await atMost(signalGroup(pool, warm, 'KILL'), defaultGraceMs);
+  await atMost(closed, defaultGraceMs);
   channel.destroy();
 }
 

@@ -3,6 +3,7 @@ import { posix } from 'node:path';
 import { isUserError, UserError } from '../core/errors.ts';
 import { quote } from '../core/shell.ts';
 import type { ChannelPool } from './channelPool.ts';
+import { sendingEnding } from './ending.ts';
 import { exec } from './exec.ts';
 import { remoteFailure } from './remoteFailure.ts';
 import { defineSums, prologue } from './remoteShell.ts';
@@ -106,6 +107,7 @@ async function uploadOnce(
     const { exitCode, stderr } = await exec(pool, receiveScript(partPath), {
       stdin: segments(),
       signal: stop.signal,
+      ending: sendingEnding,
       discardOutput: true,
       onStdout: (chunk) => {
         const lines = (unfinished + chunk.toString('latin1')).split('\n');

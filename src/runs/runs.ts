@@ -93,12 +93,17 @@ export class Runs {
       throwIfCancelled(signal, 'Following the run');
       const before = offset;
       try {
-        await this.pod.exec(followScript(this.remoteRoot, id, offset), { onStdout, discardOutput: true, signal });
+        await this.pod.exec(followScript(this.remoteRoot, id, offset), { onStdout, discardOutput: true, readOnly: true, signal });
         const run = await this.get(id, signal);
         // tail was killed at the run's end, so the rest is read here; and once more if the log was still growing.
         for (let had = -1; had !== offset;) {
           had = offset;
-          await this.pod.exec(readScript(this.remoteRoot, id, offset, readBytes), { onStdout, discardOutput: true, signal });
+          await this.pod.exec(readScript(this.remoteRoot, id, offset, readBytes), {
+            onStdout,
+            discardOutput: true,
+            readOnly: true,
+            signal,
+          });
         }
         if (run.status.kind !== 'running') return { run, offset };
         retry.succeeded();
@@ -128,6 +133,7 @@ export class Runs {
     const result = await this.pod.exec(readScript(this.remoteRoot, id, offset, limit), {
       onStdout: (chunk) => chunks.push(chunk),
       discardOutput: true,
+      readOnly: true,
       signal,
     });
     this.check(result, `Reading the log of run ${id}`);
@@ -152,7 +158,7 @@ export class Runs {
   }
 
   private async query(ids: readonly string[], signal: AbortSignal | undefined): Promise<readonly Run[]> {
-    const result = await this.pod.exec(listScript(this.remoteRoot, ids), { timeoutMs: 30_000, signal });
+    const result = await this.pod.exec(listScript(this.remoteRoot, ids), { timeoutMs: 30_000, readOnly: true, signal });
     this.check(result, 'Listing the runs');
     return parseRuns(result.stdout);
   }

@@ -55,7 +55,7 @@ describe('files, when something goes wrong', function () {
         proxy.line.cutAfterUp = Math.floor(2000 + random() * 250_000);
         const outcome = await pod.putFiles(names.map((name, index) => ({ source: { content: fresh[index]! }, remotePath: at(name) }))).then(
           () => 'done',
-          (error: unknown) => is('connection-lost')(error) && 'cut',
+          (error: unknown) => is('connection-lost', /in place either all or none|try again when/)(error) && 'cut',
         );
         pod.dispose();
         proxy.line.cutAfterUp = Infinity;
@@ -77,13 +77,47 @@ describe('files, when something goes wrong', function () {
         const pod = t.connect({ port: proxy.port, hostKeys: 'off', reconnectForMs: 0 });
         await pod.connect();
         proxy.line.cutAfterDown = cutAfterDown;
-        await assert.rejects(pod.getFile(at('down.bin'), join(t.tmp, 'down.bin')), is('connection-lost'));
+        await assert.rejects(
+          pod.getFile(at('down.bin'), join(t.tmp, 'down.bin')),
+          is('connection-lost', /No local file was left half written/),
+        );
         await assert.rejects(pod.getFiles(t.practice.workspace, ['down.bin'], t.tmp), isUserError);
         pod.dispose();
         proxy.line.cutAfterDown = Infinity;
         assert.equal(await readFile(join(t.tmp, 'down.bin'), 'utf8'), 'old');
         assert.deepEqual(await readdir(t.tmp), ['down.bin']);
       }
+    });
+
+    it('of a download: folders that were made for it go again, others stay', async () => {
+      const pod = t.connect({ port: proxy.port, hostKeys: 'off', reconnectForMs: 0 });
+      await put(t.pod, 'down.bin', randomBytes(300_000));
+      await mkdir(join(t.tmp, 'empty'));
+      await assert.rejects(pod.getFile(at('none'), join(t.tmp, 'new/deep/file')), is('remote-missing'));
+      proxy.line.cutAfterDown = 60_000;
+      await assert.rejects(pod.getFile(at('down.bin'), join(t.tmp, 'empty/new/file')), isUserError);
+      await assert.rejects(pod.getFiles(t.practice.workspace, ['down.bin', 'cut/b/c.py'], join(t.tmp, 'set/of/files')), isUserError);
+      pod.dispose();
+      assert.deepEqual(await readdir(t.tmp, { recursive: true }), ['empty']);
+    });
+
+    it('a person who cancels when nothing gets through any more is not kept waiting', async () => {
+      const pod = t.connect({ port: proxy.port, hostKeys: 'off' });
+      await pod.connect();
+      const controller = new AbortController();
+      const started = Date.now();
+      const running = pod.exec('echo started; sleep 1000', {
+        signal: controller.signal,
+        onStdout: () => {
+          proxy.line.blackHole = true;
+          controller.abort();
+        },
+      });
+      await assert.rejects(running, is('cancelled'));
+      assert.ok(Date.now() - started < 20_000);
+      pod.dispose();
+      proxy.line.blackHole = false;
+      proxy.cut();
     });
 
     it('cancelling leaves nothing behind either', async () => {
@@ -99,7 +133,7 @@ describe('files, when something goes wrong', function () {
           })),
           { signal: controller.signal, onProgress: ({ bytesDone }) => bytesDone > 500_000 && controller.abort() },
         );
-        await assert.rejects(sending, is('cancelled'));
+        await assert.rejects(sending, is('cancelled', /^The upload was cancelled\. Nothing was replaced/));
         await until(async () => (await leftovers(at('cancel'))).length === 0, 'cleaning up');
         assert.deepEqual([await readdir(at('cancel')), await readFile(at('cancel/file'), 'utf8')], [['file'], 'old']);
       }
@@ -109,7 +143,7 @@ describe('files, when something goes wrong', function () {
         signal: controller.signal,
         onProgress: () => controller.abort(),
       });
-      await assert.rejects(fetching, is('cancelled'));
+      await assert.rejects(fetching, is('cancelled', /^The download was cancelled/));
       assert.deepEqual(await readdir(t.tmp), []);
       pod.dispose();
     });
