@@ -52,13 +52,18 @@ export class ChannelPool implements Disposable {
     return warm;
   }
 
-  /** Opens channels ahead of need on the main connection; call it when a request has been sent or one has ended. */
-  park(): void {
+  /** Of the main connection; infinite while there is none. */
+  get roundTripMs(): number {
+    return this.link.roundTripMs;
+  }
+
+  /** Opens channels ahead of need on the main connection: when a request has been sent, or when many are about to come. */
+  park(wanted = parkedWanted): void {
     if (this.disposed || this.waiting.size > 0) return;
     void this.link.get().then(
       (connection) => {
         this.parkOn(connection);
-        while (!this.disposed && connection.hasRoom && this.parked.size < Math.min(parkedWanted, connection.sessionsGranted))
+        while (!this.disposed && connection.hasRoom && this.parked.size < Math.min(wanted, connection.sessionsGranted))
           this.parkOne(connection);
       },
       () => {},

@@ -16,6 +16,8 @@ export class SessionRefused extends Error {}
 /** One authenticated SSH connection, and how many sessions are open on it. */
 export class Connection {
   private openCount = 0;
+  /** The shortest time a session took to open: the line's round trip and a few milliseconds of the server. */
+  roundTripMs = Infinity;
   /** Learnt or assumed: the most sessions at a time. */
   sessionsGranted = assumedSessions;
   private ended: { readonly error: UserError } | undefined;
@@ -63,6 +65,7 @@ export class Connection {
   private open(start: (done: (error: Error | undefined, channel: ClientChannel) => void) => void): Promise<ClientChannel> {
     if (this.ended) return Promise.reject(this.ended.error);
     this.openCount++;
+    const begunMs = performance.now();
     return new Promise<ClientChannel>((resolve, reject) => {
       const fail = (error: Error) => {
         this.openCount--;
@@ -75,6 +78,7 @@ export class Connection {
       try {
         start((error, channel) => {
           if (error) return fail(error);
+          this.roundTripMs = Math.min(this.roundTripMs, performance.now() - begunMs);
           channel.once('close', () => this.openCount--);
           resolve(channel);
         });

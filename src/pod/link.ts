@@ -50,6 +50,11 @@ export class Link implements Disposable {
     return this.current;
   }
 
+  /** Of the present connection; infinite while there is none. */
+  get roundTripMs(): number {
+    return this.connection?.roundTripMs ?? Infinity;
+  }
+
   /** The open connection; makes one when there is none. */
   async get(signal?: AbortSignal): Promise<Connection> {
     if (this.stop.signal.aborted) throw this.closedError();

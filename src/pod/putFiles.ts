@@ -7,9 +7,10 @@ import { checkRoom } from './diskRoom.ts';
 import type { FileToPut, PutFile, PutOptions } from './pod.ts';
 import { putScript, stagedPath, type Payload } from './putScript.ts';
 import { remoteFailure } from './remoteFailure.ts';
-import { largeBytes } from './segments.ts';
+import { largeBytes, stripes } from './segments.ts';
 import { changedMeanwhile, hasChanged, inspect, sameContent, type Source } from './source.ts';
 import { tarEnd, tarHeader, tarPadding } from './tar.ts';
+import { compressed, paysToCompress } from './compress.ts';
 import { partOf, type Part, uploadPart } from './uploadPart.ts';
 
 /** One call of putFiles. */
@@ -48,7 +49,7 @@ type Answer = (Outcome & { readonly kind: 'ok' | 'send'; readonly said: string }
 export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], options: PutOptions = {}): Promise<readonly PutFile[]> {
   throwIfCancelled(options.signal, 'The upload');
   if (files.length === 0) return [];
-  const sources = await inspect(files, options.signal);
+  const sources = await inspect(files, options.signal, () => pool.park(stripes + 1));
   const bytesTotal = sources.reduce((sum, { bytes }) => sum + bytes, 0);
   let bytesDone = 0;
   const onBytes = (bytes: number) => options.onProgress?.({ bytesDone: (bytesDone += bytes), bytesTotal });
@@ -89,7 +90,9 @@ async function putSet(pool: ChannelPool, set: PutSet, longestInline: number): Pr
     };
     await Promise.all(Array.from({ length: abreast }, work));
   }
-  const payload: Payload = parts.length === set.sources.length ? 'parts' : set.sources.length === 1 ? 'raw' : 'tar';
+  const inline = set.sources.filter(({ bytes }) => bytes <= longestInline);
+  const payload: Payload =
+    inline.length === 0 ? 'parts' : set.sources.length === 1 ? 'raw' : (await paysToCompress(pool, inline)) ? 'tar.gz' : 'tar';
   const answer = await ask(pool, set, payload, parts);
   return answer.kind === 'lacks tar' ? undefined : answer;
 }
@@ -97,9 +100,20 @@ async function putSet(pool: ChannelPool, set: PutSet, longestInline: number): Pr
 async function ask(pool: ChannelPool, set: PutSet, payload: Payload, parts: readonly Part[]): Promise<Answer> {
   const { sources, token, signal } = set;
   const inline = sources.filter((_, index) => !parts.some((part) => part.index === index));
-  const stdin = payload === 'raw' ? rawStream(inline, set.onBytes) : payload === 'tar' ? tarStream(inline, token, set.onBytes) : undefined;
+  let sent = 0;
+  const onBytes = (bytes: number) => {
+    sent += bytes;
+    set.onBytes(bytes);
+  };
+  const stdin: Record<Payload, () => AsyncIterable<Buffer> | undefined> = {
+    raw: () => rawStream(inline, onBytes),
+    tar: () => tarStream(inline, token, onBytes),
+    'tar.gz': () => compressed(tarStream(inline, token, onBytes)),
+    parts: () => undefined,
+    probe: () => undefined,
+  };
   const { stdout, stderr } = await askPod(pool, putScript(sources, token, payload, parts, set.keepStrangers), {
-    stdin,
+    stdin: stdin[payload](),
     signal,
     ending: payload === 'probe' ? sendingEnding : placingEnding,
   });
@@ -113,6 +127,10 @@ async function ask(pool: ChannelPool, set: PutSet, payload: Payload, parts: read
       throw refusal(words.map((index) => sources[Number(index)]?.remotePath ?? '?'));
     case 'lacks':
       if (words[0] === 'tar') return { kind: 'lacks tar' };
+      if (words[0] === 'gzip') {
+        set.onBytes(-sent);
+        return ask(pool, set, 'tar', parts);
+      }
       throw new UserError(
         'unsupported',
         'The pod has none of sha256sum, shasum, openssl and python3, so nothing sent there can be verified. Install coreutils there.',

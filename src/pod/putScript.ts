@@ -20,10 +20,10 @@ export interface PlannedFile {
 }
 
 /**
- * How the new bytes come: after the script on stdin, as a tar or as the one file itself; or all of them lie in parts
+ * How the new bytes come: after the script on stdin, as a tar (compressed or not) or as the one file itself; or all of them lie in parts
  * already. 'probe' only looks, and tells what has to be sent.
  */
-export type Payload = 'tar' | 'raw' | 'parts' | 'probe';
+export type Payload = 'tar' | 'tar.gz' | 'raw' | 'parts' | 'probe';
 
 /** Files of one folder that are handled by one call of each tool; small enough for any argument limit. */
 const groupSize = 200;
@@ -53,7 +53,7 @@ export function stagedPath(remotePath: string, token: string): string {
  * The files are walked once a step by `all`, with the functions b(egin group), u(se this file?) and g(roup) of that step.
  * A symbolic link in a target's place is itself replaced, as git and rsync do; what it points to is left alone.
  *
- * It says one line: `rpo ok [index of each identical file]…`, `rpo refused INDEX…`, `rpo failed STEP`, `rpo lacks sums|tar`;
+ * It says one line: `rpo ok [index of each identical file]…`, `rpo refused INDEX…`, `rpo failed STEP`, `rpo lacks sums|tar|gzip`;
  * when probing, `rpo send [index of each identical file]…` with what askParts and askRoom say before it.
  * Before `ok` comes `rpo-kept [index of each file that replaced a stranger]…` when strangers are to be kept.
  */
@@ -85,6 +85,7 @@ export function putScript(
   const single = files[0];
   const take: Record<Payload, string> = {
     tar: 'tar -xomf - -C /',
+    'tar.gz': 'gzip -dc | tar -xomf - -C /',
     raw: `cat >${quote(stagedPath(single?.remotePath ?? '/', token))}`,
     parts: ':',
     probe: ':',
@@ -104,7 +105,8 @@ dirs() {
 ${ancestors.map((folder, index) => `d ${index} ${quote(folder)}`).join('\n')}
 }
 have_sums || { result lacks sums; exit 0; }
-${payload === 'tar' || payload === 'probe' ? lackTar(files.length > parts.length) : ''}
+${payload.startsWith('tar') || payload === 'probe' ? lackTar(files.length > parts.length) : ''}
+${payload === 'tar.gz' ? 'command -v gzip >/dev/null 2>&1 || { result lacks gzip; exit 0; }' : ''}
 big=${parts.length > 0 ? 1 : ''}
 
 look() {

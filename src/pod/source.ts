@@ -5,6 +5,7 @@ import { mapAbreast } from '../core/abreast.ts';
 import { throwIfCancelled, UserError } from '../core/errors.ts';
 import type { FileToPut } from './pod.ts';
 import type { PlannedFile } from './putScript.ts';
+import { largeBytes } from './segments.ts';
 
 const chunkBytes = 256 * 1024;
 
@@ -22,8 +23,17 @@ export interface Source extends PlannedFile {
   readonly mtimeMs?: number;
 }
 
-/** Checks the paths and reads every source once, for its hash and size. Small ones are kept: they need not be read again. */
-export async function inspect(files: readonly FileToPut[], signal: AbortSignal | undefined): Promise<readonly Source[]> {
+/**
+ * Checks the paths and reads every source once, for its hash and size. Small ones are kept: they need not be read again.
+ *
+ * @param onLarge called once when one of them turns out to be large, while it is still being read
+ */
+export async function inspect(
+  files: readonly FileToPut[],
+  signal: AbortSignal | undefined,
+  onLarge?: () => void,
+): Promise<readonly Source[]> {
+  let isTold = false;
   const seen = new Set<string>();
   for (const file of files) {
     const remotePath = checkedPath(file.remotePath);
@@ -41,6 +51,9 @@ export async function inspect(files: readonly FileToPut[], signal: AbortSignal |
       hash.update(chunk);
       bytes += chunk.length;
       if (bytes <= chunkBytes) kept.push(chunk);
+      if (bytes <= largeBytes || isTold) continue;
+      isTold = true;
+      onLarge?.();
     }
     const keep = bytes <= chunkBytes && keptBytes + bytes <= mostKeptBytes;
     if (keep) keptBytes += bytes;

@@ -1,0 +1,37 @@
+import { pipeline, Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { createGzip, gzip, type ZlibOptions } from 'node:zlib';
+import type { ChannelPool } from './channelPool.ts';
+import type { Source } from './source.ts';
+
+const options: ZlibOptions = { level: 1 };
+
+/** Less fits into the first window of a channel anyway. */
+const leastBytes = 512 * 1024;
+/** A nearer pod has it sooner than gzip is done. */
+const leastRoundTripMs = 15;
+/** So much of the content is tried out. */
+const sampleBytes = 128 * 1024;
+const worthwhileRatio = 0.8;
+
+/** Whether these files arrive sooner compressed: there are enough of them, the way is long, and a sample of them shrinks. */
+export async function paysToCompress(pool: ChannelPool, sources: readonly Source[]): Promise<boolean> {
+  const bytes = sources.reduce((sum, source) => sum + source.bytes, 0);
+  if (bytes < leastBytes || pool.roundTripMs < leastRoundTripMs) return false;
+  const sample: Uint8Array[] = [];
+  let sampled = 0;
+  for (const { from } of sources) {
+    if (sampled >= sampleBytes) break;
+    if (!('content' in from)) continue;
+    sample.push(from.content);
+    sampled += from.content.length;
+  }
+  return sampled > 0 && (await promisify(gzip)(Buffer.concat(sample), options)).length < worthwhileRatio * sampled;
+}
+
+/** The stream as gzip; a failure of the source is a failure of the result. */
+export function compressed(content: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  const result = createGzip(options);
+  pipeline(Readable.from(content), result, () => {}); // told by the result
+  return result;
+}
