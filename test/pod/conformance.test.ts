@@ -4,16 +4,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { homeWith } from './support/agent.ts';
 import { startHttpServer, startTokenProxy } from './support/httpServer.ts';
+import { newerNode } from './support/newerNode.ts';
 import { usePod } from './support/pod.ts';
 
 const root = join(import.meta.dirname, '../..');
 const suite = join(root, 'node_modules/@modelcontextprotocol/conformance/dist/index.js');
-
-/** The suite wants Node 22 or later; the editor tests bring one along. */
-const node =
-  Number(process.versions.node.split('.')[0]) >= 22
-    ? process.execPath
-    : join(root, `test/host/node_modules/node-${process.platform}-${process.arch}/bin/node`);
 
 describe('the official conformance suite', () => {
   const t = usePod();
@@ -36,7 +31,7 @@ describe('the official conformance suite', () => {
         join(import.meta.dirname, 'conformance.yml'),
       ];
       const { code, output } = await new Promise<{ code: number; output: string }>((resolve) => {
-        const child = execFile(node, args, { maxBuffer: 64_000_000 }, (_, stdout, stderr) =>
+        const child = execFile(newerNode, args, { maxBuffer: 64_000_000 }, (_, stdout, stderr) =>
           resolve({ code: child.exitCode ?? -1, output: stdout + stderr }),
         );
       });
