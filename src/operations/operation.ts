@@ -58,7 +58,7 @@ export interface WordsField {
 }
 
 /**
- * One thing that a person or an agent can ask for. The command line, and later MCP and language model tools, are made
+ * One thing that a person or an agent can ask for. The command line, MCP tools and the editor's language model tools are made
  * from these records: a new operation is a new record, and no face has to be touched.
  */
 export interface Operation<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodObject = z.ZodObject> {
