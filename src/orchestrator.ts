@@ -3,7 +3,7 @@ import { hostname, userInfo } from 'node:os';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import type { Disposable } from './core/disposable.ts';
-import { UserError } from './core/errors.ts';
+import { messageOf, UserError } from './core/errors.ts';
 import { PathMap } from './core/pathMap.ts';
 import { quote } from './core/shell.ts';
 import { Deployer, type DeployOptions, type DeployReport } from './deploy/deploy.ts';
@@ -17,6 +17,9 @@ import { Locator } from './fixes/locator.ts';
 import { StartedRuns } from './journal/startedRuns.ts';
 import type { Finding } from './monitor/finding.ts';
 import { TrainingMonitor } from './monitor/monitor.ts';
+import { type DriveOptions, drivePipeline, type Judged, type PipelineView } from './pipeline/pipeline.ts';
+import { type Job, makePlan, type PlanOptions } from './pipeline/plan.ts';
+import { PipelineStore, type StoredPipeline } from './pipeline/store.ts';
 import { connectPod } from './pod/connect.ts';
 import type { HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
 import { podOptions } from './pod/podOptions.ts';
@@ -38,6 +41,7 @@ import {
 import { projectSchema } from './project/schema.ts';
 import { type FetchOptions, fetchResults, type FetchReport } from './results/fetch.ts';
 import { type FileVerdict, judgeFile } from './results/judge.ts';
+import { isArray } from './results/previous.ts';
 import { checkpointCommand, checkpointInput, parseCheckpoint, resumingCommand } from './runs/checkpoint.ts';
 import { newRunId, type Run, type RunManifest } from './runs/run.ts';
 import { Runs, type StopOptions } from './runs/runs.ts';
@@ -94,6 +98,12 @@ export interface ExecuteOptions {
   readonly discardOutput?: boolean;
 }
 
+/** What to train, in which way, and where its results go. */
+export interface RetrainOptions extends Omit<PlanOptions, 'startedBy'>, Omit<DriveOptions, 'retry'> {
+  /** Local folder for results; default `results`. */
+  readonly folder?: string;
+}
+
 export interface DirectoryOptions extends TransferOptions {
   /** gitignore syntax. */
   readonly exclude?: readonly string[];
@@ -108,6 +118,7 @@ export class Orchestrator implements Disposable {
   readonly remoteRoot: string;
   readonly map: PathMap;
   readonly runs: Runs;
+  readonly pipelines: PipelineStore;
   private readonly deployer: Deployer;
   private readonly locator: Locator;
   private readonly started: StartedRuns;
@@ -130,6 +141,7 @@ export class Orchestrator implements Disposable {
     const { remoteRoot } = this;
     this.map = new PathMap(project.root, remoteRoot, process.platform === 'win32' ? 'win32' : 'posix');
     this.runs = new Runs(pod, remoteRoot);
+    this.pipelines = new PipelineStore(pod, remoteRoot);
     const puts = mayWrite === undefined ? pod : guardWrites(pod, (path) => mayWrite(path, this.map.relativeOfRemote(path)));
     this.deployer = new Deployer(puts, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot));
     this.locator = new Locator(project, this.map);
@@ -352,12 +364,12 @@ export class Orchestrator implements Disposable {
     return this.deployer.deployedSources();
   }
 
-  /** Starts a run on the pod, detached: it outlives the connection. */
-  async startTraining(request: TrainingRequest, signal?: AbortSignal): Promise<Run> {
+  /** Starts a run on the pod, detached: it outlives the connection. `id`: of the form of newRunId(); fails when there is such a run. */
+  async startTraining(request: TrainingRequest, signal?: AbortSignal, id?: string): Promise<Run> {
     const training = trainingCommand(this.project, request, this.places);
     const now = new Date();
     const manifest: RunManifest = {
-      id: newRunId(training.model, now, Math.random),
+      id: id ?? newRunId(training.model, now, Math.random),
       model: training.model,
       command: training.command,
       cwd: this.remoteRoot,
@@ -474,6 +486,23 @@ export class Orchestrator implements Disposable {
     return this.fetch(patterns, folder, options);
   }
 
+  /**
+   * Trains the stages of runpod.json one after the other, fetches and judges what each leaves.
+   *
+   * @throws UserError 'not-configured' or 'bad-argument' before anything is started; what drivePipeline() throws
+   */
+  async retrain(options: RetrainOptions = {}): Promise<PipelineView> {
+    const plan = makePlan(this.project.config, { ...options, startedBy: this.startedBy }, new Date(), Math.random);
+    // A command that cannot be made is told before the first stage has been trained for hours.
+    for (const { request } of plan.stages.flatMap(({ jobs }) => jobs)) trainingCommand(this.project, request, this.places);
+    return this.drive(await this.pipelines.create(plan, options.signal), options);
+  }
+
+  /** Goes on with a pipeline, by default the newest, from the first stage that has not succeeded. */
+  async resumePipeline(id: string | undefined, options: Omit<RetrainOptions, keyof PlanOptions> = {}): Promise<PipelineView> {
+    return this.drive(await this.pipelines.read(id, options.signal), { ...options, retry: true });
+  }
+
   /** Reads local predictions (.npy, .npz) and judges them; `labels`: a file of true classes, default: the one that runpod.json names. */
   async validate(file: string, labels?: string): Promise<FileVerdict> {
     return judgeFile(resolve(this.project.root, file), {
@@ -571,6 +600,51 @@ export class Orchestrator implements Disposable {
     // Written down first: should the edit fail, the old value still stands there and it may be tried again.
     await this.appliedEdits.add({ run: run.id, path, setting, from: edit.oldText, to: edit.newText });
     await applyEdit(edit);
+  }
+
+  private async drive(stored: StoredPipeline, options: Omit<RetrainOptions, keyof PlanOptions> & { readonly retry?: boolean }) {
+    const { id } = stored.plan;
+    const folder = options.folder ?? 'results';
+    return drivePipeline(
+      stored,
+      {
+        runs: async (signal) => this.runs.list(signal),
+        start: async (job, run, signal) => this.startTraining(job.request, signal, run),
+        watch: async (run, onEvent, signal) => this.watchRun(run, { onEvent, signal }),
+        collect: async (job, run, signal) => this.collectJob(job, run, folder, signal),
+        beginRound: async (number, startedAt) => {
+          await this.pipelines.beginRound(id, number, startedAt, options.signal);
+          return this.pipelines.read(id, options.signal);
+        },
+        reject: async (run) => this.pipelines.reject(id, run),
+      },
+      options,
+    );
+  }
+
+  /** Fetches what a job left, and judges the predictions among it. */
+  private async collectJob(job: Job, run: string, folder: string, signal: AbortSignal | undefined): Promise<Judged> {
+    const { stages, labels } = this.project.config;
+    const ofRun = await this.collectRun(run, folder, { signal });
+    const own = expandTemplates(stages.find(({ name }) => name === job.stage)?.results ?? [], { model: job.model, seed: job.request.seed });
+    const ofStage = own.length === 0 ? null : await this.fetch(own, folder, { signal });
+    const files = [...ofRun.files, ...(ofStage?.files ?? [])];
+    const problems = [...ofRun.incomplete, ...(ofStage?.incomplete ?? [])].map(({ path, why }) => `${path} is not whole: ${why}.`);
+    const missing = [...ofRun.missing, ...(ofStage?.missing ?? [])];
+    const isEmpty = missing.length > 0 && !files.some(({ path }) => !path.startsWith('.runpod/'));
+    if (isEmpty && problems.length === 0) problems.push(`It left no results: nothing on the pod matches ${missing.join(', ')}.`);
+    const arrays = files.filter(({ path }) => isArray(path) && path !== labels);
+    const verdicts = await Promise.all(
+      arrays.map(async ({ path, localPath }) => {
+        try {
+          return [{ path, verdict: await this.validate(localPath) }];
+        } catch (error) {
+          problems.push(messageOf(error));
+          return [];
+        }
+      }),
+    );
+    return { files: files.length, verdicts: verdicts.flat(), problems };
   }
 
   private async fetch(patterns: readonly string[], folder: string, options: TransferOptions): Promise<FetchReport> {

@@ -8,6 +8,7 @@ import type { Operation } from './operation.ts';
 import { pods, podsAdd, podsRemove, podsSelect, podsTrust } from './pods.ts';
 import { validate } from './validate.ts';
 import { repair } from './repair.ts';
+import { pipelines, retrain } from './retrain.ts';
 import { selftest } from './selftest.ts';
 import { retry, start } from './start.ts';
 import { findings, readLog, status } from './status.ts';
@@ -22,6 +23,8 @@ export const operations: readonly Operation[] = [
   deploy,
   exec,
   train,
+  retrain,
+  pipelines,
   start,
   runs,
   follow,

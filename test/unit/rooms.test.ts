@@ -36,9 +36,11 @@ const rooms: Readonly<Record<string, Room>> = {
   fixes: { imports: ['core', 'monitor', 'project', 'node:*'] },
   practice: { imports: ['core', 'pod', 'node:*', 'ssh2'] },
 
-  'orchestrator.ts': { imports: ['core', 'monitor', 'project', 'pod', 'deploy', 'runs', 'results', 'doctor', 'fixes', 'journal', 'node:*'] },
+  pipeline: { imports: ['core', 'project', 'runs', 'pod', 'node:*'], types: ['results'] },
+
+  'orchestrator.ts': { imports: ['pipeline', 'core', 'monitor', 'project', 'pod', 'deploy', 'runs', 'results', 'doctor', 'fixes', 'journal', 'node:*'] },
   journal: { imports: ['core', 'node:*'] },
-  operations: { imports: ['core', 'journal', 'project', 'runs', 'node:*', 'zod'], later: ['monitor', 'orchestrator.ts', 'results'], types: ['doctor', 'fixes'] },
+  operations: { imports: ['core', 'journal', 'project', 'runs', 'node:*', 'zod'], later: ['monitor', 'orchestrator.ts', 'results'], types: ['doctor', 'fixes', 'pipeline'] },
 
   agents: { imports: ['core', 'journal', 'operations', 'project', 'node:*', 'zod'], later: ['orchestrator.ts'], types: ['runs'] },
 

@@ -99,6 +99,17 @@ const large: Readonly<Record<string, unknown>> = {
     ok: false,
     verdicts: many(15, () => ({ ...verdict, classes: many(100, (i) => ({ class: `${i}`, count: 1, share: 0.1, accuracy: 0.5 })) })),
   },
+  retrain: {
+    id: 'p',
+    state: 'failed',
+    startedAt: 't',
+    rounds: 2,
+    stages: many(20, (i) => ({
+      name: `${i}`,
+      state: 'failed',
+      jobs: many(10, () => ({ key: 'k', label: 'm', state: 'failed', run: 'r', seconds: 1, accuracy: 0.5, summary: long, hints: many(20, () => long) })),
+    })),
+  },
   fix: {
     run: 'r',
     model: null,
