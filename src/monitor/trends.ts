@@ -38,7 +38,12 @@ export class Trends {
   /** Median of the rates; null while there are few. */
   private usualRate: number | null = null;
 
-  constructor(private readonly thresholds: Thresholds) {}
+  /** Values without an improvement below which a validation loss tells nothing. */
+  private readonly patience: number;
+
+  constructor(private readonly thresholds: Thresholds) {
+    this.patience = Math.min(thresholds.overfitPatience, thresholds.plateauPatience);
+  }
 
   /** Takes a value of a line, with what its series is and where training is (the line itself need not say). */
   read(name: string, role: Role, value: number, line: MetricLine, place: Place): void {
@@ -94,7 +99,7 @@ export class Trends {
     const spike = series.add(value);
     if (spike === 'spike') this.tell('loss-spike', `${name} jumped to ${value}, usually ${series.usual}${where(line)}`);
     else if (spike === 'divergence') this.tell('loss-divergence', `${name} stays at ${value}, before at ${series.usual}${where(line)}`);
-    if (VALIDATION.test(name)) this.validation(name, series, line);
+    if (series.sinceBest >= this.patience && VALIDATION.test(name)) this.validation(name, series, line);
   }
 
   /** Another model is trained from here on. What its loss is compared with, and its gradients, begin anew; the other losses follow when their lines come. */
@@ -107,7 +112,6 @@ export class Trends {
   /** Validation losses come once an epoch: there a standstill, or a rise while training falls, means something. */
   private validation(name: string, series: LossSeries, line: MetricLine): void {
     const { overfitPatience, plateauPatience } = this.thresholds;
-    if (series.sinceBest < Math.min(overfitPatience, plateauPatience)) return;
     const training = this.trainingSeries(name);
     if (series.above >= overfitPatience && training !== null && training.sinceBest <= 2)
       this.tell(

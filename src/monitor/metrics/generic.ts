@@ -22,7 +22,9 @@ interface Named {
 const MACHINE_UNIT =
   /^(?:ms|us|s|sec|secs|seconds?|m|min|mins|minutes?|h|hr|hrs|hours?|d|days?|[kmgt]i?b?|bytes?|it\/s|s\/it|x|px|ns|µs|w|°c|c|mhz|params|im\/s|record|records|s\/step|ms\/step|times|epochs?|steps?|iters?|iterations?|files?|images?|examples?)$/i;
 /** Attached (`1.4s`), or apart (`0.4 sec`, `35 (sec)`) and then not the name of what follows. */
-const UNIT = /^(?:(%|[A-Za-zµ°]+(?:\/[A-Za-z]+)?)(?![\w.-])|(?: \(?|\()(%|[A-Za-zµ°]+(?:\/[A-Za-z]+)?)(?![\w.-]| ?[:=]))/;
+const UNIT = /^(?:(%|[A-Za-zµ°]+(?:\/[A-Za-z]+)?)(?![\w-]|\.\w)|(?: \(?|\()(%|[A-Za-zµ°]+(?:\/[A-Za-z]+)?)(?![\w-]|\.\w| ?[:=]))/;
+/** `| 1023456 tok/s`, `: 13596.73 words/s`: what names itself by its unit, in a column of its own. */
+const RATE_UNIT = /^(?!it\/|s\/)[a-z]{2,12}\/s(?:ec)?$/;
 /** A dump of settings, not progress: Python values and constructors that progress lines do not print. */
 const DUMP =
   /\b(?:True|False)\b|[=:] ?None\b|\bNamespace\(|\bdict\(|\b(?:PosixPath|device|dtype|torch\.Size|lambda|Linear|Conv\dd|Dropout|BatchNorm\dd|Adam\w?|SGD|LayerNorm)\(|<class |\bargs?:|[Cc]onfig(?:uration)?[ :({=]|[Hh]yper-?param|\.{4,} \S+$|^\s*[\w.]+=[^,;\s]+,\s*$|^\s*(?:cfg|args|config|hparams|opt|FLAGS)[.:]/;
@@ -78,6 +80,8 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
     if (scan.kind[i] === COMPOUND) continue;
     const [, attached, apart] = UNIT.exec(text.slice(previousEnd, previousEnd + 16)) ?? [];
     const unit = attached ?? apart ?? '';
+    // `Map: 100%|███`: how full a bar is
+    if (text.startsWith('%|', previousEnd)) continue;
     if (consumePair(text, scan, i, gap, plan)) continue;
     const last = found[found.length - 1];
     const named = nameIn(gap, !first);
@@ -100,6 +104,10 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
       const before = open > from ? cutName(text.slice(from, open)) : '';
       if (/[A-Za-z]/.test(before) && before.length < 40)
         found.push({ index: i, name: before, kind: classOfName(before), strong: true, unit, scope });
+      continue;
+    }
+    if (named.name === '' && RATE_UNIT.test(unit) && /[|:]\s*$/.test(gap)) {
+      found.push({ index: i, name: unit, kind: 'aux', strong: true, unit: '', scope });
       continue;
     }
     if (named.name === '') continue;

@@ -19,7 +19,7 @@ const OUTCOME = new Set(
     'loss losses acc accuracy accuracies precision recall f1 fscore auc auroc auprc roc ap ar map miou iou dice jaccard jacc giou bleu sacrebleu rouge rougel rougelsum meteor cider spice chrf wer cer ter ppl perplexity mse mae rmse ' +
     'rmsle mape smape mase logloss nll nlll elbo kl kld error err errors cost bce ce xent crossentropy cross_entropy entropy reward rewards return returns score scores r2 mcc kappa ndcg mrr hr hit hits hitratio psnr ssim lpips fid top1 top5 bpb bpc bpd ' +
     'specificity sensitivity fb1 auuc ndcg recon adv objective merror mlogloss gini pearson spearman spearmanr pearsonr corr correlation f1score f1_score acc1 acc5 eer der mos stoi pesq sdr snr sisnr similarity margin margins cosine em nmse brier ece ' +
-    'performance success winrate win fitness trl tel vl tl nds mate mauc val_acc epe bpp ' +
+    'performance metric success winrate win fitness trl tel vl tl nds mate mauc val_acc epe bpp ' +
     'bpw mel fm stft nme pck oks map50 map75 aic bic deviance likelihood lp lpp rms cider ppo vf pg rew accu wacc macc bacc hmean learn sparsity deviance'
   ).split(' '),
 );
@@ -33,7 +33,7 @@ const SKIP = new Set(
     'micro_step dur label labels predict weight weights time times timing elapsed eta duration took runtime wall wallclock clock seconds sec secs second ms minutes min_left hours hour date data_time iter_time batch_time forward backward latency memory mem gpu_mem max_mem ram vram cuda cpu gpu gpus device devices ' +
     'size sizes batch_size bs bsz wpb seed seeds params parameters param parameter num number count counts total_params version port pid rank ranks world nodes node workers worker dim dims hidden layers layer heads head width height channels kernel stride padding dropout ' +
     'samples examples tokens_seen images consumed skipped length len max_len vocab classes nclass folds fold candidates version id index idx line lines file files shape shapes bytes mb gb kb mib gib remaining percentage percent progress left until done ' +
-    'patience counter warmup threshold thresholds thr thrs stopping initial start init target scheduler alpha gamma lambda eps epsilon betas decay interval every freq frequency limit limits max_steps max_epochs total_steps num_epochs train_wall gb_free mom v_num loss_scale scale scaler weight_norm over frames timing year month day cores core threads thread level iou_thr conf_thr nms score_thr ' +
+    'patience tol tolerance ts timestamp oom counter warmup threshold thresholds thr thrs stopping initial start init target scheduler alpha gamma lambda eps epsilon betas decay interval every freq frequency limit limits max_steps max_epochs total_steps num_epochs train_wall gb_free mom v_num loss_scale scale scaler weight_norm over frames timing year month day cores core threads thread level iou_thr conf_thr nms score_thr ' +
     'n_updates cumulative_steps rlen support total_timesteps time_elapsed it s batches dataset split'
   ).split(' '),
 );
@@ -85,6 +85,7 @@ const WHOLE: Readonly<Record<string, NameClass>> = {
   'r^2': 'outcome',
   'data loss': 'outcome',
   total_error_count: 'skip',
+  besttest: 'outcome',
   'weight decay': 'skip',
   wd: 'aux',
   weight_decay: 'skip',
@@ -162,6 +163,8 @@ export function classOfName(name: string): NameClass {
   let answer = known.get(name);
   if (answer === undefined) {
     answer = judge(name.toLowerCase());
+    // bestTest, AvgTime, SamplesPerSec
+    if (answer === 'unknown' && /[a-z][A-Z]/.test(name)) answer = judge(name.replace(/([a-z])(?=[A-Z])/g, '$1 ').toLowerCase());
     if (known.size > 5_000) known.clear();
     known.set(name, answer);
   }
@@ -174,7 +177,9 @@ function judge(name: string): NameClass {
   if (EPOCH_NAMES.has(name) || STEP_NAMES.has(name)) return 'place';
   if (RATE.test(name.replaceAll('_', ' '))) return 'outcome';
   if (/^(?!.*(?:max|clip|threshold)).*(?:grad\w*[ _-]norm|gnorm)/.test(name)) return 'outcome';
-  if (/grad.*norm|norm.*grad|learning.?rate|^lr\b|_lr$|\/lr$|^lr[-_/\d]/.test(name)) return 'aux';
+  // LightGBM: `valid's l2`; by itself it is a weight decay
+  if (/'s l[12]$/.test(name)) return 'outcome';
+  if (/grad.*norm|norm.*grad|learn(?:ing)?.?rate|^lr\b|_lr$|\/lr$|^lr[-_/\d]/.test(name)) return 'aux';
   const words = name.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
   let outcome = false;
   let aux = false;
@@ -192,7 +197,7 @@ function judge(name: string): NameClass {
     !(
       SKIP.has(last) &&
       !OUTCOME.has(last) &&
-      /^(?:time|weight|weights|scale|size|memory|thr|thrs|threshold|steps|interval|freq|count|num|ms|sec|fn|type|coef|coeff|factor|alpha|gamma|lambda|delta|margin|eps|epsilon|smoothing|mb|patience|limit|every|dim|seconds)$/.test(
+      /^(?:time|weight|weights|scale|size|memory|thr|thrs|threshold|steps|interval|freq|count|num|ms|sec|fn|type|coef|coeff|factor|alpha|gamma|lambda|delta|margin|eps|epsilon|smoothing|mb|patience|limit|every|dim|seconds|tol|tolerance)$/.test(
         last,
       )
     )

@@ -62,8 +62,8 @@ export function isWhole(scan: Scan, index: number): boolean {
 
 /** Begins a log record; what stands before belongs to the logger. */
 const LOG_HEAD =
-  /^(?:.{0,120}?(?:[-:|\]]\s*)?\b(?:DEBUG|INFO|WARNING|ERROR)\b\s*(?:[\]|:)-]|\s-)+\s*)(?:[\w.]+(?::[\w.]+)*:\d+ ?(?:-|\])\s*|\[[\w./-]+:\d+\]\s*|[\w.-]+(?:\.[\w-]+)+ - )?|^(?:INFO|DEBUG):[\w.]+:|^[IWEF]\d{4} [\d:.]+\s+\d+ [\w./]+:\d+\] |^\(\w[^()]{0,60}pid=[^)]{1,40}\) /;
-const TIME_HEAD = /^\s*[[(]?\d{2,4}[-/]\d\d(?:[-/]\d{2,4})?[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?[\])]?[ :,|-]*/;
+  /^(?:.{0,120}?(?:[-:|\]]\s*)?\b(?:DEBUG|INFO|WARNING|ERROR)\b\s*(?:[\]|:)-]|\s-)+\s*)(?:[\w.]+(?::[\w.]+)*:\d+ ?(?:-|\])\s*|\[[\w./-]+:\d+\]\s*|[\w.-]+(?:\.[\w-]+)+ - )?|^(?:INFO|DEBUG):[\w.]+:|^[IWEF]\d{4} [\d:.]+\s+\d+ [\w./]+:\d+\] |^\(\w[^()]{0,60}pid=[^)]{1,40}\) |^\[\w+ [IWED] [^\]]{1,80}\] /;
+const TIME_HEAD = /^\s*[[(]?\d{2,4}[-/]\d\d(?:[-/]\d{2,4})?[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: [\w.]+\])?[\])]?[ :,|-]*/;
 const MAYBE_HEAD = /^\s*[[(\dIWEFD]|INFO|DEBUG/;
 
 /** Where the message of a log record begins. */

@@ -34,7 +34,7 @@ const BAR_BEHIND = /:?\s+\d+%.*$|\s+[.#=>]{4,}.*$|\s*\\\s*$/;
 
 /** The table that a line begins, or null. */
 export function readHeader(line: string, scan: Scan): Table | null {
-  const from = headLength(line);
+  const from = tableStart(line);
   const text = line.slice(from).replace(BAR_BEHIND, '');
   for (let i = 0; i < scan.count; i++) if (scan.start[i]! >= from && scan.start[i]! < from + text.length) return null;
   if (VOWPAL.test(text))
@@ -55,6 +55,12 @@ export function readHeader(line: string, scan: Scan): Table | null {
   return { columns, separator, plans: new Map() };
 }
 
+/** Where the first cell begins: behind the log record's head and a label that header and rows share (`copypaste: AP,AP50,AP75`). */
+function tableStart(line: string): number {
+  const head = headLength(line);
+  return head + (/^\w+: (?=[^,:]+,)/.exec(line.slice(head, head + 100))?.[0].length ?? 0);
+}
+
 type Kind = 'epoch' | 'step' | 'outcome' | 'other' | 'skip' | 'label';
 
 function kindOf(name: string): Kind {
@@ -70,7 +76,7 @@ function kindOf(name: string): Kind {
 /** What a line means as a row of the table, or null when it is none. */
 export function readRow(table: Table, line: string, scan: Scan): Plan | null {
   if (scan.count === 0) return null;
-  const from = headLength(line);
+  const from = tableStart(line);
   for (const split of [cells, words]) {
     const plan = asRow(table, split(line, table.separator, from), scan);
     if (plan) return plan;

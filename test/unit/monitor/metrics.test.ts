@@ -313,6 +313,17 @@ const LINES: readonly [from: string, text: string, metrics: Record<string, numbe
     '  E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  ENTS_P  ENTS_R  SCORE \n  1     200         12.12    512.31   61.23   62.34   60.12    0.61',
     { 'LOSS TOK2VEC': 12.12, 'LOSS NER': 512.31, ENTS_F: 61.23, ENTS_P: 62.34, ENTS_R: 60.12, SCORE: 0.61 },
   ],
+  [
+    'a table behind a label',
+    '[05/01 10:00:00 d2.evaluation.testing]: copypaste: AP,AP50,AP75\n[05/01 10:00:00 d2.evaluation.testing]: copypaste: 37.91,58.12,41.01',
+    { AP: 37.91, AP50: 58.12, AP75: 41.01 },
+  ],
+  ['a rate named by its unit', 'step 3/100 | loss 3.91 | 51.2% bf16 MFU | 102345 tok/s', { loss: 3.91, 'tok/s': 102345 }, { step: 3 }],
+  ['BigDL', 'Train 17 in 4.38seconds. Throughput is 408.4 records/second. Loss is 1.26.', { Throughput: 408.4, Loss: 1.26 }],
+  ['LightGBM', "[87]\ttrain's l2: 0.0912\tvalid's l2: 0.1234", { "train's l2": 0.0912, "valid's l2": 0.1234 }, { step: 87 }],
+  ['CatBoost', 'bestTest = 0.0325', { bestTest: 0.0325 }],
+  ['DeepSpeed', '[2024-05-01 10:00:00,123] [INFO] [timer.py:166:stop] 0/130, SamplesPerSec=29.52', { SamplesPerSec: 29.52 }],
+  ['names in capitals', 'Epoch: [1][3/10]  Loss:0.38 (Avg 0.55) (AvgTime 1.4)', { Loss: 0.38, Avg: 0.55 }, { epoch: 1, step: 3 }],
   ['nan', 'step 12 | loss nan | grad_norm inf', { loss: NaN, grad_norm: Infinity }, { step: 12 }],
 ];
 
@@ -337,6 +348,10 @@ const NOT_METRICS: readonly string[] = [
   '2.31.0',
   'wandb: 	early_stopping_delta: 0.01',
   'Using seed 42, batch size 64',
+  'Map: 100%|██████████| 10000/10000 [00:03<00:00, 3123.41 examples/s]',
+  '[2024-05-01 10:00:00] [config] learn-rate: 0.0003',
+  '[NeMo I 2024-05-01 10:00:00 wer_bpe:123] reference: hello',
+  'Training loss did not improve more than tol=0.000100 for 10 consecutive epochs. Stopping.',
 ];
 
 describe('metrics', () => {
