@@ -124,6 +124,28 @@ describe('rpo mcp', () => {
     assert.match((await works('wait_for_event', { run })).text, /\[finish\] stopped/);
   });
 
+  it('tells how far it is, and ends what is cancelled on the pod, too', async () => {
+    await writeFile(join(project, 'data.bin'), Buffer.alloc(6_000_000, 1));
+    const told: { readonly progress: number; readonly message?: string }[] = [];
+    const { client } = agent;
+    await client.callTool({ name: 'deploy', arguments: { changed: true } }, { onprogress: (progress) => told.push(progress) });
+    assert.ok(
+      told.some(({ message }) => message === 'deploying'),
+      JSON.stringify(told),
+    );
+    assert.ok(told.every(({ progress }, i) => i === 0 || progress > (told[i - 1]?.progress ?? 0)));
+    const controller = new AbortController();
+    const sleep = `sleep ${100_000 + process.pid}`;
+    const sleeping = agent.call('exec', { command: `touch begun; exec ${sleep}` }, controller.signal);
+    sleeping.catch(() => undefined);
+    for (let begun = false; !begun;) begun = (await works('exec', { command: 'ls' })).text.includes('begun');
+    controller.abort();
+    await assert.rejects(sleeping);
+    const counting = `ps -eo args | grep -c '[s]${sleep.slice(1)}' || true`;
+    for (let left = '1'; left !== '0';) left = String((await works('exec', { command: counting })).structured['stdout']).trim();
+    assert.match(await readFile(join(home, 'rpo/journal.jsonl'), 'utf8'), new RegExp(`"operation":"exec".*${sleep}.*"ok":false`));
+  });
+
   it('repeats a run from its newest whole checkpoint', async () => {
     await configure({ train: { command: 'python3 train.py 2', resume: { checkpoints: ['ckpt/*.pt'] } } });
     await works('deploy', { files: ['train.py'] });
