@@ -1,7 +1,7 @@
-import { isAbsolute, join, posix, relative, resolve } from 'node:path';
+import { join, posix, resolve } from 'node:path';
 import { hostname, userInfo } from 'node:os';
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import type { Disposable } from './core/disposable.ts';
 import { messageOf, UserError } from './core/errors.ts';
 import { PathMap } from './core/pathMap.ts';
@@ -21,9 +21,10 @@ import { type DriveOptions, drivePipeline, type Judged, type PipelineView } from
 import { type Job, makePlan, type PlanOptions } from './pipeline/plan.ts';
 import { PipelineStore, type StoredPipeline } from './pipeline/store.ts';
 import { connectPod } from './pod/connect.ts';
-import type { HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
+import type { ExecResult, HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
 import { podOptions } from './pod/podOptions.ts';
 import { type ShownHostKey, shownHostKey } from './pod/shownHostKey.ts';
+import { checkAddress } from './project/address.ts';
 import { expandPreset, listDeployable } from './project/files.ts';
 import { Home } from './project/home.ts';
 import {
@@ -71,6 +72,8 @@ export interface ConnectOptions extends OrchestratorPorts {
   readonly identityFile?: string;
   /** Default: runpod.json's, or /workspace/<name of projectRoot>. */
   readonly remoteRoot?: string;
+  /** The folder that is /workspace on RunPod, where this machine has it elsewhere. */
+  readonly workspace?: string;
   /** Default: the current folder. */
   readonly projectRoot?: string;
   readonly hostKeys?: HostKeyPolicy;
@@ -149,19 +152,19 @@ export class Orchestrator implements Disposable {
     this.appliedEdits = new AppliedEdits(home.stateFolder);
   }
 
-  /** Connects to a machine by its address, now. */
+  /**
+   * Connects to a machine by its address, now.
+   *
+   * @throws UserError 'bad-argument' for an option that cannot be, and what connecting throws
+   */
   static async connect(options: ConnectOptions): Promise<Orchestrator> {
+    checkAddress(options);
     const home = new Home(options.home);
     const found = await loadProject(resolve(options.projectRoot ?? '.'));
-    const { remoteRoot } = options;
-    if (remoteRoot !== undefined && !posix.isAbsolute(remoteRoot))
-      throw new UserError(
-        'bad-argument',
-        `remoteRoot must be an absolute path on the pod, like /workspace/project, not ${JSON.stringify(remoteRoot)}.`,
-      );
+    const { remoteRoot, workspace } = options;
     const project = remoteRoot === undefined ? found : { ...found, config: { ...found.config, remoteRoot } };
     const pod = connectPod({ ...options, knownHostsFile: home.knownHostsFile });
-    const orchestrator = new Orchestrator(project, pod, {}, home, options);
+    const orchestrator = new Orchestrator(project, pod, workspace === undefined ? {} : { workspace }, home, options);
     try {
       await pod.exec(':', { timeoutMs: 30_000 });
     } catch (error) {
@@ -279,22 +282,25 @@ export class Orchestrator implements Disposable {
     options: ExecuteOptions = {},
   ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
     const cwd = options.cwd === undefined ? undefined : this.remotePath(options.cwd);
-    const decode = (listener: ((text: string) => void) | undefined) => {
-      if (!listener) return undefined;
-      const decoder = new TextDecoder();
-      return (chunk: Buffer) => {
-        const text = decoder.decode(chunk, { stream: true });
-        if (text !== '') listener(text);
-      };
-    };
-    return this.pod.exec(`${this.setUp()}\n${cwd === undefined ? '' : `cd ${quote(cwd)} || exit\n`}${command}`, {
-      stdin: options.stdin,
-      timeoutMs: options.timeoutMs,
-      signal: options.signal,
-      discardOutput: options.discardOutput,
-      onStdout: decode(options.onStdout),
-      onStderr: decode(options.onStderr),
+    return this.execute(`${this.setUp()}\n${cwd === undefined ? '' : `cd ${quote(cwd)} || exit\n`}${command}`, options);
+  }
+
+  /** The listeners get characters whole, also those that were cut between two chunks. */
+  private async execute(script: string, options: Omit<ExecuteOptions, 'cwd'>): Promise<ExecResult> {
+    const stdout = options.onStdout && textFor(options.onStdout);
+    const stderr = options.onStderr && textFor(options.onStderr);
+    const { stdin, timeoutMs, signal, discardOutput } = options;
+    const result = await this.pod.exec(script, {
+      stdin,
+      timeoutMs,
+      signal,
+      discardOutput,
+      onStdout: stdout?.write,
+      onStderr: stderr?.write,
     });
+    stdout?.end();
+    stderr?.end();
+    return result;
   }
 
   /** Looks at everything that training on this pod needs. */
@@ -316,12 +322,7 @@ export class Orchestrator implements Disposable {
     const execute = { timeoutMs: 1_800_000, signal, onStdout: onOutput, onStderr: onOutput };
     const { exitCode, stderr } = fix.environment
       ? await this.executeCommand(fix.command, execute)
-      : await this.pod.exec(`mkdir -p -- ${quote(this.remoteRoot)} && cd -- ${quote(this.remoteRoot)} || exit\n${fix.command}`, {
-          timeoutMs: execute.timeoutMs,
-          signal,
-          onStdout: (chunk) => onOutput?.(chunk.toString('utf8')),
-          onStderr: (chunk) => onOutput?.(chunk.toString('utf8')),
-        });
+      : await this.execute(`mkdir -p -- ${quote(this.remoteRoot)} && cd -- ${quote(this.remoteRoot)} || exit\n${fix.command}`, execute);
     if (exitCode === 0) return;
     const said = stderr.trim().split('\n').at(-1) ?? '';
     throw new UserError(
@@ -651,8 +652,7 @@ export class Orchestrator implements Disposable {
     const localFolder = resolve(this.project.root, folder);
     const info = await stat(localFolder).catch(() => null);
     if (info && !info.isDirectory()) throw new UserError('local-failed', `${folder} is a file. Name a folder to download into.`);
-    if (info === null) await makeFolder(localFolder, this.project.root);
-    return this.fetchInto({
+    const report = await this.fetchInto({
       remoteRoot: this.remoteRoot,
       patterns,
       wholeOnly: true,
@@ -660,6 +660,8 @@ export class Orchestrator implements Disposable {
       signal: options.signal,
       onProgress: options.onProgress,
     });
+    if (info === null && report.files.length > 0 && this.map.relativeOfLocal(localFolder)) await keepFromDeploys(localFolder);
+    return report;
   }
 
   private async fetchInto(options: FetchOptions): Promise<FetchReport> {
@@ -684,11 +686,24 @@ export class Orchestrator implements Disposable {
   }
 }
 
-/** A folder for what is fetched. Within the project it holds a .gitignore, so that what came from the pod is never deployed to it. */
-async function makeFolder(folder: string, projectRoot: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  const below = relative(projectRoot, folder);
-  if (below !== '' && !below.startsWith('..') && !isAbsolute(below)) await writeFile(join(folder, '.gitignore'), '*\n');
+/** A new folder of the project that holds what came from the pod is not to be deployed to it: .gitignore says so to git, too. */
+async function keepFromDeploys(folder: string): Promise<void> {
+  await writeFile(join(folder, '.gitignore'), '*\n').catch((error: unknown) => {
+    throw new UserError(
+      'local-failed',
+      `What was fetched is in ${folder}, but no .gitignore can be written there (${messageOf(error)}). Add that folder to "exclude" in runpod.json.`,
+      { cause: error },
+    );
+  });
+}
+
+/** Decodes UTF-8 that comes in pieces. */
+function textFor(listener: (text: string) => void): { readonly write: (chunk: Buffer) => void; readonly end: () => void } {
+  const decoder = new TextDecoder();
+  const tell = (text: string) => {
+    if (text !== '') listener(text);
+  };
+  return { write: (chunk) => tell(decoder.decode(chunk, { stream: true })), end: () => tell(decoder.decode()) };
 }
 
 /** The same pod, where every file that is to be put on it is asked for first. */

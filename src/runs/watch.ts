@@ -17,7 +17,10 @@ export type RunEvent =
   | { readonly kind: 'interrupted'; readonly message: string; readonly delayMs: number };
 
 export interface WatchOptions {
-  /** First byte of the log; the monitor only sees what comes from there. Default 0. */
+  /**
+   * First byte of the log that is told of. What stands before it is read silently, so that lines, findings and metrics are
+   * those of the whole log. Default 0.
+   */
   readonly from?: number;
   readonly signal?: AbortSignal;
   /** In the log's order. What it throws ends the watching, and is what watching rejects with. */
@@ -50,8 +53,15 @@ export async function watchRun(runs: Runs, id: string, locate: Locate, options: 
   const monitor = new TrainingMonitor();
   const teller = new Teller((finding) => locate(finding, manifest), options.onEvent);
   const decoder = new TextDecoder();
+  const from = options.from ?? 0;
+  for (let at = 0; at < from;) {
+    const part = await runs.read(id, at, Math.min(partBytes, from - at), options.signal);
+    if (part.length === 0) break; // the log is not that long yet
+    at += part.length;
+    monitor.write(part).forEach((event) => teller.learn(event));
+  }
   const { run, offset } = await runs.follow(id, {
-    from: options.from,
+    from,
     signal: options.signal,
     onBytes: (chunk) => {
       const text = decoder.decode(chunk, { stream: true });
@@ -60,6 +70,8 @@ export async function watchRun(runs: Runs, id: string, locate: Locate, options: 
     },
     onInterrupted: ({ message, delayMs }) => teller.tell({ kind: 'interrupted', message, delayMs }),
   });
+  const rest = decoder.decode();
+  if (rest !== '') teller.tell({ kind: 'output', text: rest });
   monitor.end().forEach((event) => teller.tell(event));
   const located = await teller.end();
   return {
@@ -72,10 +84,13 @@ export async function watchRun(runs: Runs, id: string, locate: Locate, options: 
   };
 }
 
+/** How much of the log is read at a time. */
+const partBytes = 4 * 1024 * 1024;
+
 /** Keeps events in the log's order although finding a place asks the disk: what comes meanwhile waits. */
 class Teller {
   private readonly located = new Map<Finding, LocatedFinding>();
-  private readonly waiting: (MonitorEvent | RunEvent)[] = [];
+  private readonly waiting: (MonitorEvent | RunEvent | Learnt)[] = [];
   private draining: Promise<void> | null = null;
   private failure: { readonly error: unknown } | null = null;
 
@@ -84,9 +99,14 @@ class Teller {
     private readonly onEvent: (event: RunEvent) => void = () => undefined,
   ) {}
 
-  tell(event: MonitorEvent | RunEvent): void {
+  /** A finding to be known in the end, and not told of. */
+  learn(event: MonitorEvent): void {
+    if (isBare(event)) this.tell({ ...event, kind: 'learnt' });
+  }
+
+  tell(event: MonitorEvent | RunEvent | Learnt): void {
     if (this.failure) throw this.failure.error;
-    if (this.draining === null && !isBare(event)) return this.onEvent(event);
+    if (this.draining === null && !isBare(event) && event.kind !== 'learnt') return this.onEvent(event);
     this.waiting.push(event);
     this.draining ??= this.drain()
       .catch((error: unknown) => {
@@ -103,7 +123,7 @@ class Teller {
 
   private async drain(): Promise<void> {
     for (let event = this.waiting.shift(); event !== undefined; event = this.waiting.shift()) {
-      if (!isBare(event)) {
+      if (!isBare(event) && event.kind !== 'learnt') {
         this.onEvent(event);
         continue;
       }
@@ -111,14 +131,15 @@ class Teller {
       const located = await this.locate(finding);
       if (amends) this.located.delete(amends);
       this.located.set(finding, located);
-      this.onEvent({ kind: 'finding', located, ...(amends ? { amends } : {}) });
+      if (event.kind === 'finding') this.onEvent({ kind: 'finding', located, ...(amends ? { amends } : {}) });
     }
   }
 }
 
 type BareFinding = Extract<MonitorEvent, { kind: 'finding' }>;
+type Learnt = Omit<BareFinding, 'kind'> & { readonly kind: 'learnt' };
 
 /** A finding as the monitor gives it, not located yet. */
-function isBare(event: MonitorEvent | RunEvent): event is BareFinding {
+function isBare(event: MonitorEvent | RunEvent | Learnt): event is BareFinding {
   return event.kind === 'finding' && 'finding' in event;
 }

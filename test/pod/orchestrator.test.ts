@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUserError } from '../../src/core/errors.ts';
@@ -74,6 +75,49 @@ describe('the orchestrator on a real sshd', function () {
     });
   });
 
+  it('answers options that cannot be before it connects, and takes a workspace elsewhere', async () => {
+    await assert.rejects(Orchestrator.connect({ ...options(), port: 70_000 }), (error) => isUserError(error, 'bad-argument'));
+    const { remoteRoot: _, ...rest } = options();
+    const elsewhere = await Orchestrator.connect({ ...rest, workspace: t.practice.workspace });
+    assert.equal(elsewhere.remoteRoot, join(t.practice.workspace, 'project'));
+    await elsewhere.close();
+  });
+
+  it('hands on characters whole, and what is left of one at the end', async () => {
+    const texts: string[] = [];
+    await orchestrator.executeCommand(`printf '\\303'; sleep 0.1; printf '\\274 \\360\\237'`, { onStdout: (text) => texts.push(text) });
+    assert.equal(texts.join(''), 'ü �');
+  });
+
+  it('follows from the middle of a log with the lines and findings of the whole', async () => {
+    const program = `print('epoch 1 loss 0.5')\nprint('x' * 60)\nprint('epoch 2 loss 0.25')\nimport no_such_module\n`;
+    await writeFile(join(local, 'src/a.py'), program);
+    await orchestrator.deployFixes(['src/a.py']);
+    const whole = await orchestrator.runTraining({ command: 'python3 src/a.py' });
+    const told: string[] = [];
+    let text = '';
+    const part = await orchestrator.watchRun(whole.run.manifest.id, {
+      from: 40,
+      onEvent: (event) => {
+        if (event.kind === 'output') text += event.text;
+        else
+          told.push(
+            event.kind === 'finding'
+              ? `finding ${event.located.finding.line}`
+              : event.kind === 'interrupted'
+                ? ''
+                : `${event.kind} ${event.line}`,
+          );
+      },
+    });
+    assert.ok(text.startsWith('x'.repeat(37) + '\n'));
+    assert.deepEqual([part.errors, part.metrics, part.bytes], [whole.errors, whole.metrics, whole.bytes]);
+    assert.equal(told[0], 'line 2');
+    assert.ok(told.includes(`finding ${whole.errors[0]?.line}`));
+    const late = await orchestrator.watchRun(whole.run.manifest.id, { from: whole.bytes });
+    assert.deepEqual([late.errors, late.bytes], [whole.errors, whole.bytes]);
+  });
+
   describe('a deploy after', () => {
     const edit = (text: string) => writeFile(join(local, 'src/a.py'), text);
     const there = () => readFile(join(remote, 'src/a.py'), 'utf8');
@@ -107,6 +151,20 @@ describe('the orchestrator on a real sshd', function () {
       await orchestrator.deployFixes(['src/a.py']);
       assert.equal(await there(), 'theirs = 1\nmine = 1\n');
       assert.deepEqual(Object.keys(await orchestrator.deployedSources()), ['src/a.py']);
+    });
+
+    it('results were fetched into a new folder sends none of it; a fetch that fails makes no folder', async () => {
+      await assert.rejects(orchestrator.downloadResults('any', 'home/../results', { signal: AbortSignal.abort() }));
+      await mkdir(join(remote, 'out'));
+      assert.ok(!existsSync(join(local, 'results')));
+      await writeFile(join(remote, 'out/scores.txt'), 'first run');
+      await orchestrator.downloadResults('any', 'results');
+      assert.equal(await readFile(join(local, 'results/out/scores.txt'), 'utf8'), 'first run');
+      const { files } = await orchestrator.deployChanged();
+      assert.deepEqual(
+        files.filter(({ path }) => path.startsWith('results')),
+        [],
+      );
     });
 
     it('results were fetched into the project sends none of them back over newer ones', async () => {
