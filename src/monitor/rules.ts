@@ -50,11 +50,11 @@ export function classifyException(text: string): Match | null {
 const recent = new Map<string, Match | null>();
 
 /**
- * What native programs (darknet, Caffe, XLA, bitsandbytes) print of an error that a Python library would have raised: `CUDA Error: out of memory`,
+ * What native programs (darknet, Caffe, Paddle, XLA, bitsandbytes) print of an error that a Python library would have raised: `CUDA Error: out of memory`,
  * `Check failed: error == cudaSuccess (35 vs. 0)  CUDA driver version is insufficient`, `Execution of replica 0 failed: INTERNAL: …`.
  */
 const NATIVE =
-  /^(?!.{0,160}[Ww]arning)(?:.{0,160}\W)?(?:CUDA (?:Runtime )?[Ee]rror: |error == cudaSuccess \(\d+ vs\. 0\) +|Error (?=CUDA driver )|Execution of replica \d+ failed: )(.{1,300})/;
+  /^(?!.{0,160}[Ww]arning)(?:.{0,160}\W)?(?:(?:CUDA|[Cc]uda) (?:Runtime )?[Ee]rror: |cudaGetLastError |error == cudaSuccess \(\d+ vs\. 0\) +|Error (?=CUDA driver )|Execution of replica \d+ failed: )(.{1,300})/;
 
 /** What a line by itself says. Both ends of a long line are looked at: `Killed` stands behind the progress bar. */
 export function classifyLine(text: string): Match | null {
@@ -70,4 +70,4 @@ export function classifyLine(text: string): Match | null {
  * Case-sensitive alternatives keep it fast.
  */
 export const LINE_GATE =
-  /rror|ERROR|Killed|kill|OOM|out of mem|memory|No space|quota|nan|NaN|[Ll]oss (?:is|became|was)|Invalid loss|non-finite|ollapse|redict|xplo|radient norm|CUDA|NVML|NVRM|GPU (?:has|is)|Assertion|NCCL|DistBackend|CUDNN|CUBLAS|cuDNN|CuDNN|egmentation fault|SIG|signal|Abort|Fatal|terminate called|exitcode|exit|return code|│ (?:No such|Invalid|Missing|Got)|Could not consume|core dumped|corrupt|free\(\)|malloc|munmap|realloc|stack smashing|No module|module spec|Permission|uthentication|ncoder|retrained|re-trained|No such|can't open|CANCELLED|TIME LIMIT|PBS|pot |reempted|PREEMPT|TERM|Terminated|walltime|time limit|Hangup|Could not|Cannot find|FATAL|Primary config|segfault|Bus error|Illegal|Floating point|not found|on the pod|failed to run command|Unknown command|executable file|not recognized|fallen off|replica|not logged in|worker died|is not in struct|locating target|required argument|cublas|cudaSuccess|watchdog|[Pp]reempt/;
+  /rror|ERROR|Killed|kill|OOM|out of mem|memory|No space|quota|nan|NaN|[Ll]oss (?:is|became|was)|Invalid loss|non-finite|ollapse|redict|xplo|radient norm|CUDA|NVML|NVRM|GPU (?:has|is)|Assertion|NCCL|DistBackend|CUDNN|CUBLAS|cuDNN|CuDNN|egmentation fault|SIG|signal|Abort|Fatal|terminate called|exitcode|exit|return code|│ (?:No such|Invalid|Missing|Got)|Could not consume|core dumped|corrupt|free\(\)|malloc|munmap|realloc|stack smashing|No module|module spec|Permission|uthentication|ncoder|retrained|re-trained|No such|can't open|CANCELLED|TIME LIMIT|PBS|pot |reempted|PREEMPT|TERM|Terminated|walltime|time limit|Hangup|Could not|Cannot find|FATAL|Primary config|segfault|Bus error|Illegal|Floating point|not found|on the pod|failed to run command|Unknown command|executable file|not recognized|fallen off|replica|not logged in|worker died|is not in struct|locating target|required argument|cublas|cudaSuccess|cudaGetLast|watchdog|[Pp]reempt/;

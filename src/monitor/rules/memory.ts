@@ -19,6 +19,7 @@ export const MEMORY_RULES: readonly Rule[] = [
       /enough GPU RAM to fit/,
       /CUDA runtime implicit initialization .{0,40}out of memory/,
       /out of memory.{0,40}\bon GPU\b/,
+      /\bPaddleCheckError: out of memory\b/,
       /No available memory for the cache blocks/,
       /Free memory on device .{0,80}is less than desired GPU memory/,
       /Resource exhausted: Out of memory while trying to allocate/,

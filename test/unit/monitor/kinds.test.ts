@@ -15,6 +15,7 @@ const EXCEPTIONS: Partial<Record<FindingType, readonly string[]>> = {
     'jaxlib.xla_extension.XlaRuntimeError: RESOURCE_EXHAUSTED: Out of memory while trying to allocate 123 bytes.',
     'xgboost.core.XGBoostError: [10:00:00] ../src/c_api/../data/../common/device_helpers.cuh:428: Memory allocation error on worker 0: std::bad_alloc: cudaErrorMemoryAllocation: out of memory',
     'RuntimeError: [enforce fail at CUDACachingAllocator.cpp] CUDA out of memory',
+    'paddle.fluid.core_avx.EnforceNotMet: PaddleCheckError: out of memory at [/paddle/device_context.cc:219]',
     'RuntimeError: NPU out of memory. Tried to allocate 2.00 GiB (NPU 0; 29.50 GiB total capacity)',
   ],
   'host-oom': [

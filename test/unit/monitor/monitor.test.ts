@@ -160,6 +160,7 @@ describe('TrainingMonitor', () => {
         'cuda-unavailable',
         'F0101 10:00:00.000000 7 common.cpp:66] Check failed: error == cudaSuccess (35 vs. 0)  CUDA driver version is insufficient for CUDA runtime version',
       ],
+      ['cuda-oom', 'F0101 10:00:00.000000 7 all_reduce.cc:75] cudaGetLastError out of memory errno:2'],
       ['cuda-oom', 'E client.cc:67] Execution of replica 0 failed: Resource exhausted: Out of memory while trying to allocate 1024 bytes.'],
       ['cudnn-cublas-error', 'E cuda_blas.cc:18] failed to create cublas handle: the resource allocation failed'],
     ] as const)
