@@ -69,7 +69,7 @@ const GROUP_BAR = /^\s*(?:\+-\+?-{2,} (?:\d+|\.\.\.) -{2,}|\+-{4,}|[|+]) ?/;
 const PLAIN_NAMES =
   /(?:^|\.)(?:error|timeout|gaierror|herror|Empty|Full|Abort|Exit|SystemExit|KeyboardInterrupt|StopIteration|StopAsyncIteration|GeneratorExit|[a-z_]+_error)$/;
 const ERROR_NAME =
-  /(?:Error|Exception|Warning|Interrupt|Exit|Failure|Iteration|Timeout|Fault|Group|NotFound|Denied|Invalid|Unavailable)\w{0,8}$/;
+  /(?:Error|Exception|Warning|Interrupt|Exit|Failure|Iteration|Timeout|Fault|Group|NotFound|NotMet|Denied|Invalid|Unavailable)\w{0,8}$/;
 
 export function isErrorName(name: string): boolean {
   return ERROR_NAME.test(name) || PLAIN_NAMES.test(name);
