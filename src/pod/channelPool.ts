@@ -5,8 +5,8 @@ import { SessionRefused, type Connection } from './connection.ts';
 import { orAborted, type Link } from './link.ts';
 import { WarmChannel } from './warmChannel.ts';
 
-/** How many warm channels wait for a request. Two: a deploy and the run that follows it. */
-const parkedWanted = 2;
+/** How many warm channels wait for a request, unless told otherwise. Two: a deploy and the run that follows it. */
+const defaultParked = 2;
 /** An extra connection with nothing to do is let go after this. */
 const extraIdleMs = 30_000;
 /** With one session each, so many requests beside the first can be under way. */
@@ -31,6 +31,7 @@ export class ChannelPool implements Disposable {
   constructor(
     private readonly link: Link,
     private readonly log: (line: string) => void,
+    private readonly parkedWanted = defaultParked,
   ) {}
 
   /** The pod's. */
@@ -58,7 +59,7 @@ export class ChannelPool implements Disposable {
   }
 
   /** Opens channels ahead of need on the main connection: when a request has been sent, or when many are about to come. */
-  park(wanted = parkedWanted): void {
+  park(wanted = this.parkedWanted): void {
     if (this.disposed || this.waiting.size > 0) return;
     void this.link.get().then(
       (connection) => {

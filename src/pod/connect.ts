@@ -48,7 +48,7 @@ export class SshPod implements Pod {
     this.name = options.name ?? `${options.user ?? 'root'}@${options.host}:${options.port ?? 22}`;
     this.link = new Link(options, this.name);
     this.onState = this.link.onState;
-    this.pool = new ChannelPool(this.link, options.log ?? (() => {}));
+    this.pool = new ChannelPool(this.link, options.log ?? (() => {}), options.warmSessions);
   }
 
   get state(): PodState {

@@ -183,6 +183,8 @@ export interface PodOptions {
   readonly hostKeyAlias?: string;
   /** Reach the machine through this one (OpenSSH's ProxyJump). Its known_hosts file, passphrases and log are those of this one. */
   readonly jump?: Omit<PodOptions, 'knownHostsFile'>;
+  /** Sessions opened ahead of need, so that a call costs one round trip; default 2. With 0 each call opens its own. */
+  readonly warmSessions?: number;
   /** How long a lost connection is tried again before giving up; 0: not at all. Default 60,000. */
   readonly reconnectForMs?: number;
   /** Diagnostics for the log channel; never secrets. */

@@ -5,11 +5,11 @@ import { isUserError } from '../../src/core/errors.ts';
 import { PathMap } from '../../src/core/pathMap.ts';
 import { Deployer } from '../../src/deploy/deploy.ts';
 import { Ledger } from '../../src/deploy/ledger.ts';
-import { usePod } from './support/pod.ts';
+import { describeBothWays, usePod } from './support/pod.ts';
 
-describe('deploy to a real sshd', function () {
+describeBothWays('deploy to a real sshd', function (podOptions) {
   this.timeout(30_000);
-  const t = usePod();
+  const t = usePod({}, podOptions);
   let local: string;
   let remote: string;
   let deployer: Deployer;

@@ -13,13 +13,14 @@ async function until(check: () => boolean | Promise<boolean>, what: string): Pro
   }
 }
 
-for (const [title, options] of [
-  ['an ordinary sshd', {}],
-  ['one session a connection', { maxSessions: 1 }],
+for (const [title, practiceOptions, podOptions] of [
+  ['an ordinary sshd', {}, {}],
+  ['no warm sessions', {}, { warmSessions: 0 }],
+  ['one session a connection', { maxSessions: 1 }, {}],
 ] as const) {
   describe(`exec, ${title}`, function () {
     this.timeout(30_000);
-    const t = usePod(options);
+    const t = usePod(practiceOptions, podOptions);
 
     it('gives exit code, stdout and stderr apart', async () => {
       assert.deepEqual(await t.pod.exec('echo out; echo err >&2; exit 3'), { exitCode: 3, stdout: 'out\n', stderr: 'err\n' });

@@ -6,11 +6,11 @@ import { quote } from '../../src/core/shell.ts';
 import type { ExecOptions, Pod } from '../../src/pod/pod.ts';
 import { newRunId, type RunManifest, statusWord } from '../../src/runs/run.ts';
 import { Runs } from '../../src/runs/runs.ts';
-import { usePod } from './support/pod.ts';
+import { describeBothWays, usePod } from './support/pod.ts';
 
-describe('runs on a real sshd', function () {
+describeBothWays('runs on a real sshd', function (podOptions) {
   this.timeout(60_000);
-  const t = usePod();
+  const t = usePod({}, podOptions);
   const project = "moola's run";
 
   function runs(pod = t.pod): Runs {

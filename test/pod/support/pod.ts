@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, afterEach, before, beforeEach } from 'mocha';
+import { after, afterEach, before, beforeEach, describe, type Suite } from 'mocha';
 import { connectPod, type SshPod } from '../../../src/pod/connect.ts';
 import type { PodOptions } from '../../../src/pod/pod.ts';
 import { startPracticePod, type PracticeOptions, type PracticePod } from '../../../src/practice/practicePod.ts';
@@ -14,6 +14,18 @@ export interface TestPod {
   readonly tmp: string;
   /** Another client of the same pod. The test disposes it. */
   connect(options?: Partial<PodOptions>): SshPod;
+}
+
+/** The same tests for both ways a call reaches the pod: in a session that waits for it, and in one that is opened for it. */
+export function describeBothWays(title: string, tests: (this: Suite, podOptions: Partial<PodOptions>) => void): void {
+  for (const [way, podOptions] of [
+    ['in warm sessions', {}],
+    ['in sessions of their own', { warmSessions: 0 }],
+  ] as const) {
+    describe(`${title}, ${way}`, function () {
+      tests.call(this, podOptions);
+    });
+  }
 }
 
 /**
