@@ -1,4 +1,5 @@
-import { cpus, release, totalmem, type } from 'node:os';
+import { statfs } from 'node:fs/promises';
+import { cpus, release, tmpdir, totalmem, type } from 'node:os';
 import { findTools, run } from './tools.ts';
 
 const versionOf: Readonly<Record<string, (out: string) => string | undefined>> = {
@@ -6,6 +7,9 @@ const versionOf: Readonly<Record<string, (out: string) => string | undefined>> =
   rsync: (out) => /^rsync +version ([^ ]+)/.exec(out)?.[0].replace(/ +version/, ''),
   tar: (out) => /^tar .*? ([\d.]+)$/m.exec(out)?.[0],
 };
+
+/** statfs(2): TMPFS_MAGIC. */
+const tmpfs = 0x01021994;
 
 /** Where and with what the figures of this run came about. */
 export async function machine(): Promise<string> {
@@ -18,10 +22,11 @@ export async function machine(): Promise<string> {
       return read(stdout || stderr) ?? name;
     }),
   );
+  const inMemory = (await statfs(tmpdir())).type === tmpfs;
   const processors = cpus();
   return `Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}; run it to have the figures of your machine.
 
-- ${processors.length} x ${processors[0]?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GB, ${type()} ${release()}
+- ${processors.length} x ${processors[0]?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GB, ${type()} ${release()}; all files ${inMemory ? 'in memory (tmpfs)' : 'on its disk'}
 - Node ${process.version}, ${versions.flat().join(', ')}
 - ${missing.length === 0 ? 'All the tools compared with were there.' : `Missing on this machine, so not measured: **${missing.join(', ')}**.`}`;
 }
