@@ -5,11 +5,12 @@ import { parseArgs } from 'node:util';
 import { startPracticePod } from '../../src/practice/practicePod.ts';
 import { machine } from './machine.ts';
 import { memory } from './memory.ts';
+import { monitor } from './monitor.ts';
 import { overSsh } from './overSsh.ts';
 import { type Bench, type Choice, type Section, say } from './section.ts';
 
 /** In the order of docs/benchmarks.md. */
-const sections: readonly Section[] = [overSsh, memory];
+const sections: readonly Section[] = [overSsh, memory, monitor];
 
 const usage = `npm run bench [-- --only TEXT] [--rtt MS] [--rate MBIT]
 
