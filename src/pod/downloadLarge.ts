@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { open, readFile, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { isUserError, UserError } from '../core/errors.ts';
 import { quote } from '../core/shell.ts';
 import type { ChannelPool } from './channelPool.ts';
-import { localFailure } from './localFile.ts';
+import { localFailure, pathBeside } from './localFile.ts';
 import type { TransferOptions } from './pod.ts';
 import { readAnswer } from './readAnswer.ts';
 import { defineSums, prologue } from './remoteShell.ts';
@@ -43,10 +43,10 @@ export async function downloadLarge(
   options: TransferOptions,
 ): Promise<Incoming | undefined> {
   const key = createHash('sha256')
-    .update(JSON.stringify([file.remotePath, file.bytes, file.version]))
+    .update(JSON.stringify([file.remotePath, file.bytes, file.version, basename(localPath)]))
     .digest('hex')
     .slice(0, 16);
-  const partPath = join(dirname(localPath), `.${basename(localPath)}.rpo-part-${key}`);
+  const partPath = pathBeside(localPath, `rpo-part-${key}`);
   const donePath = `${partPath}.done`;
   const plan = new BlockPlan(file.bytes);
   const discard = async () => {

@@ -12,7 +12,7 @@ export class IncomingFile {
   sha256 = '';
 
   constructor(readonly localPath: string) {
-    this.beside = join(dirname(localPath), `.${basename(localPath)}.rpo-${randomBytes(6).toString('hex')}`);
+    this.beside = pathBeside(localPath, `rpo-${randomBytes(6).toString('hex')}`);
   }
 
   /** @throws UserError 'local-failed' when the disk does not take it. */
@@ -49,6 +49,11 @@ export class IncomingFile {
   async discard(): Promise<void> {
     await rm(this.beside, { force: true });
   }
+}
+
+/** A hidden name beside a file, with the beginning of its own: the whole may be as long as names can be already. */
+export function pathBeside(localPath: string, suffix: string): string {
+  return join(dirname(localPath), `.${basename(localPath).slice(0, 40)}.${suffix}`);
 }
 
 /**
