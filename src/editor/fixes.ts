@@ -26,7 +26,11 @@ export class Fixes {
       case 'suggest-edit': {
         const edit = await workspaceEdit(action.edit, reviewOf(action));
         if (!edit) throw changedMeanwhile(run, action.edit);
-        if (!(await vscode.workspace.applyEdit(edit))) throw changedMeanwhile(run, action.edit);
+        if (!(await vscode.workspace.applyEdit(edit))) {
+          // The person looked at the suggestion and did not want it.
+          if (action.kind === 'suggest-edit') return undefined;
+          throw changedMeanwhile(run, action.edit);
+        }
         await this.offerRetrain(run, action.edit);
         return undefined;
       }
