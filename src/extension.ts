@@ -20,6 +20,8 @@ import { Log } from './editor/log.ts';
 import { McpServers } from './editor/mcpServers.ts';
 import { OtherStarts } from './editor/otherStarts.ts';
 import { Passphrases } from './editor/passphrases.ts';
+import { Pipelines } from './editor/pipelines.ts';
+import { PipelineTree } from './editor/pipelineTree.ts';
 import { Pods } from './editor/pods.ts';
 import { Practice } from './editor/practice.ts';
 import { Problems } from './editor/problems.ts';
@@ -61,11 +63,24 @@ export function activate(context: vscode.ExtensionContext): void {
     const environment = new Environment(projects, sessions, outputs, store.add(new EnvironmentView()));
     const downloads = new Downloads(projects, sessions, watches, store.add(new ResultProblems()), log);
     store.add(watches.onDidEnd(({ ref, watched }) => void downloads.afterRun(ref, watched.exitCode)));
+    const pipelines = new Pipelines(projects, sessions, watches, store.add(new PipelineTree()));
     const pods = new Pods(sessions, status);
     const practice = new Practice(context.extensionUri, projects, sessions, status, log);
     const journal = store.add(new JournalView(projects));
 
-    const byCommand = handlers({ projects, deployment, training, watches, environment, downloads, pods, practice, journal, log });
+    const byCommand = handlers({
+      projects,
+      deployment,
+      training,
+      watches,
+      environment,
+      downloads,
+      pipelines,
+      pods,
+      practice,
+      journal,
+      log,
+    });
     store.add(registerCommands(byCommand, fixes, failures, journal.add));
     store.add(new LanguageModelTools(context.extension, store.add(new AgentCallers(projects, passphrases, log))));
     store.add(new McpServers(context.extension, projects));

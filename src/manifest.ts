@@ -18,6 +18,8 @@ export const commands = {
   deployPreset: 'runpod.deployPreset',
   train: 'runpod.train',
   retrain: 'runpod.retrain',
+  retrainPipeline: 'runpod.retrainPipeline',
+  resumePipeline: 'runpod.resumePipeline',
   stopTraining: 'runpod.stopTraining',
   followRun: 'runpod.followRun',
   runCommand: 'runpod.runCommand',
@@ -78,6 +80,8 @@ export interface CommandArguments {
     },
   ];
   'runpod.retrain': [options?: WaitOption & { readonly run?: string }];
+  'runpod.retrainPipeline': [options?: { readonly models?: readonly string[]; readonly device?: string }];
+  'runpod.resumePipeline': [options?: { readonly pipeline?: string }];
   'runpod.stopTraining': [options?: { readonly run?: string }];
   'runpod.followRun': [options?: WaitOption & { readonly run?: string }];
   'runpod.runCommand': [options?: { readonly command?: string }];
@@ -95,6 +99,7 @@ export interface CommandArguments {
 /** Views, all in the container of our own in the activity bar. */
 export const views = {
   environment: 'runpod.environment',
+  pipeline: 'runpod.pipeline',
 } as const;
 
 export const customEditors = {

@@ -17,7 +17,7 @@ import { Locator } from './fixes/locator.ts';
 import { StartedRuns } from './journal/startedRuns.ts';
 import type { Finding } from './monitor/finding.ts';
 import { TrainingMonitor } from './monitor/monitor.ts';
-import { type DriveOptions, drivePipeline, type Judged, type PipelineView } from './pipeline/pipeline.ts';
+import { type DriveOptions, drivePipeline, type Judged, type PipelinePorts, type PipelineView } from './pipeline/pipeline.ts';
 import { type Job, makePlan, type PlanOptions } from './pipeline/plan.ts';
 import { PipelineStore, type StoredPipeline } from './pipeline/store.ts';
 import { connectPod } from './pod/connect.ts';
@@ -105,6 +105,8 @@ export interface ExecuteOptions {
 export interface RetrainOptions extends Omit<PlanOptions, 'startedBy'>, Omit<DriveOptions, 'retry'> {
   /** Local folder for results; default `results`. */
   readonly folder?: string;
+  /** How a run is followed to its end; default: as watchRun() does. */
+  readonly watch?: PipelinePorts['watch'];
 }
 
 export interface DirectoryOptions extends TransferOptions {
@@ -611,7 +613,7 @@ export class Orchestrator implements Disposable {
       {
         runs: async (signal) => this.runs.list(signal),
         start: async (job, run, signal) => this.startTraining(job.request, signal, run),
-        watch: async (run, onEvent, signal) => this.watchRun(run, { onEvent, signal }),
+        watch: options.watch ?? (async (run, onEvent, signal) => this.watchRun(run, { onEvent, signal })),
         collect: async (job, run, signal) => this.collectJob(job, run, folder, signal),
         beginRound: async (number, startedAt) => {
           await this.pipelines.beginRound(id, number, startedAt, options.signal);

@@ -7,6 +7,7 @@ import type { JournalView } from './journalView.ts';
 import type { Log } from './log.ts';
 import { showMenu } from './menu.ts';
 import { openConfig } from './newConfig.ts';
+import type { Pipelines } from './pipelines.ts';
 import type { Pods } from './pods.ts';
 import type { Practice } from './practice.ts';
 import type { Projects } from './projects.ts';
@@ -20,6 +21,7 @@ export interface Parts {
   readonly watches: RunWatches;
   readonly environment: Environment;
   readonly downloads: Downloads;
+  readonly pipelines: Pipelines;
   readonly pods: Pods;
   readonly practice: Practice;
   readonly journal: JournalView;
@@ -34,6 +36,7 @@ export function handlers({
   watches,
   environment,
   downloads,
+  pipelines,
   pods,
   practice,
   journal,
@@ -53,6 +56,8 @@ export function handlers({
     [commands.train]: async ({ wait, ...request } = {}) => answer(await training.train(request), wait),
     [commands.retrain]: async (options) =>
       answer(await training.retrain(options?.run === undefined ? undefined : watches.view(options.run)?.ref), options?.wait),
+    [commands.retrainPipeline]: (options) => pipelines.retrain(options),
+    [commands.resumePipeline]: (options) => pipelines.resume(options),
     [commands.stopTraining]: (options) => training.stop(options?.run),
     [commands.followRun]: async (options) => answer(await training.follow(options?.run), options?.wait),
     [commands.runCommand]: (options) => environment.runCommand(options?.command),

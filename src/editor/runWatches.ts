@@ -80,8 +80,9 @@ export class RunWatches implements Disposable {
    * Follows a run to its end, from its first byte on: the output and the findings are whole, whoever started it.
    *
    * @param quiet What the log holds already is shown but not announced: it was, before a reload, or is old.
+   * @param tap The run is part of something larger, which is told its events, and itself tells what its end means.
    */
-  follow(run: Run, ref: RunRef, orchestrator: Orchestrator, quiet: boolean): Promise<WatchedRun> {
+  follow(run: Run, ref: RunRef, orchestrator: Orchestrator, quiet: boolean, tap?: (event: RunEvent) => void): Promise<WatchedRun> {
     const known = this.watches.get(ref.id);
     if (known) return known.ended;
     const controller = new AbortController();
@@ -96,8 +97,9 @@ export class RunWatches implements Disposable {
     const onEvent = (event: RunEvent) => {
       if (event.kind === 'output') seenBytes += Buffer.byteLength(event.text);
       this.take(ref, output, event, quiet && seenBytes <= run.logBytes);
+      tap?.(event);
     };
-    const isNews = !quiet || run.status.kind === 'running';
+    const isNews = tap === undefined && (!quiet || run.status.kind === 'running');
     const ended = orchestrator
       .watchRun(ref.id, { signal: controller.signal, onEvent })
       .then((watched) => this.finish(ref, output, watched, isNews))

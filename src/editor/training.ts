@@ -115,7 +115,7 @@ export class Training {
 }
 
 /** A run that somebody else started, as far as its manifest tells how to start it again. */
-function refOf({ manifest }: Run, orchestrator: Orchestrator): RunRef {
+export function refOf({ manifest }: Run, orchestrator: Orchestrator): RunRef {
   const { id, model, command, device, seed } = manifest;
   const same = {
     ...(model === null ? { command } : { model }),

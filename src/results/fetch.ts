@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, posix, resolve } from 'node:path';
@@ -10,9 +10,6 @@ import { baseOf, matcher } from '../project/globs.ts';
 import { leavesOut } from '../project/ignoreRules.ts';
 import { keepPrevious } from './previous.ts';
 import { notWhole } from './whole.ts';
-
-/** Below the target: what has arrived and was not looked at yet. */
-const incomingFolder = '.incoming';
 
 /** What is to be fetched. */
 export interface FetchOptions {
@@ -83,10 +80,18 @@ export async function fetchResults(pod: Pod, options: FetchOptions): Promise<Fet
   const unchanged = await sameHere(pod, here, [...wanted.values()], signal);
   const fetch = paths.filter((path) => !unchanged.has(path));
   throwIfCancelled(signal, 'The download');
-  const into = options.wholeOnly ? join(folder, incomingFolder) : folder;
-  const got = fetch.length === 0 ? [] : await pod.getFiles(remoteRoot, fetch, into, { signal, onProgress: options.onProgress });
+  // Below the target, so that putting in place is a renaming; of its own, since two may fetch at once.
+  const incoming = join(folder, `.incoming-${randomBytes(6).toString('hex')}`);
+  const into = options.wholeOnly ? incoming : folder;
+  let got: readonly GotFile[] = [];
+  let incomplete: FetchReport['incomplete'] = [];
+  try {
+    if (fetch.length > 0) got = await pod.getFiles(remoteRoot, fetch, into, { signal, onProgress: options.onProgress });
+    if (options.wholeOnly) incomplete = await putInPlace(got, here);
+  } finally {
+    await rm(incoming, { recursive: true, force: true });
+  }
   const gotByPath = new Map(got.map((file) => [posix.relative(remoteRoot, file.remotePath), file]));
-  const incomplete = options.wholeOnly ? await putInPlace(gotByPath, here) : [];
   const files = paths.flatMap((path): FetchedFile[] => {
     const file = gotByPath.get(path);
     const localPath = here.join(path);
@@ -101,9 +106,10 @@ export async function fetchResults(pod: Pod, options: FetchOptions): Promise<Fet
 }
 
 /** Moves what is whole from where it arrived to where it belongs. @returns what is not */
-async function putInPlace(got: ReadonlyMap<string, GotFile>, here: PathMap): Promise<FetchReport['incomplete']> {
+async function putInPlace(got: readonly GotFile[], here: PathMap): Promise<FetchReport['incomplete']> {
   const incomplete: { path: string; why: string }[] = [];
-  for (const [path, { localPath: arrived }] of got) {
+  for (const { remotePath, localPath: arrived } of got) {
+    const path = posix.relative(here.remoteRoot, remotePath);
     const why = await notWhole(arrived);
     const target = here.join(path);
     if (why !== null || target === null) {
@@ -114,7 +120,6 @@ async function putInPlace(got: ReadonlyMap<string, GotFile>, here: PathMap): Pro
     await mkdir(dirname(target), { recursive: true });
     await rename(arrived, target);
   }
-  await rm(join(here.localRoot, incomingFolder), { recursive: true, force: true });
   return incomplete;
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { VerifyReport } from '../../src/doctor/check';
 import { commands } from '../../src/manifest';
+import type { PipelineView } from '../../src/pipeline/pipeline';
 import { findPracticePod } from '../../src/practice/practicePod';
 import type { FetchReport } from '../../src/results/fetch';
 import {
@@ -12,7 +13,9 @@ import {
   at,
   closeNotifications,
   command,
+  mend,
   notified,
+  plant,
   podWorkspace,
   problems,
   startPod,
@@ -102,6 +105,27 @@ describe('on the pod', function () {
       JSON.stringify(found),
     );
     await person.screenshot('array-collapsed');
+  });
+
+  it('retrains the stages, with a tree that shows where it stands', async () => {
+    const ended = command<PipelineView>(commands.retrainPipeline, { models: ['logreg', 'rf'], device: 'cpu' });
+    await person.sees('.pane-body .monaco-list-row:has-text("base-models")');
+    const view = await ended;
+    assert.equal(view.state, 'succeeded', JSON.stringify(view));
+    await person.sees('.pane-body .monaco-list-row:has-text("85.3%")');
+    await person.screenshot('pipeline');
+    await notified('The pipeline succeeded: 2 trained. Best: rf');
+  });
+
+  it('shows which stage failed and why, and goes on there after the fix', async () => {
+    const bug = await plant('collapse');
+    const failed = await command<PipelineView>(commands.retrainPipeline, { models: ['logreg'], device: 'cpu' });
+    assert.equal(failed.state, 'failed');
+    await person.sees('.pane-body .monaco-list-row:has-text("Class collapse")');
+    await person.screenshot('pipeline-failed');
+    await notified('logreg failed: Class collapse', 'Resume Pipeline');
+    await mend(bug);
+    assert.equal((await command<PipelineView>(commands.resumePipeline)).state, 'succeeded');
   });
 
   it('downloads logs', async () => {

@@ -58,7 +58,7 @@ const rooms: Readonly<Record<string, Room>> = {
   editor: {
     imports: ['core', 'manifest.ts', 'node:*', 'vscode'],
     later: ['agents', 'journal', 'operations', 'orchestrator.ts', 'practice', 'project', 'results'],
-    types: ['deploy', 'doctor', 'fixes', 'monitor', 'pod', 'runs'],
+    types: ['deploy', 'doctor', 'fixes', 'monitor', 'pipeline', 'pod', 'runs'],
   },
   'extension.ts': { imports: ['core', 'editor', 'vscode'] },
 };

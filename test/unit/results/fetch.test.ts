@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, posix } from 'node:path';
 import { dump } from 'npyjs';
@@ -154,7 +154,26 @@ describe('fetching results', () => {
     assert.equal(report.incomplete[0]?.path, 'cut.npy');
     assert.equal(readFileSync(join(folder, 'cut.npy'), 'utf8'), 'of the run before, whole');
     assert.equal(readFileSync(join(folder, '.previous/good.npy'), 'utf8'), 'of the run before');
-    assert.ok(!existsSync(join(folder, '.incoming')));
+    assert.deepEqual(readdirSync(folder).sort(), ['.previous', 'cut.npy', 'good.npy', 'log.txt']);
+  });
+
+  it('twice at the same time, as a window and an agent do, ends well for both', async () => {
+    const one = podWith(files).pod;
+    let arrived = (): void => undefined;
+    const both = new Promise<void>((resolve) => (arrived = resolve));
+    // The second has everything while the first is still looking at what it has.
+    const slow = { ...one, getFiles: async (...args: Parameters<Pod['getFiles']>) => one.getFiles(...args).finally(() => both) };
+    const first = fetch(slow, ['**'], { wholeOnly: true });
+    const second = await fetch(one, ['**'], { wholeOnly: true });
+    arrived();
+    for (const report of [await first, second])
+      assert.deepEqual(
+        report.files.map(({ path }) => path),
+        Object.keys(files)
+          .map((path) => posix.relative('/w/p', path))
+          .sort(),
+      );
+    assert.equal(readFileSync(join(folder, 'logs/a/b.log'), 'utf8'), 'log');
   });
 
   it('can be cancelled before anything is written', async () => {
