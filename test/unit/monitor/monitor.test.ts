@@ -232,6 +232,7 @@ describe('TrainingMonitor', () => {
       'lm loss: 1.244238E+01 | number of nan iterations: 0 |',
       'Gradient overflow.  Skipping step, loss scaler 0 reducing loss scale to 32768.0',
       'wandb: Network error (ConnectionError), entering retry loop.',
+      'wandb: ConnectionError: the upload will be tried again',
       'If you are running out of memory, reduce the batch size.',
       'mean absolute error: 0.12',
       'UserWarning: CUDA out of memory detected. Train microbatch size will be decreased from 64 -> 32.',
