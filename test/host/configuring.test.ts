@@ -15,7 +15,7 @@ describe('setting up', () => {
   afterEach(closeNotifications);
 
   it('says what to do when there is no pod yet', async () => {
-    assert.ok(!existsSync(podsFile));
+    assert.deepEqual(existsSync(podsFile) ? pods().pods : {}, {});
     assert.equal(await command(commands.deployChanged), undefined);
     await notified('No pod is set up yet', 'Start Practice Pod');
   });
