@@ -251,6 +251,8 @@ describe('rpo mcp', () => {
       assert.equal((await post({})).status, 401);
       assert.equal((await post({ authorization: 'Bearer wrong' })).status, 401);
       assert.equal((await post({ authorization: 'Bearer secret', origin: 'https://evil.example' })).status, 403);
+      // A session of a server that is gone: the client is to connect anew.
+      assert.equal((await post({ authorization: 'Bearer secret', 'mcp-session-id': 'gone' })).status, 404);
       for (const mode of ['auto', 'legacy'] as const) {
         const client = new Client({ name: 'http-agent', version: '1' }, { versionNegotiation: { mode } });
         await client.connect(
