@@ -1,6 +1,8 @@
+import { resolve } from 'node:path';
 import type { Event } from '../core/event.ts';
 import { UserError } from '../core/errors.ts';
 import { ChannelPool } from './channelPool.ts';
+import type { Connection } from './connection.ts';
 import { exec } from './exec.ts';
 import { getFile, getFiles } from './getFiles.ts';
 import { Link } from './link.ts';
@@ -20,6 +22,7 @@ import type {
   TransferOptions,
 } from './pod.ts';
 import { putFiles } from './putFiles.ts';
+import { NoShell } from './warmChannel.ts';
 
 /**
  * The pod at an address. Nothing is connected yet: the first call does that.
@@ -66,11 +69,17 @@ export class SshPod implements Pod {
   }
 
   putFiles(files: readonly FileToPut[], options?: PutOptions): Promise<readonly PutFile[]> {
-    return putFiles(this.pool, files, options);
+    return this.orBySftp(
+      () => putFiles(this.pool, files, options),
+      (connection, sftp) => sftp.putBySftp(connection, files, options),
+    );
   }
 
   getFile(remotePath: string, localPath: string, options?: TransferOptions): Promise<GotFile> {
-    return getFile(this.pool, remotePath, localPath, options);
+    return this.orBySftp(
+      () => getFile(this.pool, remotePath, localPath, options),
+      (connection, sftp) => sftp.getBySftp(connection, remotePath, resolve(localPath), options),
+    );
   }
 
   getFiles(
@@ -88,6 +97,20 @@ export class SshPod implements Pod {
 
   hashFiles(remotePaths: readonly string[], options?: { readonly signal?: AbortSignal }): Promise<ReadonlyMap<string, string | null>> {
     return hashFiles(this.pool, remotePaths, options);
+  }
+
+  /** A machine that runs no commands may still take files by SFTP; loaded only then. */
+  private async orBySftp<T>(
+    work: () => Promise<T>,
+    bySftp: (connection: Connection, sftp: typeof import('./sftpFiles.ts')) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof NoShell)) throw error;
+      const connection = await this.link.get();
+      return bySftp(connection, await import('./sftpFiles.ts'));
+    }
   }
 
   dispose(): void {

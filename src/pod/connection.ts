@@ -1,6 +1,6 @@
 import { connect as connectSocket, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Client, type AnyAuthMethod, type ClientChannel } from 'ssh2';
+import { Client, type AnyAuthMethod, type ClientChannel, type SFTPWrapper } from 'ssh2';
 import { messageOf, UserError } from '../core/errors.ts';
 import { connectError, connectionLost } from './connectError.ts';
 import { hostKeyOf, judgeHostKey, knownHostName, lookUpHost, refusal, rememberHostKey, fingerprintOf } from './hostKeys.ts';
@@ -62,11 +62,16 @@ export class Connection {
     return this.open((done) => this.client.exec(command, done));
   }
 
-  private open(start: (done: (error: Error | undefined, channel: ClientChannel) => void) => void): Promise<ClientChannel> {
+  /** Starts the SFTP subsystem in a session of its own; throws as openSession(). */
+  openSftp(): Promise<SFTPWrapper> {
+    return this.open((done) => this.client.sftp(done));
+  }
+
+  private open<C extends ClientChannel | SFTPWrapper>(start: (done: (error: Error | undefined, channel: C) => void) => void): Promise<C> {
     if (this.ended) return Promise.reject(this.ended.error);
     this.openCount++;
     const begunMs = performance.now();
-    return new Promise<ClientChannel>((resolve, reject) => {
+    return new Promise<C>((resolve, reject) => {
       const fail = (error: Error) => {
         this.openCount--;
         // A refusal carries the server's reason code (RFC 4254, 5.1); anything else is the connection going down.

@@ -145,7 +145,8 @@ function strangersIn(said: string): ReadonlySet<number> {
   return new Set(indices.split(' ').filter(Boolean).map(Number));
 }
 
-function refusal(paths: readonly string[]): UserError {
+/** The error for copies that are not as expected. */
+export function refusal(paths: readonly string[]): UserError {
   const names = paths.length === 1 ? `${paths[0]} was` : `${paths.length} files were`;
   const list = paths.length === 1 ? '' : ` (${paths.slice(0, 3).join(', ')}${paths.length > 3 ? ', …' : ''})`;
   return new UserError(

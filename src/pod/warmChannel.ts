@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ClientChannel } from 'ssh2';
+import { UserError } from '../core/errors.ts';
 import { quote } from '../core/shell.ts';
 import { connectionLost } from './connectError.ts';
 import type { Connection } from './connection.ts';
@@ -51,6 +52,18 @@ export function asOneLine(script: string): string {
   return `eval ${script.split('\n').map(quote).join('"$rpo_nl"')}\n`;
 }
 
+const momentMs = 100;
+
+/** The machine lets us in and ends whatever we start: it runs a command of its own instead. */
+export class NoShell extends UserError {
+  constructor(pod: string) {
+    super(
+      'unsupported',
+      `${pod} lets you in but runs no commands: its sshd has a ForceCommand, or the login shell is not one. Single files can go there if it offers SFTP; training needs a shell, so remove that setting or use another user.`,
+    );
+  }
+}
+
 export class WarmChannel {
   private constructor(
     readonly channel: ClientChannel,
@@ -62,7 +75,7 @@ export class WarmChannel {
   /**
    * Opens a session and waits until its shell is ready to read. What a login script prints before that is dropped.
    *
-   * @throws SessionRefused, UserError 'connection-lost'.
+   * @throws SessionRefused, NoShell, UserError 'connection-lost'.
    */
   static async open(connection: Connection): Promise<WarmChannel> {
     const channel = await connection.openSession(bootstrap);
@@ -81,7 +94,9 @@ export class WarmChannel {
         }
         finish(() => resolve(Number(ready[1])));
       };
-      const onClose = () => finish(() => reject(connectionLost(connection.name)));
+      // The end of a connection ends its channels first, so a moment has to tell which of the two it was.
+      const tellWhy = () => reject(connection.isOpen ? new NoShell(connection.name) : connectionLost(connection.name));
+      const onClose = () => finish(() => setTimeout(tellWhy, momentMs));
       const dropStderr = () => {};
       const finish = (then: () => void) => {
         // Flowing on, or the end of a parked channel would go unnoticed.

@@ -23,6 +23,8 @@ export interface PracticeOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Default true. */
   readonly sftp?: boolean;
+  /** Runs this instead of any command, as restricted machines do. */
+  readonly forceCommand?: string;
   /** Sessions a connection; default sshd's own 10. */
   readonly maxSessions?: number;
   readonly log?: (line: string) => void;
@@ -60,6 +62,7 @@ export async function startPracticePod(options: PracticeOptions = {}): Promise<P
         port: options.port ?? (await freePort()),
         sftp: options.sftp ?? true,
         maxSessions: options.maxSessions ?? 10,
+        ...(options.forceCommand === undefined ? {} : { forceCommand: options.forceCommand }),
         acceptKeys: true,
         environment: {
           PATH: `${join(folder, 'bin')}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,

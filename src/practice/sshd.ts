@@ -15,6 +15,8 @@ export interface SshdSetup {
   /** Variables of every session. */
   readonly environment: Readonly<Record<string, string>>;
   readonly sftp: boolean;
+  /** Runs this instead of any command (ForceCommand). */
+  readonly forceCommand?: string;
   readonly maxSessions: number;
   readonly acceptKeys: boolean;
 }
@@ -134,6 +136,7 @@ function sshdConfig(setup: SshdSetup): string {
     'MaxStartups 100',
     `MaxSessions ${setup.maxSessions}`,
     ...(setup.sftp ? ['Subsystem sftp internal-sftp'] : []),
+    ...(setup.forceCommand === undefined ? [] : [`ForceCommand ${setup.forceCommand}`]),
     `SetEnv ${environment.join(' ')}`, // only the first SetEnv line counts
     'LogLevel VERBOSE',
     '',

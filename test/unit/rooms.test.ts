@@ -28,7 +28,7 @@ const rooms: Readonly<Record<string, Room>> = {
     imports: ['core', 'node:*', 'zod', 'jsonc-parser', 'ignore', 'picomatch', '@lezer/python', 'yaml', 'toml-eslint-parser'],
     types: ['@lezer/common'],
   },
-  pod: { imports: ['core', 'node:*', 'ssh2', 'ssh-config'], types: ['project'] },
+  pod: { imports: ['core', 'node:*', 'ssh2', 'ssh2-sftp-client', 'ssh-config'], types: ['project'] },
   deploy: { imports: ['core', 'project', 'node:*'], types: ['pod'] },
   runs: { imports: ['core', 'monitor', 'node:*', 'pod'], types: ['fixes'] },
   results: { imports: ['core', 'project', 'fflate', 'node:*'], types: ['pod'] },
