@@ -18,7 +18,7 @@ import { StartedRuns } from './journal/startedRuns.ts';
 import type { Finding } from './monitor/finding.ts';
 import { TrainingMonitor } from './monitor/monitor.ts';
 import { type DriveOptions, drivePipeline, type Judged, type PipelinePorts, type PipelineView } from './pipeline/pipeline.ts';
-import { type Job, makePlan, type PlanOptions } from './pipeline/plan.ts';
+import { type Job, makePlan, type PlanOptions, runIdOf } from './pipeline/plan.ts';
 import { PipelineStore, type StoredPipeline } from './pipeline/store.ts';
 import { connectPod } from './pod/connect.ts';
 import type { ExecResult, HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
@@ -42,6 +42,7 @@ import {
 import { projectSchema } from './project/schema.ts';
 import { type FetchOptions, fetchResults, type FetchReport } from './results/fetch.ts';
 import { type FileVerdict, judgeFile } from './results/judge.ts';
+import { ofOldSeeds, seedOf } from './results/old.ts';
 import { isArray } from './results/previous.ts';
 import { checkpointCommand, checkpointInput, parseCheckpoint, resumingCommand } from './runs/checkpoint.ts';
 import { newRunId, type Run, type RunManifest } from './runs/run.ts';
@@ -504,6 +505,42 @@ export class Orchestrator implements Disposable {
   /** Goes on with a pipeline, by default the newest, from the first stage that has not succeeded. */
   async resumePipeline(id: string | undefined, options: Omit<RetrainOptions, keyof PlanOptions> = {}): Promise<PipelineView> {
     return this.drive(await this.pipelines.read(id, options.signal), { ...options, retry: true });
+  }
+
+  /** Folders of runs beyond the newest `keep`, with the size of their logs; never of one that runs or is part of the last pipeline. */
+  async oldRuns(keep: number, signal?: AbortSignal): Promise<readonly { readonly path: string; readonly bytes: number }[]> {
+    const [runs, pipelines] = await Promise.all([this.runs.list(signal), this.pipelines.list(signal)]);
+    const last = pipelines.at(-1);
+    const needed = new Set(
+      last && last.rounds.flatMap((round) => last.plan.stages.flatMap(({ jobs }) => jobs.map((job) => runIdOf(last.plan, job, round)))),
+    );
+    return runs
+      .slice(0, -keep)
+      .filter(({ manifest, status }) => status.kind !== 'running' && !needed.has(manifest.id))
+      .map(({ manifest, logBytes }) => ({ path: `.runpod/runs/${manifest.id}`, bytes: logBytes }));
+  }
+
+  /** Result files of seeds beyond the newest `keep` of each model. */
+  async oldResults(keep: number, signal?: AbortSignal): Promise<readonly { readonly path: string; readonly bytes: number }[]> {
+    const { train, results } = this.project.config;
+    const found = await Promise.all(
+      Object.entries(train.models).flatMap(([model, own]) =>
+        (own.results ?? results)
+          .filter((pattern) => pattern.includes('{seed}'))
+          .map(async (pattern) => {
+            const filled = pattern.replaceAll('{model}', model);
+            const base = posix.dirname(filled.slice(0, filled.indexOf('{seed}')) + 'x');
+            const files = await this.pod.listFiles(posix.join(this.remoteRoot, base), { signal });
+            return files.flatMap((file) => {
+              const path = posix.join(base, file.path);
+              const seed = seedOf(filled, path);
+              return seed === null ? [] : [{ path, bytes: file.bytes, mtimeMs: file.mtimeMs, model, seed }];
+            });
+          }),
+      ),
+    );
+    const old = ofOldSeeds(found.flat(), keep).map(({ path, bytes }) => ({ path, bytes }));
+    return old.sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 
   /** Reads local predictions (.npy, .npz) and judges them; `labels`: a file of true classes, default: the one that runpod.json names. */

@@ -1,3 +1,4 @@
+import { clean } from './clean.ts';
 import { deploy } from './deploy.ts';
 import { download, logs, results, upload } from './files.ts';
 import { exec, verify } from './inspect.ts';
@@ -38,6 +39,7 @@ export const operations: readonly Operation[] = [
   results,
   logs,
   validate,
+  clean,
   upload,
   download,
   monitor,

@@ -1,0 +1,68 @@
+import { posix } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../core/errors.ts';
+import type { Orchestrator } from '../orchestrator.ts';
+import { operation } from './operation.ts';
+import { bounded, bytes, columns, count } from './text.ts';
+
+export const clean = operation({
+  name: 'clean',
+  audience: 'people',
+  title: 'Clean up old artifacts',
+  description:
+    'Shows which logs of old runs, and which results of older seeds, could go from the pod, and how much they take; with `yes` it deletes them. What runs, the last pipeline, and the newest of each are never touched.',
+  effect: 'destroy',
+  input: z.object({
+    keep: z.int().min(1).max(10_000).default(5).describe('How many runs, and how many seeds of each model, are kept.'),
+    yes: z.boolean().default(false).describe('Delete what is shown.'),
+  }),
+  output: z.object({
+    pod: z.string(),
+    keep: z.int(),
+    items: z.array(z.object({ path: z.string().describe('Below the remote root.'), bytes: z.int() })),
+    bytes: z.int(),
+    deleted: z.boolean(),
+  }),
+  examples: [
+    ['rpo clean', 'what could go, and how much'],
+    ['rpo clean --keep 3 --yes', 'all but the newest three'],
+  ],
+  async handle(context, { keep, yes }, { signal, progress }) {
+    const orchestrator = await context.orchestrator();
+    progress({ message: 'looking for what is old' });
+    const [logs, artifacts] = await Promise.all([orchestrator.oldRuns(keep, signal), orchestrator.oldResults(keep, signal)]);
+    const items = [...logs, ...artifacts];
+    if (yes && items.length > 0) await remove(orchestrator, items, signal);
+    return {
+      pod: orchestrator.pod.name,
+      keep,
+      items: items.map((item) => ({ ...item })),
+      bytes: items.reduce((sum, item) => sum + item.bytes, 0),
+      deleted: yes && items.length > 0,
+    };
+  },
+  render({ pod, keep, items, bytes: total, deleted }) {
+    if (items.length === 0) return `There is nothing on ${pod} beyond the newest ${keep}.`;
+    const rows = columns(items.map((item) => [`  ${item.path}`, bytes(item.bytes)]));
+    const what = `${count(items.length, 'item')}, ${bytes(total)}`;
+    const end = deleted
+      ? `Deleted from ${pod}: ${what}.`
+      : `${what} could go from ${pod}. \`rpo clean --keep ${keep} --yes\` deletes them.`;
+    return [...bounded(rows, 40, 'item'), end].join('\n');
+  },
+});
+
+/** One trip, however many: the paths go over stdin. */
+async function remove(orchestrator: Orchestrator, items: readonly { readonly path: string }[], signal: AbortSignal): Promise<void> {
+  const paths = items.map(({ path }) => posix.join(orchestrator.remoteRoot, path) + '\n').join('');
+  const { exitCode, stderr } = await orchestrator.pod.exec('s=0; while IFS= read -r path; do rm -rf -- "$path" || s=1; done; exit $s', {
+    stdin: paths,
+    timeoutMs: 300_000,
+    signal,
+  });
+  if (exitCode !== 0)
+    throw new UserError(
+      'remote-failed',
+      `Not everything could be deleted: ${stderr.trim().split('\n')[0] ?? ''}. Look with \`rpo clean\`.`,
+    );
+}
