@@ -100,7 +100,7 @@ function resultOf(answer: unknown): string {
   const { files, run, exitCode } = answer as Answer;
   const names = files?.slice(0, 5).map(({ path }) => basename(path));
   return [
-    ...(files ? [`${files.length} files: ${names?.join(', ')}`] : []),
+    ...(files ? [files.length === 0 ? 'no files' : `${files.length} files: ${names?.join(', ')}`] : []),
     ...(run === undefined ? [] : [`run ${run}`]),
     ...(exitCode === undefined ? [] : [`exit code ${exitCode}`]),
   ].join(', ');

@@ -1,4 +1,5 @@
-import { realpath } from 'node:fs/promises';
+import { mkdir, realpath } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { type Disposable, DisposableStore, toDisposable } from '../core/disposable.ts';
 import { messageOf } from '../core/errors.ts';
@@ -37,6 +38,8 @@ export class OtherStarts implements Disposable {
     if (!vscode.workspace.isTrusted) return;
     const [{ StartedRuns }, { Home }] = await Promise.all([import('../journal/startedRuns.ts'), import('../project/home.ts')]);
     const starts = new StartedRuns(new Home().stateFolder);
+    // The editor looks only now and then whether a folder has appeared.
+    await mkdir(dirname(starts.file), { recursive: true, mode: 0o700 }).catch(() => undefined);
     let offset = await starts.size();
     const look = async () => {
       const { started, size } = await starts.since(offset);
