@@ -1,5 +1,6 @@
 import { clean } from './clean.ts';
 import { deploy } from './deploy.ts';
+import { gpu } from './gpu.ts';
 import { download, logs, results, upload } from './files.ts';
 import { exec, verify } from './inspect.ts';
 import { fix } from './fix.ts';
@@ -23,6 +24,7 @@ export const operations: readonly Operation[] = [
   selftest,
   deploy,
   exec,
+  gpu,
   train,
   retrain,
   pipelines,

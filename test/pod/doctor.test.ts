@@ -13,6 +13,8 @@ import { rpo } from './support/rpo.ts';
  */
 const fakeNvidiaSmi = (gpus: readonly string[]) => `#!/bin/sh
 case "$1" in
+--query-gpu=index*) echo '0, NVIDIA A40, 97, 40123, 46068, 71' ;;
+--query-compute-apps=*) echo '4242, python, 40110 MiB' ;;
 --query-gpu=*)
   ${gpus.length > 0 ? `printf '%s\\n' ${gpus.map((gpu) => `'${gpu}'`).join(' ')}` : `echo 'No devices were found'; exit 6`} ;;
 *)
@@ -130,6 +132,8 @@ describe('verify against a pod', () => {
     assert.match(repaired.stdout, /✓ Deploy src\/train\.py/);
     const after = await rpo(['verify', '--json'], options);
     assert.equal(after.exitCode, 0, after.stdout);
+    await writeFile(fakeFile(), fakeNvidiaSmi(['NVIDIA A40, 46068 MiB, 535.104.05']), { mode: 0o755 });
+    assert.match((await rpo(['gpu'], options)).stdout, /GPU 0 NVIDIA A40: 97 % used.*\n +4242, python/);
     const refused = await rpo(['repair', 'gpu'], options);
     assert.equal(refused.exitCode, 2);
   });
