@@ -153,7 +153,7 @@ describe('agents in the editor', function () {
     await act('exec', { command: 'ls -a' }, /ls -a/);
   });
 
-  it('and people in a terminal share one state with the window', async () => {
+  it('and people in a terminal share one state with the window', async function () {
     await restoreProject();
     const cli = join(extension?.extensionPath ?? '', 'dist/cli.js');
     const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1' };
