@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { availableParallelism, loadavg } from 'node:os';
 import * as vscode from 'vscode';
 import { commands } from '../../src/manifest';
 import { until } from './steps';
@@ -24,7 +25,9 @@ describe('activation', () => {
     const [load, call, finish] = row.split('|').slice(3, 6).map(Number) as [number, number, number];
     console.log(`activation: ${load} ms to load, ${call} ms to call, ${finish} ms to finish`);
     this.test!.title += ` (${load + call + finish} ms)`;
-    assert.ok(load + call + finish < 50, row);
+    // On a machine that has more to do than it has cores, the clock measures the others.
+    const isBusy = loadavg()[0]! > availableParallelism();
+    assert.ok(load + call + finish < (isBusy ? 500 : 50), row);
   });
 
   it('registers every command', async () => {
