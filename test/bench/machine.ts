@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import { cpus, release, tmpdir, totalmem, type } from 'node:os';
+import { cpus, loadavg, release, tmpdir, totalmem, type } from 'node:os';
 import { findTools, run } from './tools.ts';
 
 const versionOf: Readonly<Record<string, (out: string) => string | undefined>> = {
@@ -27,6 +27,7 @@ export async function machine(): Promise<string> {
   return `Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}; run it to have the figures of your machine.
 
 - ${processors.length} x ${processors[0]?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GB, ${type()} ${release()}; all files ${inMemory ? 'in memory (tmpfs)' : 'on its disk'}
+- load average ${loadavg()[1]?.toFixed(1)} when it began
 - Node ${process.version}, ${versions.flat().join(', ')}
 - ${missing.length === 0 ? 'All the tools compared with were there.' : `Missing on this machine, so not measured: **${missing.join(', ')}**.`}`;
 }

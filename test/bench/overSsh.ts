@@ -61,7 +61,7 @@ export const overSsh: Section = {
 
 const explanation = `sshd on loopback behind a process of its own that delays and paces. Medians in ms ± interquartile range. All contenders of a row take turns
 in one run, each over a warm connection: the tools through an OpenSSH ControlMaster, ours over its own. What we put on the pod is verified there by
-SHA-256 and renamed into place, what we fetch is verified too; the tools do neither, but for rsync, which renames.`;
+SHA-256 and renamed into place, what we fetch is verified too; so does rsync, file by file; scp, sftp and tar do neither.`;
 
 async function overLine(
   { practice, folder }: Bench,
