@@ -56,7 +56,7 @@ describe('an agent goes around the loop with nothing but tool answers', () => {
     const run = String(works(await agent.call('start_training', { model: 'logreg' })).structured['run']);
     const failed = works(await agent.waitFor(run));
     assert.match(failed.text, /error shape-mismatch: /);
-    assert.equal(failed.structured['status'], 'failed');
+    assert.equal(works(await agent.waitForEnd(run)).structured['status'], 'failed');
 
     const { structured, text } = works(await agent.call('findings', { run }));
     const [cause] = structured['findings'] as { place: string; source: string[]; callers: string[] }[];
@@ -76,7 +76,7 @@ describe('an agent goes around the loop with nothing but tool answers', () => {
     const again = works(await agent.call('fix_and_retry', { run, files: [file] }));
     assert.equal(again.structured['checked'], 'passed');
     const second = String(again.structured['run']);
-    const ended = works(await agent.waitFor(second));
+    const ended = works(await agent.waitForEnd(second));
     assert.match(ended.text, /\[finish\] succeeded/);
 
     const fetched = works(await agent.call('download_results', { model: 'logreg' }));
@@ -101,7 +101,7 @@ describe('an agent goes around the loop with nothing but tool answers', () => {
     const { applied } = works(await agent.call('apply_fix', { run, title })).structured as { applied: { files: string[] } };
     assert.deepEqual(applied.files, ['src/moola/config/training.py']);
     const again = works(await agent.call('fix_and_retry', { run, files: applied.files }));
-    const ended = works(await agent.waitFor(String(again.structured['run'])));
+    const ended = works(await agent.waitForEnd(String(again.structured['run'])));
     assert.match(ended.text, /\[finish\] succeeded/);
   });
 });

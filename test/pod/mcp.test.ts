@@ -89,7 +89,7 @@ describe('rpo mcp', () => {
   it('gives bounded parts of a log, without secrets', async () => {
     await works('deploy', { files: ['train.py'] });
     const run = await start();
-    await agent.waitFor(run);
+    await agent.waitForEnd(run);
     const end = await works('read_log', { run });
     assert.match(end.text, /\d+: AssertionError: expected 4 rows, got 3/);
     assert.match(end.text, /WANDB_API_KEY=\*\*\*/);
@@ -150,16 +150,16 @@ describe('rpo mcp', () => {
     await configure({ train: { command: 'python3 train.py 2', resume: { checkpoints: ['ckpt/*.pt'] } } });
     await works('deploy', { files: ['train.py'] });
     const run = await start();
-    await agent.waitFor(run);
+    await agent.waitForEnd(run);
     await works('exec', {
       command: 'mkdir -p ckpt; sleep 0.05; printf "whole...." > ckpt/1.pt; sleep 0.05; printf "PK\\003\\004 cut off" > ckpt/2.pt',
     });
     const again = await works('fix_and_retry', { run });
     assert.equal(again.structured['command'], 'python3 train.py 2 --resume ckpt/1.pt');
-    await agent.waitFor(String(again.structured['run']));
+    await agent.waitForEnd(String(again.structured['run']));
     const third = await works('fix_and_retry', { run: again.structured['run'], resume: false });
     assert.equal(third.structured['checkpoint'], null);
-    await agent.waitFor(String(third.structured['run']));
+    await agent.waitForEnd(String(third.structured['run']));
   });
 
   it('keeps to the limits of the owner, and to those of the person', async () => {

@@ -48,6 +48,15 @@ export class Agent {
     }
   }
 
+  /** A failure is often told before the process has ended: until it has, whatever is told on the way. */
+  async waitForEnd(run: string): Promise<ToolAnswer> {
+    for (let cursor: unknown; ;) {
+      const answer = await this.call('wait_for_event', cursor === undefined ? { run, kinds: ['finish'] } : { cursor, kinds: ['finish'] });
+      if (answer.isError || (answer.structured['events'] as unknown[]).length > 0) return answer;
+      cursor = answer.structured['cursor'];
+    }
+  }
+
   async close(): Promise<void> {
     await this.client.close();
   }
