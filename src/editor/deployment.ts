@@ -10,6 +10,14 @@ import type { Sessions } from './sessions.ts';
 import { readSetting } from './typed.ts';
 import { mention, type Work, withProgress } from './work.ts';
 
+/** Of the active editor. A click into an output channel makes that the active one; then it is the file of the tab in front. */
+function fileInFront(): vscode.Uri | undefined {
+  const active = vscode.window.activeTextEditor?.document.uri;
+  const input: unknown = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+  const isFile = input instanceof vscode.TabInputText || input instanceof vscode.TabInputCustom || input instanceof vscode.TabInputNotebook;
+  return isFile && active?.scheme !== 'file' ? input.uri : active;
+}
+
 /** Local files to the pod: the ones in front of the person, chosen ones, changed ones, a preset. */
 export class Deployment {
   constructor(
@@ -20,7 +28,7 @@ export class Deployment {
 
   /** The file of the active editor, or the one whose title or menu was clicked. */
   async currentFile(resource?: vscode.Uri): Promise<DeployReport> {
-    const uri = resource ?? vscode.window.activeTextEditor?.document.uri;
+    const uri = resource ?? fileInFront();
     if (!uri)
       throw new UserError('bad-argument', 'No file is open. Open the file that should go to the pod, or choose files in the explorer.');
     return this.resources(uri, [uri]);

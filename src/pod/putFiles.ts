@@ -5,6 +5,7 @@ import { type Ending, placingEnding, sendingEnding } from './ending.ts';
 import { exec } from './exec.ts';
 import { checkRoom } from './diskRoom.ts';
 import type { FileToPut, PutFile, PutOptions } from './pod.ts';
+import { putOneScript } from './putOneScript.ts';
 import { putScript, stagedPath, type Payload } from './putScript.ts';
 import { remoteFailure } from './remoteFailure.ts';
 import { largeBytes, stripes } from './segments.ts';
@@ -112,7 +113,10 @@ async function ask(pool: ChannelPool, set: PutSet, payload: Payload, parts: read
     parts: () => undefined,
     probe: () => undefined,
   };
-  const { stdout, stderr } = await askPod(pool, putScript(sources, token, payload, parts, set.keepStrangers), {
+  const [one] = sources;
+  const script =
+    payload === 'raw' && one ? putOneScript(one, token, set.keepStrangers) : putScript(sources, token, payload, parts, set.keepStrangers);
+  const { stdout, stderr } = await askPod(pool, script, {
     stdin: stdin[payload](),
     signal,
     ending: payload === 'probe' ? sendingEnding : placingEnding,
@@ -164,6 +168,13 @@ async function failure(step: string | undefined, stderr: string, sources: readon
       details,
     });
   }
+  if (step === 'special') {
+    return new UserError(
+      'remote-failed',
+      `${what} failed: what is there on the pod is no file but a device, a pipe or a socket, and nothing was replaced. Choose another path.`,
+      { details },
+    );
+  }
   if (step === 'verify' && stderr.trim() === '') {
     for (const source of sources) if (await hasChanged(source)) return changedMeanwhile(source);
     return new UserError('transfer-corrupt', `${what} failed: what arrived is not what was sent. Nothing was replaced; try again.`, {
@@ -180,7 +191,7 @@ async function* rawStream(sources: readonly Source[], onBytes: (bytes: number) =
 async function* tarStream(sources: readonly Source[], token: string, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
   const mtimeS = Date.now() / 1000;
   for (const source of sources) {
-    yield tarHeader(stagedPath(source.remotePath, token).slice(1), source.bytes, mtimeS);
+    yield tarHeader(stagedPath(source.remotePath, token).slice(1), source.bytes, mtimeS, parseInt(source.mode, 8));
     yield* sameContent(source, onBytes);
     yield tarPadding(source.bytes);
   }

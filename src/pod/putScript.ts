@@ -25,7 +25,7 @@ export interface PlannedFile {
  */
 export type Payload = 'tar' | 'tar.gz' | 'raw' | 'parts' | 'probe';
 
-/** Files of one folder that are handled by one call of each tool; small enough for any argument limit. */
+/** Files that are handled by one call of each tool; small enough for any argument limit. */
 const groupSize = 200;
 
 /**
@@ -46,11 +46,13 @@ export function stagedPath(remotePath: string, token: string): string {
  * 1. look: hash what is there, stop when a copy is not what was expected, or when nothing differs
  * 2. stage: make folders, take the payload
  * 3. verify: hash what arrived, set modes, and look again: an upload takes time
- * 4. commit: keep the old files as hard links, rename group by group, put the old ones back if one rename fails;
+ * 4. commit: keep the old files as hard links, rename folder by folder, put the old ones back if one rename fails;
  *    what Python compiled of the old ones goes
  *
  * Whatever ends it before the commit (an error, a signal, the end of the connection) removes all it made.
- * The files are walked once a step by `all`, with the functions b(egin group), u(se this file?) and g(roup) of that step.
+ * The files are walked once a step by `all`, with the functions b(egin folder), u(se this file? its path for this step in $q),
+ * g(roup: true when it has dealt with what was collected) and z (what is left at the end) of that step. Starting a process
+ * costs the pod more than all the rest, so a tool is called once for a few hundred files wherever it can be.
  * A symbolic link in a target's place is itself replaced, as git and rsync do; what it points to is left alone.
  *
  * It says one line: `rpo ok [index of each identical file]…`, `rpo refused INDEX…`, `rpo failed STEP`, `rpo lacks sums|tar|gzip`;
@@ -66,22 +68,21 @@ export function putScript(
 ): string {
   const groups = groupFiles(files);
   const folders = [...new Set(groups.map((group) => group.folder))];
-  const all = groups.map(({ folder, mode, members }) =>
+  const all = groups.map(({ folder, members }) =>
     [
-      `b ${quote(folder)} && { set --`,
+      `b ${quote(folder)} && {`,
       ...members.map(({ file, index }) => {
-        const name = quote(`./${posix.basename(file.remotePath)}`);
         const expected = file.expected.length > 0 ? quote(` ${file.expected.join(' ')} `) : '';
-        return `n=${name}; w=${file.sha256}; x=${expected}; p=${file.modeAsked ? '1' : ''}; y=${file.ours}; u ${index} && set -- "$@" "$n"`;
+        const facts = `w=${file.sha256}; x=${expected}; p=${file.modeAsked ? '1' : ''}; m=${file.mode}; y=${file.ours}`;
+        return `n=${quote(posix.basename(file.remotePath))}; ${facts}; u ${index} && set -- "$@" "$q"`;
       }),
-      `g ${mode} "$@"; }`,
+      'g "$@" && set --; }',
     ].join('\n'),
   );
   const staging = chunks(folders, groupSize).map(
     (some) => `"$@" ${quoteAll(some.flatMap((folder) => [stagingFolder(folder, token), `${stagingFolder(folder, token)}.old`]))} || return`,
   );
-  // Deepest first, so that what was made can be taken away again in this order.
-  const ancestors = [...new Set(folders.flatMap(ancestorsOf))].sort((a, b) => b.length - a.length);
+  const modes = [...new Set(files.map(({ mode }) => mode))];
   const single = files[0];
   const take: Record<Payload, string> = {
     tar: 'tar -xomf - -C /',
@@ -93,31 +94,30 @@ export function putScript(
 
   return `${prologue}${defineSums}
 R=.rpo-${token}; saved=; kept=
-result() { printf 'rpo %s\\n' "$*"; }
-fail() { result failed "$1"; exit 1; }
+${answers}
 all() {
 ${all.join('\n')}
+z "$@"
 }
 staging() {
 ${staging.join('\n')}
 }
-dirs() {
-${ancestors.map((folder, index) => `d ${index} ${quote(folder)}`).join('\n')}
-}
+${walkFolders(folders)}
+# Ways to walk: by folder, with its name in $f, tools called in it or not at all; or a few hundred files at a time, with whole paths.
+many() { [ $# -ge ${groupSize} ] && z "$@"; }
+none() { b() { f=$1; }; g() { :; }; z() { :; }; }
 have_sums || { result lacks sums; exit 0; }
 ${payload.startsWith('tar') || payload === 'probe' ? lackTar(files.length > parts.length) : ''}
 ${payload === 'tar.gz' ? 'command -v gzip >/dev/null 2>&1 || { result lacks gzip; exit 0; }' : ''}
 big=${parts.length > 0 ? 1 : ''}
 
 look() {
-  c=0; k=0
-  b() { cd -- "$1" 2>/dev/null; }
-  u() { eval "e$1="; [ -d "$n" ] && fail directory; [ -f "$n" ] || return 1; c=$((c+1)); eval "e$1=$c"; }
-  g() { shift; [ $# = 0 ] && return; for v in $(sums "$@"); do k=$((k+1)); eval "h$k=$v"; done; [ $k = $c ] || fail look; }
+  c=0; k=0; bad=
+  none
+  u() { eval "e$1="; q=$f/$n; [ -f "$q" ] || { special "$q"; return 1; }; c=$((c+1)); eval "e$1=$c"; }
+  g() { many "$@"; }
+  z() { [ $# = 0 ] && return; for v in $(sums "$@"); do k=$((k+1)); eval "h$k=$v"; done; [ $k = $c ] || fail look; }
   all
-  b() { :; }
-  g() { :; }
-  bad=
 }
 now() { eval "j=\\\${e$1-}"; h=-; if [ -n "$j" ]; then eval "h=\\$h$j"; fi; }
 changed() { eval "[ -z \\"\\\${s$1-}\\" ]"; }
@@ -132,14 +132,16 @@ forget() {
 
 putBack() {
   [ -n "$saved" ] || return 0
+  none
   b() { cd -- "$1"; }
-  u() { changed "$1" || return 1; existed "$1" && return 0; [ -e "$R/$n" ] || rm -f -- "$n"; return 1; }
-  g() { shift; [ $# = 0 ] || (cd -- "$R.old" && mv -f -- "$@" ../) 2>/dev/null; }
+  u() { changed "$1" || return 1; q=./$n; existed "$1" && return 0; [ -e "$R/$n" ] || rm -f -- "$q"; return 1; }
+  g() { [ $# = 0 ] || (cd -- "$R.old" && mv -f -- "$@" ../) 2>/dev/null; return 0; }
   all
 }
 
 look
 same=; differ=0
+none
 u() {
   now "$1"; eval "o$1=$h"
   if [ "$h" = "$w" ]; then eval "s$1=1"; same="$same $1"; return 1; fi
@@ -149,11 +151,15 @@ u() {
 }
 all
 [ -z "$bad" ] || { result refused$bad; exit 0; }
-b() { cd -- "$1" 2>/dev/null; }
-u() { [ -n "$p" ] && ! changed "$1"; }
-g() { m=$1; shift; [ $# = 0 ] || chmod "$m" -- "$@" 2>/dev/null; }
-all
-cd /
+if [ -n "$same" ]; then
+  for M in ${modes.join(' ')}; do
+    none
+    u() { q=$f/$n; [ "$m" = $M ] && [ -n "$p" ] && ! changed "$1"; }
+    g() { many "$@"; }
+    z() { [ $# = 0 ] || chmod $M -- "$@" 2>/dev/null || :; }
+    all
+  done
+fi
 [ $differ != 0 ] || { result ok$same; exit 0; }
 ${payload === 'probe' ? `${askParts(parts)}${askRoom(parts)}result send$same; exit 0` : ''}
 
@@ -161,33 +167,33 @@ umask 022
 undo() {
   cd /; staging rm -rf --
   [ -z "$kept" ] || rm -rf -- "$K"
-  d() { eval "[ -n \\"\\\${m$1-}\\" ]" && rmdir -- "$2" 2>/dev/null; }
-  dirs
+  unmakeFolders
 }
-trap undo EXIT
-trap '' PIPE # a connection that is gone must not end this before it has tidied up
-trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
-d() { [ -d "$2" ] || eval "m$1=1"; }
-dirs
-# What a killed upload left behind, long ago.
-b() { for v in "$1"/.rpo-*; do if [ -d "$v" ]; then find "$1" -maxdepth 1 -name '.rpo-*' -mtime +1 -exec rm -rf {} + ; break; fi; done 2>/dev/null; return 1; }
+${trapUndo}
+noteFolders
+${removeRemains}
+b() { removeRemains "$1"; return 1; }
 all
 staging mkdir -p -- || fail folder
 ${take[payload]} || fail stage
 # Last, so that a payload that breaks off leaves the parts for the next attempt.
 ${parts.map(({ index, partPath, source }) => `changed ${index} && { mv -f -- ${quote(partPath)} ${quote(stagedPath(source.remotePath, token))} && rm -f -- ${quote(`${partPath}.done`)} || fail stage; }`).join('\n')}
 
-b() { cd -- "$1/$R" || fail stage; want=; }
-u() { changed "$1" && want="$want$w$nl"; }
-g() { m=$1; shift; [ $# = 0 ] && return; [ "$(sums "$@")$nl" = "$want" ] || fail verify; chmod "$m" -- "$@" || fail mode; }
+want=
+none
+u() { q=$f/$R/$n; changed "$1" && want="$want$w$nl"; }
+g() { many "$@"; }
+z() { [ $# = 0 ] && return; [ "$(sums "$@")$nl" = "$want" ] || fail verify; want=; }
 all
+${modes.map((mode) => setMode(mode, payload, parts)).join('')}
 ${files.some((file) => file.expected.length > 0) ? recheck : ''}
 trap '' HUP INT TERM
 ${strangers ? keepStrangers(strangers) : ''}
 ${files.length > 1 ? keepOld : ''}
+none
 b() { cd -- "$1/$R"; }
-u() { changed "$1"; }
-g() { shift; [ $# = 0 ] && return; mv -f -- "$@" ../ || { putBack; fail rename; }; forget "$@"; }
+u() { q=./$n; changed "$1"; }
+g() { [ $# = 0 ] && return; mv -f -- "$@" ../ || { putBack; fail rename; }; forget "$@"; return 0; }
 all
 trap - EXIT
 cd /; staging rm -rf --
@@ -196,23 +202,66 @@ result ok$same
 `;
 }
 
+/** How a script says how it went. */
+export const answers = `
+result() { printf 'rpo %s\\n' "$*"; }
+fail() { result failed "$1"; exit 1; }
+# A folder is not replaced, nor is what is no file at all: a device, a pipe, a socket.
+special() { [ -d "$1" ] && fail directory; [ -e "$1" ] && fail special; }
+`;
+
+/** Until the commit, any end takes away what was made. A connection that is gone must not end the script before it has tidied up. */
+export const trapUndo = `trap undo EXIT
+trap '' PIPE
+trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM`;
+
+/** Defines removeRemains FOLDER: what a killed upload left there long ago. */
+export const removeRemains = `
+removeRemains() { for v in "$1"/.rpo-*; do if [ -e "$v" ]; then find "$1" -maxdepth 1 -name '.rpo-*' -mtime +1 -exec rm -rf {} + ; break; fi; done 2>/dev/null; }
+`;
+
+/** Defines noteFolders, which remembers which of these folders and those above them are missing, and unmakeFolders, which removes those again. */
+export function walkFolders(folders: readonly string[]): string {
+  // Deepest first, so that what was made can be taken away again in this order.
+  const ancestors = [...new Set(folders.flatMap(ancestorsOf))].sort((a, b) => b.length - a.length);
+  return `dirs() {
+${ancestors.map((folder, index) => `d ${index} ${quote(folder)}`).join('\n')}
+}
+noteFolders() { d() { [ -d "$2" ] || eval "m$1=1"; }; dirs; }
+unmakeFolders() { d() { eval "[ -n \\"\\\${m$1-}\\" ]" && rmdir -- "$2" 2>/dev/null; }; dirs; }`;
+}
+
 function lackTar(needed: boolean): string {
   return needed ? 'command -v tar >/dev/null 2>&1 || { result lacks tar; exit 0; }' : '';
 }
 
+/** What tar or cat wrote under our umask has its mode already; parts, and modes that others may write by, have not. */
+function setMode(mode: string, payload: Payload, parts: readonly Part[]): string {
+  const fromTar = payload.startsWith('tar') && (parseInt(mode, 8) & ~0o755) === 0;
+  if (parts.length === 0 && (fromTar || (payload === 'raw' && mode === '644'))) return '';
+  return `
+none
+u() { q=$f/$R/$n; [ "$m" = ${mode} ] && changed "$1"; }
+g() { many "$@"; }
+z() { [ $# = 0 ] || chmod ${mode} -- "$@" || fail mode; }
+all
+`;
+}
+
 const recheck = `
 look
+none
 u() { [ -n "$x" ] || return 1; now "$1"; eval "[ \\"\\$o$1\\" = \\"$h\\" ]" || bad="$bad $1"; return 1; }
 all
-cd /
 [ -z "$bad" ] || { result refused$bad; exit 0; }
 `;
 
-/** A set is renamed file by file, so the old ones are kept until the last is done. A hard link costs nothing; some network file systems have none. */
+/** A set is renamed folder by folder, so the old ones are kept until the last is done. A hard link costs nothing; some network file systems have none. */
 const keepOld = `
+none
 b() { cd -- "$1"; }
-u() { changed "$1" && existed "$1"; }
-g() { shift; [ $# = 0 ] || ln -- "$@" "$R.old/" 2>/dev/null || cp -pPf -- "$@" "$R.old/" || fail keep; }
+u() { q=./$n; changed "$1" && existed "$1"; }
+g() { [ $# = 0 ] && return; ln -- "$@" "$R.old/" 2>/dev/null || cp -pPf -- "$@" "$R.old/" || fail keep; }
 all
 saved=1
 `;
@@ -224,14 +273,15 @@ const mostKept = 10;
 function keepStrangers({ root, folder }: NonNullable<PutOptions['keepStrangers']>): string {
   return `
 K=${quote(folder)}; Z=${quote(root === '/' ? '' : root)}
+none
 b() { cd -- "$1" && t=$K\${1#"$Z"}; }
-u() { changed "$1" && existed "$1" || return 1; eval "[ \\"\\$o$1\\" != \\"$y\\" ]" && kept="$kept $1"; }
-g() { shift; [ $# = 0 ] && return; mkdir -p -- "$t" && { ln -- "$@" "$t/" 2>/dev/null || cp -pPf -- "$@" "$t/"; } || fail keep; }
+u() { q=./$n; changed "$1" && existed "$1" || return 1; eval "[ \\"\\$o$1\\" != \\"$y\\" ]" && kept="$kept $1"; }
+g() { [ $# = 0 ] && return; mkdir -p -- "$t" && { ln -- "$@" "$t/" 2>/dev/null || cp -pPf -- "$@" "$t/"; } || fail keep; }
 all
 `;
 }
 
-function tellStrangers({ folder }: NonNullable<PutOptions['keepStrangers']>): string {
+export function tellStrangers({ folder }: NonNullable<PutOptions['keepStrangers']>): string {
   return `
 if [ -n "$kept" ] && cd -- ${quote(posix.dirname(folder))}; then
   set -- */; while [ $# -gt ${mostKept} ]; do rm -rf -- "$1"; shift; done
@@ -240,16 +290,16 @@ printf 'rpo-kept%s\\n' "$kept"
 `;
 }
 
+/** By folder; a folder of many files counts as several. */
 function groupFiles(files: readonly PlannedFile[]) {
-  const byKey = new Map<string, { folder: string; mode: string; members: { file: PlannedFile; index: number }[] }>();
+  const byFolder = new Map<string, { file: PlannedFile; index: number }[]>();
   files.forEach((file, index) => {
     const folder = posix.dirname(file.remotePath);
-    const key = `${file.mode}\0${folder}`;
-    const group = byKey.get(key) ?? { folder, mode: file.mode, members: [] };
-    byKey.set(key, group);
-    group.members.push({ file, index });
+    const members = byFolder.get(folder) ?? [];
+    byFolder.set(folder, members);
+    members.push({ file, index });
   });
-  return [...byKey.values()].flatMap((group) => chunks(group.members, groupSize).map((members) => ({ ...group, members })));
+  return [...byFolder].flatMap(([folder, all]) => chunks(all, groupSize).map((members) => ({ folder, members })));
 }
 
 function ancestorsOf(folder: string): string[] {

@@ -8,15 +8,15 @@ import { Buffer } from 'node:buffer';
 const block = 512;
 
 /** The header of one regular file, with a long-name member before it when the name needs one. */
-export function tarHeader(name: string, bytes: number, mtimeS: number): Buffer {
+export function tarHeader(name: string, bytes: number, mtimeS: number, mode = 0o644): Buffer {
   const encoded = Buffer.from(name);
-  if (encoded.length < 100) return header(encoded, bytes, mtimeS, '0');
+  if (encoded.length < 100) return header(encoded, bytes, mtimeS, mode, '0');
   const longName = Buffer.concat([encoded, Buffer.alloc(1)]);
   return Buffer.concat([
-    header(Buffer.from('././@LongLink'), longName.length, 0, 'L'),
+    header(Buffer.from('././@LongLink'), longName.length, 0, 0o644, 'L'),
     longName,
     tarPadding(longName.length),
-    header(encoded.subarray(0, 99), bytes, mtimeS, '0'),
+    header(encoded.subarray(0, 99), bytes, mtimeS, mode, '0'),
   ]);
 }
 
@@ -28,10 +28,10 @@ export function tarPadding(bytes: number): Buffer {
 /** Two empty blocks end an archive. */
 export const tarEnd = Buffer.alloc(2 * block);
 
-function header(name: Buffer, bytes: number, mtimeS: number, type: '0' | 'L'): Buffer {
+function header(name: Buffer, bytes: number, mtimeS: number, mode: number, type: '0' | 'L'): Buffer {
   const out = Buffer.alloc(block);
   name.copy(out, 0);
-  out.write('0000644\0', 100, 'latin1');
+  out.write(`${mode.toString(8).padStart(7, '0')}\0`, 100, 'latin1');
   out.write('0000000\0', 108, 'latin1');
   out.write('0000000\0', 116, 'latin1');
   writeNumber(out, 124, bytes);

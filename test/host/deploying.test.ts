@@ -24,6 +24,8 @@ describe('deploying', function () {
   it('saves the current file and sends it', async () => {
     const editor = await vscode.window.showTextDocument(at(file));
     await editor.edit((edit) => edit.insert(new vscode.Position(0, 0), '# typed, not saved\n'));
+    // A window that is slow tells late which editor is in front.
+    await until('the file is in front', () => vscode.window.activeTextEditor?.document === editor.document);
     assert.deepEqual(sent(await command<DeployReport>(commands.deployCurrentFile)), [file]);
     assert.ok(!editor.document.isDirty);
     assert.match(onPod(file), /^# typed, not saved\n/);
