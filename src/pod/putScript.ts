@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { quote, quoteAll } from '../core/shell.ts';
 import { askRoom } from './diskRoom.ts';
-import { defineSums, prologue } from './remoteShell.ts';
+import { defineLists, defineSums, prologue } from './remoteShell.ts';
 import type { PutOptions } from './pod.ts';
 import { askParts, type Part } from './uploadPart.ts';
 
@@ -25,8 +25,8 @@ export interface PlannedFile {
  */
 export type Payload = 'tar' | 'tar.gz' | 'raw' | 'parts' | 'probe';
 
-/** Files that are handled by one call of each tool; small enough for any argument limit. */
-const groupSize = 200;
+/** Files of one folder that are handled by one call of each tool: a shell takes quadratic time to collect them. */
+const groupSize = 100;
 
 /**
  * Where a file lies until its set is complete: in a folder beside its target, so that the rename is one within a file
@@ -50,9 +50,9 @@ export function stagedPath(remotePath: string, token: string): string {
  *    what Python compiled of the old ones goes
  *
  * Whatever ends it before the commit (an error, a signal, the end of the connection) removes all it made.
- * The files are walked once a step by `all`, with the functions b(egin folder), u(se this file? its path for this step in $q),
- * g(roup: true when it has dealt with what was collected) and z (what is left at the end) of that step. Starting a process
- * costs the pod more than all the rest, so a tool is called once for a few hundred files wherever it can be.
+ * The files are walked once a step by `all`, with the functions b(egin folder), u(se this file?) and g(roup of those used in a
+ * folder) of that step. Starting a process costs the pod more than all the rest, so what need not be done folder by folder is
+ * done for all files by one.
  * A symbolic link in a target's place is itself replaced, as git and rsync do; what it points to is left alone.
  *
  * It says one line: `rpo ok [index of each identical file]…`, `rpo refused INDEX…`, `rpo failed STEP`, `rpo lacks sums|tar|gzip`;
@@ -70,18 +70,20 @@ export function putScript(
   const folders = [...new Set(groups.map((group) => group.folder))];
   const all = groups.map(({ folder, members }) =>
     [
-      `b ${quote(folder)} && {`,
+      `b ${quote(folder)} && { set --`,
       ...members.map(({ file, index }) => {
         const expected = file.expected.length > 0 ? quote(` ${file.expected.join(' ')} `) : '';
         const facts = `w=${file.sha256}; x=${expected}; p=${file.modeAsked ? '1' : ''}; m=${file.mode}; y=${file.ours}`;
-        return `n=${quote(posix.basename(file.remotePath))}; ${facts}; u ${index} && set -- "$@" "$q"`;
+        return `n=${quote(posix.basename(file.remotePath))}; ${facts}; u ${index} && set -- "$@" "./$n"`;
       }),
-      'g "$@" && set --; }',
+      'g "$@"; }',
     ].join('\n'),
   );
   const staging = chunks(folders, groupSize).map(
     (some) => `"$@" ${quoteAll(some.flatMap((folder) => [stagingFolder(folder, token), `${stagingFolder(folder, token)}.old`]))} || return`,
   );
+  // Nothing needs to be compared where nothing is.
+  const mayAllBeNew = files.every(({ expected }) => expected.length === 0 || expected.includes('-'));
   const modes = [...new Set(files.map(({ mode }) => mode))];
   const single = files[0];
   const take: Record<Payload, string> = {
@@ -97,27 +99,26 @@ R=.rpo-${token}; saved=; kept=
 ${answers}
 all() {
 ${all.join('\n')}
-z "$@"
 }
 staging() {
 ${staging.join('\n')}
 }
 ${walkFolders(folders)}
-# Ways to walk: by folder, with its name in $f, tools called in it or not at all; or a few hundred files at a time, with whole paths.
-many() { [ $# -ge ${groupSize} ] && z "$@"; }
-none() { b() { f=$1; }; g() { :; }; z() { :; }; }
+none() { b() { f=$1; }; g() { :; }; }
 have_sums || { result lacks sums; exit 0; }
 ${payload.startsWith('tar') || payload === 'probe' ? lackTar(files.length > parts.length) : ''}
 ${payload === 'tar.gz' ? 'command -v gzip >/dev/null 2>&1 || { result lacks gzip; exit 0; }' : ''}
-big=${parts.length > 0 ? 1 : ''}
+big=${parts.length > 0 ? 1 : ''}; ${defineLists(files.map(({ remotePath }) => remotePath))}
 
 look() {
-  c=0; k=0; bad=
-  none
-  u() { eval "e$1="; q=$f/$n; [ -f "$q" ] || { special "$q"; return 1; }; c=$((c+1)); eval "e$1=$c"; }
-  g() { many "$@"; }
-  z() { [ $# = 0 ] && return; for v in $(sums "$@"); do k=$((k+1)); eval "h$k=$v"; done; [ $k = $c ] || fail look; }
+  c=0; bad=; none
+  u() { eval "e$1="; if [ -f "$f/$n" ]; then c=$((c+1)); eval "e$1=$c"; else special "$f/$n"; fi; return 1; }
   all
+  [ $c = 0 ] && return
+  k=0
+  u() { existed "$1" && tell "$f/$n"; return 1; }
+  for v in $(all | sumlist); do k=$((k+1)); eval "h$k=$v"; done
+  [ $k = $c ] || fail look
 }
 now() { eval "j=\\\${e$1-}"; h=-; if [ -n "$j" ]; then eval "h=\\$h$j"; fi; }
 changed() { eval "[ -z \\"\\\${s$1-}\\" ]"; }
@@ -132,33 +133,32 @@ forget() {
 
 putBack() {
   [ -n "$saved" ] || return 0
-  none
   b() { cd -- "$1"; }
-  u() { changed "$1" || return 1; q=./$n; existed "$1" && return 0; [ -e "$R/$n" ] || rm -f -- "$q"; return 1; }
-  g() { [ $# = 0 ] || (cd -- "$R.old" && mv -f -- "$@" ../) 2>/dev/null; return 0; }
+  u() { changed "$1" || return 1; existed "$1" && return 0; [ -e "$R/$n" ] || rm -f -- "./$n"; return 1; }
+  g() { [ $# = 0 ] || (cd -- "$R.old" && mv -f -- "$@" ../) 2>/dev/null; }
   all
 }
 
 look
-same=; differ=0
+same=; differ=${files.length}
 none
 u() {
   now "$1"; eval "o$1=$h"
-  if [ "$h" = "$w" ]; then eval "s$1=1"; same="$same $1"; return 1; fi
-  differ=$((differ+1))
+  if [ "$h" = "$w" ]; then eval "s$1=1"; same="$same $1"; differ=$((differ-1)); return 1; fi
   case $x in ''|*" $h "*) ;; *) bad="$bad $1";; esac
   return 1
 }
-all
+${mayAllBeNew ? '[ $c = 0 ] || ' : ''}all
 [ -z "$bad" ] || { result refused$bad; exit 0; }
 if [ -n "$same" ]; then
   for M in ${modes.join(' ')}; do
-    none
-    u() { q=$f/$n; [ "$m" = $M ] && [ -n "$p" ] && ! changed "$1"; }
-    g() { many "$@"; }
-    z() { [ $# = 0 ] || chmod $M -- "$@" 2>/dev/null || :; }
+    u() { [ "$m" = $M ] && [ -n "$p" ] && ! changed "$1"; }
+    b() { cd -- "$1" 2>/dev/null; }
+    g() { [ $# = 0 ] || chmod $M -- "$@" 2>/dev/null; }
     all
   done
+  cd /
+else changed() { :; }
 fi
 [ $differ != 0 ] || { result ok$same; exit 0; }
 ${payload === 'probe' ? `${askParts(parts)}${askRoom(parts)}result send$same; exit 0` : ''}
@@ -179,21 +179,22 @@ ${take[payload]} || fail stage
 # Last, so that a payload that breaks off leaves the parts for the next attempt.
 ${parts.map(({ index, partPath, source }) => `changed ${index} && { mv -f -- ${quote(partPath)} ${quote(stagedPath(source.remotePath, token))} && rm -f -- ${quote(`${partPath}.done`)} || fail stage; }`).join('\n')}
 
-want=
 none
-u() { q=$f/$R/$n; changed "$1" && want="$want$w$nl"; }
-g() { many "$@"; }
-z() { [ $# = 0 ] && return; [ "$(sums "$@")$nl" = "$want" ] || fail verify; want=; }
-all
+u() { changed "$1" && tell "$f/$R/$n"; return 1; }
+got=$(all | sumlist)
+u() { changed "$1" && echo "$w"; return 1; }
+[ "$got" = "$(all)" ] || fail verify
 ${modes.map((mode) => setMode(mode, payload, parts)).join('')}
 ${files.some((file) => file.expected.length > 0) ? recheck : ''}
 trap '' HUP INT TERM
+if [ $c != 0 ]; then
 ${strangers ? keepStrangers(strangers) : ''}
 ${files.length > 1 ? keepOld : ''}
-none
+fi
+saved=${files.length > 1 ? '1' : ''}
 b() { cd -- "$1/$R"; }
-u() { q=./$n; changed "$1"; }
-g() { [ $# = 0 ] && return; mv -f -- "$@" ../ || { putBack; fail rename; }; forget "$@"; return 0; }
+u() { changed "$1"; }
+g() { [ $# = 0 ] && return; mv -f -- "$@" ../ || { putBack; fail rename; }; forget "$@"; }
 all
 trap - EXIT
 cd /; staging rm -rf --
@@ -240,10 +241,9 @@ function setMode(mode: string, payload: Payload, parts: readonly Part[]): string
   const fromTar = payload.startsWith('tar') && (parseInt(mode, 8) & ~0o755) === 0;
   if (parts.length === 0 && (fromTar || (payload === 'raw' && mode === '644'))) return '';
   return `
-none
-u() { q=$f/$R/$n; [ "$m" = ${mode} ] && changed "$1"; }
-g() { many "$@"; }
-z() { [ $# = 0 ] || chmod ${mode} -- "$@" || fail mode; }
+b() { cd -- "$1/$R"; }
+u() { [ "$m" = ${mode} ] && changed "$1"; }
+g() { [ $# = 0 ] || chmod ${mode} -- "$@" || fail mode; }
 all
 `;
 }
@@ -251,19 +251,17 @@ all
 const recheck = `
 look
 none
-u() { [ -n "$x" ] || return 1; now "$1"; eval "[ \\"\\$o$1\\" = \\"$h\\" ]" || bad="$bad $1"; return 1; }
+u() { [ -n "$x" ] || return 1; now "$1"; eval "[ \\"\\\${o$1--}\\" = \\"$h\\" ]" || bad="$bad $1"; return 1; }
 all
 [ -z "$bad" ] || { result refused$bad; exit 0; }
 `;
 
 /** A set is renamed folder by folder, so the old ones are kept until the last is done. A hard link costs nothing; some network file systems have none. */
 const keepOld = `
-none
 b() { cd -- "$1"; }
-u() { q=./$n; changed "$1" && existed "$1"; }
-g() { [ $# = 0 ] && return; ln -- "$@" "$R.old/" 2>/dev/null || cp -pPf -- "$@" "$R.old/" || fail keep; }
+u() { changed "$1" && existed "$1"; }
+g() { [ $# = 0 ] || ln -- "$@" "$R.old/" 2>/dev/null || cp -pPf -- "$@" "$R.old/" || fail keep; }
 all
-saved=1
 `;
 
 /** How many folders of strangers stay. */
@@ -273,10 +271,9 @@ const mostKept = 10;
 function keepStrangers({ root, folder }: NonNullable<PutOptions['keepStrangers']>): string {
   return `
 K=${quote(folder)}; Z=${quote(root === '/' ? '' : root)}
-none
 b() { cd -- "$1" && t=$K\${1#"$Z"}; }
-u() { q=./$n; changed "$1" && existed "$1" || return 1; eval "[ \\"\\$o$1\\" != \\"$y\\" ]" && kept="$kept $1"; }
-g() { [ $# = 0 ] && return; mkdir -p -- "$t" && { ln -- "$@" "$t/" 2>/dev/null || cp -pPf -- "$@" "$t/"; } || fail keep; }
+u() { changed "$1" && existed "$1" || return 1; eval "[ \\"\\\${o$1--}\\" != \\"$y\\" ]" && kept="$kept $1"; }
+g() { [ $# = 0 ] || { mkdir -p -- "$t" && { ln -- "$@" "$t/" 2>/dev/null || cp -pPf -- "$@" "$t/"; }; } || fail keep; }
 all
 `;
 }

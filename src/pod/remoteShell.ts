@@ -29,3 +29,24 @@ sumin() { if [ -n "$fast" ]; then openssl dgst -sha256 -r | sed 's/ .*//'; elif 
 size_of() { stat -L -c %s -- "$1" 2>/dev/null || wc -c <"$1"; }
 have_sums() { command -v sums >/dev/null 2>&1; }
 `;
+
+/**
+ * Defines `tell PATH` and `… | sumlist`, which prints the SHA-256 of each path told into it, one a line, in order; of all of
+ * them by one process. There must be one at least, and each must be absolute; `defineSums` stands before.
+ *
+ * @param paths all that may be told; tools disagree about how they print some names, so those are hashed one by one
+ */
+export function defineLists(paths: readonly string[]): string {
+  const oneByOne = `tell() { sum_of "$1" && echo; }; sumlist() { cat; }`;
+  if (paths.some((path) => /[\n\\]/.test(path))) return oneByOne;
+  return `
+if ! command -v xargs >/dev/null 2>&1; then ${oneByOne}
+else
+  tell() { printf '%s\\0' "$1"; }
+  if [ -n "$fast" ]; then sumlist() { xargs -0 openssl dgst -sha256 -r | sed 's/ .*//'; }
+  elif command -v sha256sum >/dev/null 2>&1; then sumlist() { xargs -0 sha256sum | sed 's/ .*//'; }
+  elif command -v shasum >/dev/null 2>&1; then sumlist() { xargs -0 shasum -a 256 | sed 's/ .*//'; }
+  else ${oneByOne}; fi
+fi
+`;
+}

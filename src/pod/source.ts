@@ -1,16 +1,14 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { mapAbreast } from '../core/abreast.ts';
 import { throwIfCancelled, UserError } from '../core/errors.ts';
+import { Turns } from '../core/turns.ts';
 import type { FileToPut } from './pod.ts';
 import type { PlannedFile } from './putScript.ts';
 import { largeBytes } from './segments.ts';
 
 const chunkBytes = 256 * 1024;
-
-/** A thousand small files are mostly waiting for the disk's queue. */
-const filesAbreast = 16;
 
 /** Of small files (a chunk long) that one set keeps in memory. */
 const mostKeptBytes = 32 * 1024 * 1024;
@@ -27,49 +25,83 @@ export interface Source extends PlannedFile {
  * Checks the paths and reads every source once, for its hash and size. Small ones are kept: they need not be read again.
  *
  * @param onLarge called once when one of them turns out to be large, while it is still being read
+ * @throws UserError 'bad-argument', 'local-missing', 'local-failed', 'cancelled'
  */
 export async function inspect(
   files: readonly FileToPut[],
   signal: AbortSignal | undefined,
   onLarge?: () => void,
 ): Promise<readonly Source[]> {
-  let isTold = false;
   const seen = new Set<string>();
   for (const file of files) {
     const remotePath = checkedPath(file.remotePath);
     if (seen.has(remotePath)) throw new UserError('bad-argument', `${remotePath} is named twice in one set of files. Name it once.`);
     seen.add(remotePath);
   }
+  let isTold = false;
+  const sawBytes = (bytes: number) => {
+    if (isTold || bytes <= largeBytes) return;
+    isTold = true;
+    onLarge?.();
+  };
   let keptBytes = 0;
-  return mapAbreast(files, filesAbreast, async (file) => {
+  const turns = new Turns();
+  const sources: Source[] = [];
+  for (const file of files) {
+    await turns.next();
     throwIfCancelled(signal, 'The upload');
-    const hash = createHash('sha256');
-    const kept: Buffer[] = [];
+    const small = 'localPath' in file.source ? readSmall(file.source.localPath) : undefined;
+    if (small && keptBytes + small.length <= mostKeptBytes) {
+      keptBytes += small.length;
+      sources.push({ ...planned(file), from: { content: small }, bytes: small.length, sha256: hash('sha256', small) });
+    } else sources.push(await inspectLarge(file, signal, sawBytes));
+  }
+  return sources;
+}
+
+function planned({ remotePath, mode, expected, ours }: FileToPut): Pick<Source, 'remotePath' | 'mode' | 'modeAsked' | 'ours' | 'expected'> {
+  const allowed = expected === undefined ? [] : Array.isArray(expected) ? expected : [expected];
+  return {
+    remotePath: checkedPath(remotePath),
+    mode: ((mode ?? 0o644) & 0o7777).toString(8),
+    modeAsked: mode !== undefined,
+    ours: ours ?? '',
+    expected: allowed.map((one: string | null) => one?.toLowerCase() ?? '-'),
+  };
+}
+
+/** @returns undefined for one longer than a chunk. */
+function readSmall(path: string): Buffer | undefined {
+  let descriptor: number | undefined;
+  try {
+    // Not to wait for ever for the other end of a pipe.
+    descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const facts = fstatSync(descriptor);
+    if (!facts.isFile()) throw notAFile(path);
+    if (facts.size > chunkBytes) return undefined;
+    // One byte more than it has shows its end in the same read.
+    const buffer = Buffer.allocUnsafe(facts.size + 1);
     let bytes = 0;
-    const mtimeMs = await mtimeOf(file.source);
-    for await (const chunk of contentOf(file.source)) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      if (bytes <= chunkBytes) kept.push(chunk);
-      if (bytes <= largeBytes || isTold) continue;
-      isTold = true;
-      onLarge?.();
-    }
-    const keep = bytes <= chunkBytes && keptBytes + bytes <= mostKeptBytes;
-    if (keep) keptBytes += bytes;
-    const expected = file.expected === undefined ? [] : Array.isArray(file.expected) ? file.expected : [file.expected];
-    return {
-      from: keep ? { content: Buffer.concat(kept) } : file.source,
-      remotePath: checkedPath(file.remotePath),
-      bytes,
-      mtimeMs: keep ? undefined : mtimeMs,
-      sha256: hash.digest('hex'),
-      mode: ((file.mode ?? 0o644) & 0o7777).toString(8),
-      modeAsked: file.mode !== undefined,
-      ours: file.ours ?? '',
-      expected: expected.map((one: string | null) => one?.toLowerCase() ?? '-'),
-    };
-  });
+    for (let read = -1; read !== 0 && bytes < buffer.length; bytes += read)
+      read = readSync(descriptor, buffer, bytes, buffer.length - bytes, null);
+    return bytes < buffer.length ? buffer.subarray(0, bytes) : undefined;
+  } catch (error) {
+    throw sourceFailure(path, error);
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+async function inspectLarge(file: FileToPut, signal: AbortSignal | undefined, sawBytes: (bytes: number) => void): Promise<Source> {
+  const hasher = createHash('sha256');
+  let bytes = 0;
+  const mtimeMs = await mtimeOf(file.source);
+  for await (const chunk of contentOf(file.source)) {
+    throwIfCancelled(signal, 'The upload');
+    hasher.update(chunk);
+    sawBytes((bytes += chunk.length));
+  }
+  return { ...planned(file), from: file.source, bytes, mtimeMs, sha256: hasher.digest('hex') };
 }
 
 /** @throws UserError 'bad-argument' for a path that cannot be a file's. */
@@ -94,8 +126,7 @@ async function* contentOf(source: FileToPut['source']): AsyncGenerator<Buffer> {
   try {
     handle = await open(source.localPath);
     const facts = await handle.stat();
-    if (!facts.isFile())
-      throw new UserError('local-missing', `${source.localPath} is not a file. Name a file, or upload the folder as a folder.`);
+    if (!facts.isFile()) throw notAFile(source.localPath);
     // One byte more than a small file has shows its end in the same read.
     const length = Math.min(chunkBytes, facts.size + 1);
     for (let bytes = 0; ;) {
@@ -109,6 +140,10 @@ async function* contentOf(source: FileToPut['source']): AsyncGenerator<Buffer> {
   } finally {
     await handle?.close();
   }
+}
+
+function notAFile(path: string): UserError {
+  return new UserError('local-missing', `${path} is not a file. Name a file, or upload the folder as a folder.`);
 }
 
 export function sourceFailure(path: string, error: unknown): UserError {
