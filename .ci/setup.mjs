@@ -32,6 +32,8 @@ const SYSTEM = {
   'python3-torch': { module: 'torch' },
   chromium: { command: 'chromium' },
   'openssh-client': { command: 'ssh' },
+  // A pod that has nothing else.
+  busybox: { command: 'busybox' },
   rsync: { command: 'rsync' },
   make: { command: 'make' },
   'g++': { command: 'g++' },

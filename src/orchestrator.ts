@@ -8,6 +8,8 @@ import { PathMap } from './core/pathMap.ts';
 import { quote } from './core/shell.ts';
 import { Deployer, type DeployOptions, type DeployReport } from './deploy/deploy.ts';
 import { Ledger } from './deploy/ledger.ts';
+import { RememberedHashes } from './deploy/rememberedHashes.ts';
+import { checkSize, type SizeLimits } from './deploy/guard.ts';
 import type { CheckFix, VerifyReport } from './doctor/check.ts';
 import { verify } from './doctor/verify.ts';
 import type { FixAction, LocatedFinding } from './fixes/located.ts';
@@ -113,6 +115,8 @@ export interface RetrainOptions extends Omit<PlanOptions, 'startedBy'>, Omit<Dri
 export interface DirectoryOptions extends TransferOptions {
   /** gitignore syntax. */
   readonly exclude?: readonly string[];
+  /** What an upload may send without being asked twice; default: as a deploy. */
+  readonly limits?: SizeLimits;
 }
 
 /**
@@ -149,7 +153,10 @@ export class Orchestrator implements Disposable {
     this.runs = new Runs(pod, remoteRoot);
     this.pipelines = new PipelineStore(pod, remoteRoot);
     const puts = mayWrite === undefined ? pod : guardWrites(pod, (path) => mayWrite(path, this.map.relativeOfRemote(path)));
-    this.deployer = new Deployer(puts, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot));
+    this.deployer = new Deployer(puts, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot), {
+      local: new RememberedHashes(home.stateFolder, ['local', project.root]),
+      pod: new RememberedHashes(home.stateFolder, ['pod', pod.name, remoteRoot]),
+    });
     this.locator = new Locator(project, this.map);
     this.started = new StartedRuns(home.stateFolder);
     this.appliedEdits = new AppliedEdits(home.stateFolder);
@@ -250,6 +257,7 @@ export class Orchestrator implements Disposable {
     const config = projectSchema.parse({ exclude: options.exclude ?? [], gitignore: false });
     const files = await listDeployable({ root: folder, config, configFile: null }, options.signal);
     if (files.length === 0) throw new UserError('local-missing', `${local} holds no files to send.`);
+    checkSize(files, options.limits);
     const put = await this.deployer.upload(
       files.map((file) => ({
         source: { localPath: join(folder, file.path) },
@@ -360,7 +368,19 @@ export class Orchestrator implements Disposable {
   async deployChanged(options: DeployOptions = {}): Promise<DeployReport> {
     const startedAt = Date.now();
     const files = await this.changedFiles(options.signal);
-    return files.length === 0 ? { files: [], milliseconds: Date.now() - startedAt } : this.deployer.deploy(files, options);
+    return files.length === 0
+      ? { files: [], milliseconds: Date.now() - startedAt }
+      : this.deployer.deploy(files, { ...options, areChanged: true });
+  }
+
+  /** What was deployed from here and is no file of the project any more, below the project. */
+  async goneFiles(signal?: AbortSignal): Promise<readonly string[]> {
+    return (await this.deployer.gone(await this.deployableFiles(signal))).map(({ path }) => path);
+  }
+
+  /** Deletes those on the pod, unless one changed there; gives what was deleted, below the project. */
+  async removeGone(signal?: AbortSignal): Promise<readonly string[]> {
+    return this.deployer.removeGone(await this.deployableFiles(signal), signal);
   }
 
   /** SHA-256 of everything last deployed from here, by path below the project. */

@@ -23,7 +23,11 @@ const deploy: Plan = async ({ orchestrator, input, signal }) => {
   const preset = text(input['preset']);
   const files = preset === undefined ? list(input['files']) : await expandPreset(orchestrator.project, preset, signal);
   const chosen = input['changed'] === true ? await orchestrator.changedFiles(signal) : files;
-  return deploying(orchestrator, chosen, input['force'] === true);
+  const gone = input['delete'] === true ? await orchestrator.goneFiles(signal) : [];
+  return [
+    ...deploying(orchestrator, chosen, input['force'] === true),
+    ...(gone.length === 0 ? [] : [`Delete there ${count(gone.length, 'file')}:`, ...bounded(gone, 10, 'file')]),
+  ];
 };
 
 const upload: Plan = async ({ orchestrator, input }) => [

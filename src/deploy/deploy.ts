@@ -1,20 +1,29 @@
-import { lstat, stat } from 'node:fs/promises';
+import { lstatSync, type Stats, statSync } from 'node:fs';
 import { posix } from 'node:path';
-import { mapAbreast } from '../core/abreast.ts';
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import type { PathMap } from '../core/pathMap.ts';
+import { Turns } from '../core/turns.ts';
 import type { FileToPut, Pod, PutFile, PutOptions, TransferOptions } from '../pod/pod.ts';
 import { checkSize, type SizeLimits } from './guard.ts';
-import type { Ledger, LedgerEntry } from './ledger.ts';
-import { hashLocal } from './localHash.ts';
+import type { Ledger, LedgerEntries, LedgerEntry } from './ledger.ts';
+import { hashLocal } from './localHashes.ts';
+import type { RememberedHashes } from './rememberedHashes.ts';
 
-/** Asking the disk about a thousand files is mostly waiting. */
-const filesAbreast = 16;
+/** From here on it pays to ask first which files of a set the pod has, rather than to send all of them. */
+const worthAsking = 256 * 1024;
 
 export interface DeployOptions extends TransferOptions {
   /** Replace a copy that changed on the pod since we last deployed it. */
   readonly force?: boolean;
   readonly limits?: SizeLimits;
+  /** These are known to differ from the pod's; not to be asked once more. */
+  readonly areChanged?: boolean;
+}
+
+/** Hashes that are remembered from one comparison to the next. */
+export interface DeployHashes {
+  readonly local: RememberedHashes;
+  readonly pod: RememberedHashes;
 }
 
 export interface DeployedFile {
@@ -56,6 +65,7 @@ export class Deployer {
     private readonly pod: Pod,
     private readonly map: PathMap,
     private readonly ledger: Ledger,
+    private readonly hashes: DeployHashes,
   ) {}
 
   /**
@@ -67,27 +77,33 @@ export class Deployer {
     const files = await this.resolve(paths);
     checkSize(files, options.limits);
     const known = await this.ledger.read();
-    const puts = files.map((file): FileToPut => {
-      const ours = known[file.path]?.sha256;
-      return {
-        source: { localPath: file.localPath },
-        remotePath: file.remotePath,
-        mode: file.executable ? 0o755 : 0o644,
-        ours,
-        // Gone is no conflict: a restarted pod has lost its container disk.
-        ...(ours === undefined || options.force ? {} : { expected: [ours, null] }),
-      };
-    });
+    const same = options.areChanged ? new Map<string, string>() : await this.sameAlready(files, known, options.signal);
+    const puts = files
+      .filter(({ path }) => !same.has(path))
+      .map((file): FileToPut => {
+        const last = known[file.path];
+        return {
+          source: { localPath: file.localPath },
+          remotePath: file.remotePath,
+          mode: file.executable ? 0o755 : 0o644,
+          ours: last?.sha256,
+          // Gone is no conflict: a restarted pod has lost its container disk.
+          ...(last === undefined || options.force ? {} : { expected: [last.sha256, ...(last.pending ? [last.pending] : []), null] }),
+        };
+      });
     throwIfCancelled(options.signal, 'The deploy');
     const folder = posix.join(this.map.remoteRoot, '.runpod/replaced', stampOf(new Date()));
     const put = await this.put(puts, { ...options, keepStrangers: { root: this.map.remoteRoot, folder } });
     const byRemote = new Map(put.map((file) => [file.remotePath, file]));
-    const deployed = files.map((file): DeployedFile => {
-      const done = byRemote.get(file.remotePath);
-      if (!done) throw new UserError('remote-failed', `The pod did not confirm ${file.path}. Deploy it again.`);
-      return { path: file.path, remotePath: file.remotePath, bytes: done.bytes, sha256: done.sha256, changed: done.changed };
+    const deployed = files.map(({ path, remotePath, bytes }): DeployedFile => {
+      const sha256 = same.get(path);
+      if (sha256 !== undefined) return { path, remotePath, bytes, sha256, changed: false };
+      const done = byRemote.get(remotePath);
+      if (!done) throw new UserError('remote-failed', `The pod did not confirm ${path}. Deploy it again.`);
+      return { path, remotePath, bytes: done.bytes, sha256: done.sha256, changed: done.changed };
     });
-    await this.remember(deployed);
+    const executables = new Set(files.filter(({ executable }) => executable).map(({ path }) => path));
+    await this.remember(deployed.map((file) => ({ ...file, executable: executables.has(file.path) })));
     const replaced = deployed.flatMap(({ path, remotePath }) => (byRemote.get(remotePath)?.replacedStranger ? [path] : []));
     return {
       files: deployed,
@@ -96,31 +112,74 @@ export class Deployer {
     };
   }
 
-  /** Which of these files (below the project) the pod lacks or has with other bytes; one round trip. */
+  /** Which of these files (below the project) the pod lacks, or has with other bytes or another mode; one round trip. */
   async changed(paths: readonly string[], signal?: AbortSignal): Promise<readonly string[]> {
     const files = await this.resolve(paths);
-    // Both sides hash at the same time.
-    const [remote, local] = await Promise.all([
-      this.pod.hashFiles(
-        files.map((file) => file.remotePath),
-        { signal },
-      ),
-      mapAbreast(files, filesAbreast, (file) => {
-        throwIfCancelled(signal, 'Comparing with the pod');
-        return hashLocal(file.localPath);
-      }),
-    ]);
     const known = await this.ledger.read();
-    const changed: string[] = [];
-    for (const [index, file] of files.entries()) {
-      const there = remote.get(file.remotePath) ?? null;
-      const here = local[index];
-      const last = known[file.path];
+    const same = await this.compare(files, known, signal);
+    return files.flatMap(({ path }) => (same.has(path) ? [] : [path]));
+  }
+
+  /**
+   * Deletes on the pod what was deployed from here and is no file of the project any more, unless it changed there meanwhile.
+   *
+   * @param present the files of the project, below it
+   * @returns what was deleted, below the project
+   * @throws UserError 'remote-changed' (details.files: paths below the project; nothing is deleted), and what Pod.removeFiles throws
+   */
+  async removeGone(present: readonly string[], signal?: AbortSignal): Promise<readonly string[]> {
+    const gone = await this.gone(present);
+    const removed = new Set(await this.told(this.pod.removeFiles(gone, { signal }), 'deleted'));
+    await this.ledger.remove(gone.map(({ path }) => path));
+    return gone.flatMap(({ path, remotePath }) => (removed.has(remotePath) ? [path] : []));
+  }
+
+  /** What removeGone() would delete, if the pod still has it. */
+  async gone(
+    present: readonly string[],
+  ): Promise<readonly { readonly path: string; readonly remotePath: string; readonly expected: string }[]> {
+    const here = new Set(present);
+    return Object.entries(await this.ledger.read()).flatMap(([path, { sha256, by }]) => {
+      const remotePath = this.map.toRemote(path);
+      // One that is here but excluded now was not deleted by anybody.
+      const isGone = by === undefined && remotePath !== null && !here.has(path) && !isThere(this.map.join(path) ?? path);
+      return isGone ? [{ path, remotePath, expected: sha256 }] : [];
+    });
+  }
+
+  /** The files, with their SHA-256, that the pod has as they are here, where so many are sent that it pays to ask. */
+  private async sameAlready(files: readonly LocalFile[], known: LedgerEntries, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    const deployedBefore = files.filter(({ path }) => known[path] !== undefined).length;
+    if (files.length === 1 || bytes < worthAsking || 2 * deployedBefore < files.length) return new Map();
+    return this.compare(files, known, signal);
+  }
+
+  /** The files, with their SHA-256, that need not be sent. Both sides hash at the same time. */
+  private async compare(files: readonly LocalFile[], known: LedgerEntries, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const { local, pod } = this.hashes;
+    await Promise.all([local.load(), pod.load()]);
+    const hashHere = async () => {
+      const hashes = await hashLocal(
+        files.map(({ localPath }) => localPath),
+        local,
+        signal,
+      );
+      await local.save();
+      return hashes;
+    };
+    const remotePaths = files.map(({ remotePath }) => remotePath);
+    const [there, here] = await Promise.all([this.pod.hashFiles(remotePaths, { signal, memory: pod }), hashHere()]);
+    await pod.save();
+    const same = files.flatMap(({ path, remotePath, executable }, index) => {
+      const sha256 = here[index] ?? '';
+      const last = known[path];
+      const hasMode = last === undefined || last.by !== undefined || (last.executable ?? false) === executable;
       // Fetched from there and not touched since: whatever differs now is the pod's own newer output.
-      const isFetched = last?.by === 'download' && last.sha256 === here;
-      if (there !== here && !isFetched) changed.push(file.path);
-    }
-    return changed;
+      const isFetched = last?.by === 'download' && last.sha256 === sha256;
+      return isFetched || (there.get(remotePath) === sha256 && hasMode) ? [[path, sha256] as const] : [];
+    });
+    return new Map(same);
   }
 
   /**
@@ -129,7 +188,7 @@ export class Deployer {
    * @throws UserError what Pod.putFiles throws
    */
   async upload(files: readonly FileToPut[], options: TransferOptions = {}): Promise<readonly PutFile[]> {
-    const put = await this.pod.putFiles(files, options);
+    const put = await this.putWhatDiffers(files, options);
     const isOwn = (index: number) => {
       const source = files[index]?.source;
       const target = files[index]?.remotePath ?? '';
@@ -141,6 +200,31 @@ export class Deployer {
       'upload',
     );
     return put;
+  }
+
+  /** As Pod.putFiles. Of a folder that was uploaded before, what the pod has as it is here is not sent again. */
+  private async putWhatDiffers(files: readonly FileToPut[], options: TransferOptions): Promise<readonly PutFile[]> {
+    const known = await this.ledger.read();
+    const asked = files.flatMap(({ source, remotePath, mode = 0o644 }): LocalFile[] => {
+      const path = this.map.relativeOfRemote(remotePath);
+      if (path === null || !('localPath' in source)) return [];
+      const { localPath } = source;
+      return [{ path, localPath, remotePath, bytes: factsOf(localPath, localPath).size, executable: (mode & 0o100) !== 0 }];
+    });
+    const same = asked.length === files.length ? await this.sameAlready(asked, known, options.signal) : new Map<string, string>();
+    if (same.size === 0) return this.pod.putFiles(files, options);
+    const had = new Map(
+      asked.flatMap(({ path, remotePath, bytes }): [string, PutFile][] => {
+        const sha256 = same.get(path);
+        return sha256 === undefined ? [] : [[remotePath, { remotePath, sha256, bytes, changed: false, replacedStranger: false }]];
+      }),
+    );
+    const put = await this.pod.putFiles(
+      files.filter(({ remotePath }) => !had.has(remotePath)),
+      options,
+    );
+    const sent = new Map(put.map((file) => [file.remotePath, file]));
+    return files.flatMap(({ remotePath }) => had.get(remotePath) ?? sent.get(remotePath) ?? []);
   }
 
   /** Remembers the files that were fetched to their own places in the project: a later deploy replaces copies that are known. */
@@ -167,28 +251,49 @@ export class Deployer {
 
   /** What lies outside the remote root has no place in the ledger. */
   private async remember(
-    files: readonly { readonly remotePath: string; readonly sha256: string }[],
+    files: readonly { readonly remotePath: string; readonly sha256: string; readonly executable?: boolean }[],
     by?: LedgerEntry['by'],
   ): Promise<void> {
-    const hashes = files.flatMap(({ remotePath, sha256 }) => {
+    const entries = files.flatMap(({ remotePath, sha256, executable }) => {
       const path = this.map.relativeOfRemote(remotePath);
-      return path === null ? [] : [[path, sha256] as const];
+      return path === null ? [] : [[path, { sha256, executable }] as const];
     });
-    await this.ledger.add(new Map(hashes), new Date(), by);
+    await this.ledger.add(new Map(entries), new Date(), by);
   }
 
   private async put(puts: readonly FileToPut[], { signal, onProgress, keepStrangers }: PutOptions) {
+    return this.told(
+      this.pod.putFiles(puts, { signal, onProgress, keepStrangers, onInspected: (hashes) => this.begin(hashes) }),
+      'replaced',
+    );
+  }
+
+  /** Written while the files are on their way, so that it takes no time. Without it, too, a deploy is right; only its answer must not be lost. */
+  private async begin(hashes: ReadonlyMap<string, string>): Promise<void> {
+    const below = [...hashes].flatMap(([remotePath, sha256]) => {
+      const path = this.map.relativeOfRemote(remotePath);
+      return path === null ? [] : [[path, sha256] as const];
+    });
+    await this.ledger.begin(new Map(below)).catch(() => {});
+  }
+
+  /** The same, with a refusal told in the project's own paths. */
+  private async told<T>(work: Promise<T>, done: 'replaced' | 'deleted'): Promise<T> {
     try {
-      return await this.pod.putFiles(puts, { signal, onProgress, keepStrangers });
+      return await work;
     } catch (error) {
       if (!isUserError(error, 'remote-changed')) throw error;
       const remotePaths = Array.isArray(error.details['files']) ? (error.details['files'] as string[]) : [];
       const names = remotePaths.map((path) => this.map.relativeOfRemote(path) ?? path);
       const [first = 'A file'] = names;
       const what = names.length > 1 ? `${first} and ${names.length - 1} more` : first;
+      const next =
+        done === 'replaced'
+          ? ", or deploy again with --force to replace the pod's copy (it is kept in .runpod/replaced there)"
+          : ', or delete it there by hand';
       throw new UserError(
         'remote-changed',
-        `${what} changed on ${this.pod.name} since it was last deployed from here. Nothing was replaced. Compare it with \`rpo exec 'cat ${posix.join(this.map.remoteRoot, first)}'\`, or deploy again with --force to replace the pod's copy (it is kept in .runpod/replaced there).`,
+        `${what} changed on ${this.pod.name} since it was last deployed from here. Nothing was ${done}. Compare it with \`rpo exec 'cat ${posix.join(this.map.remoteRoot, first)}'\`${next}.`,
         { cause: error, details: { files: names } },
       );
     }
@@ -196,12 +301,18 @@ export class Deployer {
 
   /** Checks every path before anything is sent; directories are for whoever chooses the files. */
   private async resolve(paths: readonly string[]): Promise<readonly LocalFile[]> {
-    const files = new Map((await mapAbreast(paths, filesAbreast, (path) => this.look(path))).map((file) => [file.path, file]));
+    const files = new Map<string, LocalFile>();
+    const turns = new Turns();
+    for (const path of paths) {
+      await turns.next();
+      const file = this.look(path);
+      files.set(file.path, file);
+    }
     if (files.size === 0) throw new UserError('bad-argument', 'There is nothing to deploy: no file was named.');
     return [...files.values()];
   }
 
-  private async look(path: string): Promise<LocalFile> {
+  private look(path: string): LocalFile {
     const relative = this.map.relativeOfLocal(path);
     const remotePath = this.map.toRemote(path);
     if (relative === null || remotePath === null || relative === '') {
@@ -211,15 +322,7 @@ export class Deployer {
       );
     }
     const localPath = this.map.join(relative) ?? path;
-    const info = await stat(localPath).catch(async (error: NodeJS.ErrnoException) => {
-      const link = await lstat(localPath).catch(() => null);
-      const why = link?.isSymbolicLink()
-        ? 'is a link to a file that is not there'
-        : error.code === 'ENOENT'
-          ? 'does not exist'
-          : `cannot be read (${error.code ?? error.message})`;
-      throw new UserError('local-missing', `${relative} ${why}. Nothing was deployed.`, { cause: error });
-    });
+    const info = factsOf(localPath, relative);
     if (!info.isFile()) throw new UserError('local-missing', `${relative} is not a file. Nothing was deployed.`);
     return {
       path: relative,
@@ -229,6 +332,26 @@ export class Deployer {
       executable: process.platform !== 'win32' && (info.mode & 0o100) !== 0,
     };
   }
+}
+
+/** @throws UserError 'local-missing' */
+function factsOf(localPath: string, name: string): Stats {
+  try {
+    return statSync(localPath);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = isThere(localPath)
+      ? 'is a link to a file that is not there'
+      : code === 'ENOENT'
+        ? 'does not exist'
+        : `cannot be read (${code ?? message})`;
+    throw new UserError('local-missing', `${name} ${why}. Nothing was deployed.`, { cause: error });
+  }
+}
+
+/** Also for a link that leads nowhere. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 /** Sorts by time and is a file name everywhere: `20261124-153012-042`. */

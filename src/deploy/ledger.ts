@@ -12,6 +12,9 @@ export interface LedgerEntry {
   readonly at: string;
   /** How that came about, when not by a deploy: put there by an upload, or fetched from there. */
   readonly by?: 'upload' | 'download';
+  readonly executable?: boolean;
+  /** SHA-256 of what was being put there last: it is there if only the answer was lost. */
+  readonly pending?: string;
 }
 
 /** By path below remoteRoot. */
@@ -42,29 +45,62 @@ export class Ledger {
     }
   }
 
+  /** Notes what is about to replace files that are known, lest the pod's copy counts as somebody else's should the answer be lost. */
+  async begin(hashes: ReadonlyMap<string, string>): Promise<void> {
+    const known = await this.read();
+    if (![...hashes].some(([path, sha256]) => known[path] !== undefined && known[path].sha256 !== sha256)) return;
+    await this.change((entries) =>
+      Object.fromEntries(
+        [...hashes].flatMap(([path, pending]) => {
+          const entry = entries[path];
+          return entry === undefined || entry.sha256 === pending ? [] : [[path, { ...entry, pending }]];
+        }),
+      ),
+    );
+  }
+
+  /** Forgets files that are no more. */
+  async remove(paths: readonly string[]): Promise<void> {
+    if (paths.length > 0) await this.change(() => Object.fromEntries(paths.map((path) => [path, undefined])));
+  }
+
   /**
    * Adds entries; the ones there stay. One at a time over all processes; the file is replaced whole.
    *
    * @throws UserError 'local-failed' when it cannot be written.
    */
-  async add(hashes: ReadonlyMap<string, string>, at: Date, by?: LedgerEntry['by']): Promise<void> {
-    if (hashes.size === 0) return;
-    const added = [...hashes].map(
-      ([path, sha256]) => [path, { sha256, at: at.toISOString(), ...(by === undefined ? {} : { by }) }] as const,
+  async add(
+    files: ReadonlyMap<string, { readonly sha256: string; readonly executable?: boolean }>,
+    at: Date,
+    by?: LedgerEntry['by'],
+  ): Promise<void> {
+    if (files.size === 0) return;
+    const added = Object.fromEntries(
+      [...files].map(([path, { sha256, executable }]) => [
+        path,
+        { sha256, at: at.toISOString(), ...(by === undefined ? {} : { by }), ...(executable ? { executable } : {}) },
+      ]),
     );
     try {
-      for (;;) {
-        const done = await withLock(`${this.file}.lock`, async (isOurs) =>
-          writeAtomic(this.file, JSON.stringify({ ...(await this.read()), ...Object.fromEntries(added) }), { stillWanted: isOurs }),
-        );
-        if (done) return;
-      }
+      await this.change(() => added);
     } catch (error) {
       throw new UserError(
         'local-failed',
         `The files arrived, but ${this.file} cannot be written to remember that (${messageOf(error)}). Make room or correct its permissions; until then a later deploy may say that the pod's copy changed.`,
         { cause: error },
       );
+    }
+  }
+
+  /** @param how gives the entries to set, or undefined for those that go */
+  private async change(how: (entries: LedgerEntries) => Readonly<Record<string, LedgerEntry | undefined>>): Promise<void> {
+    for (;;) {
+      const done = await withLock(`${this.file}.lock`, async (isOurs) => {
+        const entries = await this.read();
+        const changed = Object.entries({ ...entries, ...how(entries) }).filter(([, entry]) => entry !== undefined);
+        return writeAtomic(this.file, JSON.stringify(Object.fromEntries(changed)), { stillWanted: isOurs, durable: false });
+      });
+      if (done) return;
     }
   }
 }

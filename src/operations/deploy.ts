@@ -22,6 +22,7 @@ export const deployedSchema = z.object({
     .object({ folder: z.string().describe('Where they are kept on the pod, with the same paths.'), files: z.array(z.string()) })
     .optional()
     .describe('Copies on the pod that were replaced and had not been deployed from here.'),
+  deleted: z.array(z.string()).optional().describe('Files that were deleted on the pod.'),
   staleRuns: z
     .array(z.object({ run: z.string(), files: z.array(z.string()) }))
     .optional()
@@ -48,6 +49,10 @@ export const deploy = operation({
     files: z.array(z.string().min(1)).default([]).describe('Files or folders of the project.'),
     preset: z.string().min(1).optional().describe('A named list of files in runpod.json.'),
     changed: z.boolean().default(false).describe('Every file of the project that the pod lacks or has otherwise.'),
+    delete: z
+      .boolean()
+      .default(false)
+      .describe('With changed: also delete on the pod what was deployed from here and is no file of the project any more.'),
     force: z.boolean().default(false).describe('Replace copies that changed on the pod meanwhile.'),
     testImports: z
       .boolean()
@@ -60,13 +65,16 @@ export const deploy = operation({
   examples: [
     ['rpo deploy src/model.py', 'just the file you fixed'],
     ['rpo deploy --changed', 'whatever differs from the pod'],
+    ['rpo deploy --changed --delete', 'and what is gone here goes there, too'],
     ['rpo deploy --preset models', 'a list from runpod.json'],
   ],
-  async handle(context, { files, preset, changed, force, testImports }, call) {
+  async handle(context, { files, preset, changed, force, testImports, delete: deletes }, call) {
     const ways = [files.length > 0, preset !== undefined, changed].filter(Boolean).length;
     if (ways === 0)
       throw new UserError('bad-argument', 'Say what to deploy: files, --preset NAME, or --changed for whatever differs from the pod.');
     if (ways > 1) throw new UserError('bad-argument', 'Give files, --preset or --changed, one of them.');
+    if (deletes && !changed)
+      throw new UserError('bad-argument', 'Deleting goes with --changed only: it compares the whole project with the pod.');
     const orchestrator = await context.orchestrator();
     const options = { force, ...transfer(call, 'deploying') };
     // At the same time as the deploy, which therefore takes no longer.
@@ -78,7 +86,8 @@ export const deploy = operation({
         : changed
           ? await orchestrator.deployChanged(options)
           : await orchestrator.deployFixes(await withoutFolders(orchestrator, files, call.signal), options);
-    const answer = { ...deployed(orchestrator, report), staleRuns: staleRuns(await running, report) };
+    const gone = deletes ? { deleted: [...(await orchestrator.removeGone(call.signal))] } : {};
+    const answer = { ...deployed(orchestrator, report), ...gone, staleRuns: staleRuns(await running, report) };
     const sources = testImports ? report.files.map(({ path }) => path).filter((path) => path.endsWith('.py')) : [];
     if (sources.length === 0) return answer;
     call.progress({ message: 'importing' });
@@ -122,8 +131,19 @@ export function deployed(
   };
 }
 
-export function renderDeployed({ pod, files, sent, milliseconds, replaced, staleRuns = [], imports }: Deployed): string {
-  if (files.length === 0) return `${pod} has everything already: nothing was sent.`;
+export function renderDeployed({ pod, files, sent, milliseconds, replaced, deleted = [], staleRuns = [], imports }: Deployed): string {
+  const gone =
+    deleted.length === 0
+      ? []
+      : [
+          `${count(deleted.length, 'file')} deleted on ${pod}:`,
+          ...bounded(
+            deleted.map((path) => `  ${path}`),
+            20,
+            'file',
+          ),
+        ];
+  if (files.length === 0) return [`${pod} has everything already: nothing was sent.`, ...gone].join('\n');
   const total = files.filter((file) => file.changed).reduce((sum, file) => sum + file.bytes, 0);
   const had = files.length - sent;
   const head =
@@ -135,7 +155,14 @@ export function renderDeployed({ pod, files, sent, milliseconds, replaced, stale
     (one) =>
       `! Run ${one.run} goes on with the older ${bounded(one.files, 3, 'file').join(', ')}: stop it and train again for the change to count.`,
   );
-  return [head, ...bounded(lines, 20, 'file'), ...strangerLines(pod, replaced), ...stale.slice(0, 5), ...importLines(imports)].join('\n');
+  return [
+    head,
+    ...bounded(lines, 20, 'file'),
+    ...gone,
+    ...strangerLines(pod, replaced),
+    ...stale.slice(0, 5),
+    ...importLines(imports),
+  ].join('\n');
 }
 
 function strangerLines(pod: string, replaced: Deployed['replaced']): string[] {

@@ -11,7 +11,9 @@ import type {
   ExecOptions,
   ExecResult,
   FileToPut,
+  FileToRemove,
   GotFile,
+  HashOptions,
   ListOptions,
   Pod,
   PodOptions,
@@ -22,6 +24,7 @@ import type {
   TransferOptions,
 } from './pod.ts';
 import { putFiles } from './putFiles.ts';
+import { removeFiles } from './removeFiles.ts';
 import { NoShell } from './warmChannel.ts';
 
 /**
@@ -95,7 +98,11 @@ export class SshPod implements Pod {
     return listFiles(this.pool, remoteFolder, options);
   }
 
-  hashFiles(remotePaths: readonly string[], options?: { readonly signal?: AbortSignal }): Promise<ReadonlyMap<string, string | null>> {
+  removeFiles(files: readonly FileToRemove[], options?: { readonly signal?: AbortSignal }): Promise<readonly string[]> {
+    return removeFiles(this.pool, files, options);
+  }
+
+  hashFiles(remotePaths: readonly string[], options?: HashOptions): Promise<ReadonlyMap<string, string | null>> {
     return hashFiles(this.pool, remotePaths, options);
   }
 

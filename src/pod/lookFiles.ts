@@ -3,13 +3,9 @@ import { UserError } from '../core/errors.ts';
 import { quote } from '../core/shell.ts';
 import type { ChannelPool } from './channelPool.ts';
 import { exec } from './exec.ts';
-import type { ListOptions, RemoteFile } from './pod.ts';
+import type { HashedFile, HashOptions, ListOptions, RemoteFile } from './pod.ts';
 import { remoteFailure } from './remoteFailure.ts';
-import { defineSums, prologue } from './remoteShell.ts';
-
-interface HashOptions {
-  readonly signal?: AbortSignal;
-}
+import { defineLists, defineSums, hasOddNames, prologue } from './remoteShell.ts';
 
 /** What find says about links that lead nowhere or in a circle: nothing is lost by them. */
 const brokenLink = /File system loop detected|Too many levels of symbolic links|No such file or directory/;
@@ -45,7 +41,10 @@ else find . -name '.rpo-*' -prune -o \\( -type f -o -type l \\) -exec sh -c 'for
   return files;
 }
 
-/** `Pod.hashFiles`. */
+/**
+ * `Pod.hashFiles`. With a memory, files that have the stamp of the last time are not read: `stat` tells it for all of them by
+ * one process. Only GNU stat tells times finely enough; with any other everything is read.
+ */
 export async function hashFiles(
   pool: ChannelPool,
   remotePaths: readonly string[],
@@ -53,31 +52,70 @@ export async function hashFiles(
 ): Promise<ReadonlyMap<string, string | null>> {
   const paths = [...new Set(remotePaths)];
   if (paths.length === 0) return new Map();
-  const groups = Array.from({ length: Math.ceil(paths.length / 200) }, (_, index) => paths.slice(index * 200, (index + 1) * 200));
-  const script = `${prologue}${defineSums}
-have_sums || { echo lacks; exit 0; }
-i=-1
-# Prints "INDEX HASH" for each regular file; all of a group by one call, one by one only if one of them cannot be read.
-hashes() {
-  is=
-  for f do shift; i=$((i+1)); if [ -f "$f" ]; then is="$is $i"; set -- "$@" "$f"; fi; done
-  [ $# = 0 ] && return
-  all=$(sums "$@" 2>/dev/null)
-  n=0; for h in $all; do n=$((n+1)); done
-  if [ $n != $# ]; then all=; for f do h=$(sums "$f") || h=; all="$all \${h:-unreadable}"; done; fi
-  set -- $is
-  for h in $all; do echo "$1 $h"; shift; done
-}
-${groups.map((group) => `hashes ${group.map(quote).join(' ')}`).join('\n')}
-`;
-  const { stdout, stderr } = await exec(pool, script, { signal: options.signal, readOnly: true });
+  const { memory } = options;
+  const known = paths.map((path) => memory?.get(path));
+  const { stdout, stderr } = await exec(pool, hashScript(paths, memory && known), { signal: options.signal, readOnly: true });
   if (/^lacks$/m.test(stdout))
     throw new UserError('unsupported', 'The pod has none of sha256sum, shasum, openssl and python3. Install coreutils there.');
+  const nowS = Number(/^now (\d+)$/m.exec(stdout)?.[1]);
   const found = new Map<string, string | null>(paths.map((path) => [path, null]));
-  for (const [, index, hash] of stdout.matchAll(/^(\d+) (\w+)$/gm)) {
+  for (const [, index, hash = '', stamp = ''] of stdout.matchAll(/^(\d+) (\w+|=) ?(.*)$/gm)) {
     const path = paths[Number(index)] ?? '';
     if (hash === 'unreadable') throw remoteFailure(`Reading ${path}`, stderr || 'Permission denied', { path });
-    found.set(path, hash ?? null);
+    if (hash !== '=' && stamp !== '' && isOld(stamp, nowS)) memory?.set(path, { stamp, sha256: hash });
+    found.set(path, hash === '=' ? (known[Number(index)]?.sha256 ?? null) : hash);
   }
   return found;
 }
+
+/** A write within the clock's step of the one before it leaves size and times as they were, so nothing is concluded from a young stamp. */
+function isOld(stamp: string, nowS: number): boolean {
+  const [, modifiedS = NaN, changedS = NaN] = stamp.split(' ').map(Number);
+  return Math.max(modifiedS, changedS) < nowS - 2;
+}
+
+/**
+ * Prints `INDEX HASH [STAMP]` for each regular file that was read, `INDEX =` for each that has the stamp it is known by, and
+ * `now SECONDS`. One by one only if one of them cannot be read.
+ */
+function hashScript(paths: readonly string[], known: readonly (HashedFile | undefined)[] | undefined): string {
+  const withStamps = known !== undefined && !hasOddNames(paths);
+  return `${prologue}${defineSums}${defineLists(paths)}
+have_sums || { echo lacks; exit 0; }
+all() {
+${paths.map((path, index) => `u ${index} ${quote(path)} ${withStamps ? quote(known[index]?.stamp ?? '') : ''}`).join('\n')}
+}
+n=0
+u() { if [ -f "$2" ]; then n=$((n+1)); eval "i$n=$1; w$n=\\$3; s$n="; fi; }
+all
+[ $n != 0 ] || exit 0
+${withStamps ? readStamps : ''}
+need=; j=0
+while [ $j -lt $n ]; do
+  j=$((j+1)); eval "s=\\$s$j; w=\\$w$j; k=\\$i$j"
+  if [ -n "$s" ] && [ "$s" = "$w" ]; then echo "$k ="; else need="$need $j"; fi
+done
+[ -n "$need" ] || exit 0
+m=0
+u() { [ -f "$2" ] || return; m=$((m+1)); case "$need " in *" $m "*) tell "$2";; esac; }
+all=$(all | sumlist 2>/dev/null)
+m=0; for h in $all; do m=$((m+1)); done
+set -- $need
+if [ $m = $# ]; then
+  for h in $all; do eval "echo \\"\\$i$1 $h \\$s$1\\""; shift; done
+else
+  u() { [ -f "$2" ] || return; h=$(sums "$2") || h=; echo "$1 \${h:-unreadable}"; }
+  all
+fi
+`;
+}
+
+/** Size, time of modification, time of change and inode: the last two tell what a tool that sets times hides. */
+const readStamps = `
+IFS=$nl; j=0
+u() { [ -f "$2" ] && tell "$2"; }
+for v in $(all | xargs -0 stat -L -c '%s %.9Y %.9Z %i' 2>/dev/null); do j=$((j+1)); case $v in *.*.*) eval "s$j=\\$v";; esac; done
+unset IFS
+if [ $j != $n ]; then while [ $j -gt 0 ]; do eval "s$j="; j=$((j-1)); done; fi
+echo "now $(date +%s)"
+`;

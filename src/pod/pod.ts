@@ -57,8 +57,17 @@ export interface Pod extends Disposable {
    */
   listFiles(remoteFolder: string, options?: ListOptions): Promise<readonly RemoteFile[]>;
 
+  /**
+   * Deletes files that are what they are thought to be: all of them, or none. One that is gone already counts as deleted; a folder
+   * that is empty with it goes, too. One round trip.
+   *
+   * @returns the paths that were deleted now
+   * @throws UserError 'remote-changed' when one is something else (nothing is touched; `details.files` lists the paths), 'remote-denied'
+   */
+  removeFiles(files: readonly FileToRemove[], options?: { readonly signal?: AbortSignal }): Promise<readonly string[]>;
+
   /** SHA-256 (lower-case hex) of each path, null where there is no regular file. One round trip. */
-  hashFiles(remotePaths: readonly string[], options?: { readonly signal?: AbortSignal }): Promise<ReadonlyMap<string, string | null>>;
+  hashFiles(remotePaths: readonly string[], options?: HashOptions): Promise<ReadonlyMap<string, string | null>>;
 }
 
 export type PodState =
@@ -104,6 +113,12 @@ export interface FileToPut {
   readonly ours?: string;
 }
 
+export interface FileToRemove {
+  readonly remotePath: string;
+  /** The SHA-256 that it must have. */
+  readonly expected: string;
+}
+
 export interface PutFile {
   readonly remotePath: string;
   readonly sha256: string;
@@ -127,6 +142,24 @@ export interface ListOptions {
   readonly mustExist?: boolean;
 }
 
+export interface HashOptions {
+  readonly signal?: AbortSignal;
+  /** What is known from before: a file that has not been touched since is not read again. What is learnt goes there, too. */
+  readonly memory?: HashMemory;
+}
+
+/** The SHA-256 that a file had while it had a certain stamp: its size, times and inode in some writing. */
+export interface HashedFile {
+  readonly stamp: string;
+  readonly sha256: string;
+}
+
+/** Remembers hashes by path. */
+export interface HashMemory {
+  get(path: string): HashedFile | undefined;
+  set(path: string, hashed: HashedFile): void;
+}
+
 export interface RemoteFile {
   /** Relative to the folder that was listed; POSIX separators. */
   readonly path: string;
@@ -140,6 +173,8 @@ export interface TransferOptions {
 }
 
 export interface PutOptions extends TransferOptions {
+  /** Called with the SHA-256 by remote path when all sources were read, before anything can be in place; waited for at the end. */
+  readonly onInspected?: (hashes: ReadonlyMap<string, string>) => Promise<void>;
   /**
    * Keep copies that are replaced and are not `FileToPut.ours` below `folder`, with their paths as below `root`. The folders
    * beside `folder` are such ones too: the ten last by name stay, older ones are removed.

@@ -51,6 +51,7 @@ export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], o
   throwIfCancelled(options.signal, 'The upload');
   if (files.length === 0) return [];
   const sources = await inspect(files, options.signal, () => pool.park(stripes + 1));
+  const noted = options.onInspected?.(new Map(sources.map(({ remotePath, sha256 }) => [remotePath, sha256])));
   const bytesTotal = sources.reduce((sum, { bytes }) => sum + bytes, 0);
   let bytesDone = 0;
   const onBytes = (bytes: number) => options.onProgress?.({ bytesDone: (bytesDone += bytes), bytesTotal });
@@ -63,6 +64,7 @@ export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], o
   };
   // Without tar on the pod every file goes the way of the large ones.
   const outcome = (await putSet(pool, set, largeBytes)) ?? (await putSet(pool, set, -1));
+  await noted;
   if (bytesDone < bytesTotal) onBytes(bytesTotal - bytesDone);
   return sources.map(({ remotePath, sha256, bytes }, index) => ({
     remotePath,

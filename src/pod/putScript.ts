@@ -187,7 +187,7 @@ u() { changed "$1" && echo "$w"; return 1; }
 ${modes.map((mode) => setMode(mode, payload, parts)).join('')}
 ${files.some((file) => file.expected.length > 0) ? recheck : ''}
 trap '' HUP INT TERM
-if [ $c != 0 ]; then
+if [ $c != 0 ]; then :
 ${strangers ? keepStrangers(strangers) : ''}
 ${files.length > 1 ? keepOld : ''}
 fi

@@ -23,8 +23,8 @@ for name in sys.argv[1:]:
         for part in iter(lambda: f.read(1 << 20), b""): h.update(part)
     print(h.hexdigest())' "$@"; }
 fi
-# Of one file that is not large, without the sed.
-if command -v sha256sum >/dev/null 2>&1; then sum_of() { v=$(sha256sum <"$1") && printf '%s' "\${v%% *}"; }; else sum_of() { sums "$1"; }; fi
+# sum_of FILE: of one file that is not large, without a newline and without the sed.
+if command -v sha256sum >/dev/null 2>&1; then sum_of() { v=$(sha256sum <"$1") && printf '%s' "\${v%% *}"; }; else sum_of() { v=$(sums "$1") && printf '%s' "$v"; }; fi
 sumin() { if [ -n "$fast" ]; then openssl dgst -sha256 -r | sed 's/ .*//'; elif command -v sha256sum >/dev/null 2>&1; then sha256sum | sed 's/ .*//'; else sums /dev/stdin; fi; }
 size_of() { stat -L -c %s -- "$1" 2>/dev/null || wc -c <"$1"; }
 have_sums() { command -v sums >/dev/null 2>&1; }
@@ -38,7 +38,7 @@ have_sums() { command -v sums >/dev/null 2>&1; }
  */
 export function defineLists(paths: readonly string[]): string {
   const oneByOne = `tell() { sum_of "$1" && echo; }; sumlist() { cat; }`;
-  if (paths.some((path) => /[\n\\]/.test(path))) return oneByOne;
+  if (hasOddNames(paths)) return oneByOne;
   return `
 if ! command -v xargs >/dev/null 2>&1; then ${oneByOne}
 else
@@ -49,4 +49,9 @@ else
   else ${oneByOne}; fi
 fi
 `;
+}
+
+/** Whether tools disagree about how to print one of these. */
+export function hasOddNames(paths: readonly string[]): boolean {
+  return paths.some((path) => /[\n\\]/.test(path));
 }

@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
  * A symbolic link stays one: what it points at is replaced. Folders above are made, for the owner alone.
  *
  * @param options.mode Permission bits of the file; default 0o600.
+ * @param options.durable Wait until the disk has it; default true. Without, a crash of the machine may leave it empty.
  * @param options.stillWanted Asked last, when the new file lies complete beside the old one; false: nothing is replaced.
  * @returns Whether the file was replaced.
  * @throws What node:fs throws.
@@ -14,7 +15,7 @@ import { dirname } from 'node:path';
 export async function writeAtomic(
   file: string,
   content: string | Uint8Array,
-  options: { readonly mode?: number; readonly stillWanted?: () => Promise<boolean> } = {},
+  options: { readonly mode?: number; readonly durable?: boolean; readonly stillWanted?: () => Promise<boolean> } = {},
 ): Promise<boolean> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const target = await realpath(file).catch(() => file);
@@ -23,7 +24,7 @@ export async function writeAtomic(
     const handle = await open(temporary, 'wx', options.mode ?? 0o600);
     try {
       await handle.writeFile(content);
-      await handle.sync();
+      if (options.durable !== false) await handle.sync();
     } finally {
       await handle.close();
     }

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { PathMap } from '../../src/core/pathMap.ts';
 import { Deployer } from '../../src/deploy/deploy.ts';
 import { Ledger } from '../../src/deploy/ledger.ts';
+import { RememberedHashes } from '../../src/deploy/rememberedHashes.ts';
 import { connectPod } from '../../src/pod/connect.ts';
 import { Runs } from '../../src/runs/runs.ts';
 import { delaysTitle, logDelays } from './logDelays.ts';
@@ -73,7 +74,10 @@ async function overLine(
   const proxy = await startLine(practice.port, roundTripMs, (megabits * 1e6) / 8);
   const pod = connectPod({ ...practice.podOptions, port: proxy.port, hostKeys: 'off' });
   const peers = await startPeers(practice, proxy.port, folder);
-  const deployer = new Deployer(pod, new PathMap(local, remote, 'posix'), new Ledger(join(folder, 'state'), pod.name, remote));
+  const deployer = new Deployer(pod, new PathMap(local, remote, 'posix'), new Ledger(join(folder, 'state'), pod.name, remote), {
+    local: new RememberedHashes(join(folder, 'state'), ['local']),
+    pod: new RememberedHashes(join(folder, 'state'), ['pod', pod.name]),
+  });
   const stage: Stage = { pod, deployer, runs: new Runs(pod, remote), peers, local, remote };
   try {
     await pod.connect();

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readdir, readFile, realpath, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isUserError } from '../../src/core/errors.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isUserError, UserError } from '../../src/core/errors.ts';
 import { PathMap } from '../../src/core/pathMap.ts';
 import { Deployer } from '../../src/deploy/deploy.ts';
 import { Ledger } from '../../src/deploy/ledger.ts';
+import { RememberedHashes } from '../../src/deploy/rememberedHashes.ts';
+import { connectPod } from '../../src/pod/connect.ts';
+import type { Pod } from '../../src/pod/pod.ts';
+import { FaultProxy } from './support/faultProxy.ts';
 import { describeBothWays, usePod } from './support/pod.ts';
 
 describeBothWays('deploy to a real sshd', function (podOptions) {
@@ -18,10 +24,19 @@ describeBothWays('deploy to a real sshd', function (podOptions) {
   beforeEach(async () => {
     local = join(await realpath(t.tmp), 'project');
     remote = join(t.practice.workspace, `deploy ${count++}`);
-    deployer = new Deployer(t.pod, new PathMap(local, remote, 'posix'), new Ledger(join(t.tmp, 'state'), t.pod.name, remote));
+    deployer = deployerOn(t.pod);
     await put('src/a.py', 'a = 1\n');
     await put("src/b's file.py", 'b = 1\n');
   });
+
+  /** As another process would have it: what is known from before comes from the person's folder. */
+  function deployerOn(pod: Pod): Deployer {
+    const state = join(t.tmp, 'state');
+    return new Deployer(pod, new PathMap(local, remote, 'posix'), new Ledger(state, t.pod.name, remote), {
+      local: new RememberedHashes(state, ['local', local]),
+      pod: new RememberedHashes(state, ['pod', remote]),
+    });
+  }
 
   async function put(path: string, text: string): Promise<void> {
     await mkdir(dirname(join(local, path)), { recursive: true });
@@ -110,6 +125,94 @@ describeBothWays('deploy to a real sshd', function (podOptions) {
     const kept = (await readdir(join(remote, '.runpod/replaced'))).sort();
     assert.equal(kept.length, 10);
     assert.equal(await readFile(join(remote, '.runpod/replaced', kept[0] ?? '', 'src/a.py'), 'utf8'), 'stranger 2');
+  });
+
+  it('finds that only the mode changed, and sets it', async () => {
+    await put('run.sh', '#!/bin/sh\n');
+    await deployer.deploy(['run.sh', 'src/a.py']);
+    await chmod(join(local, 'run.sh'), 0o755);
+    assert.deepEqual(await deployer.changed(['run.sh', 'src/a.py']), ['run.sh']);
+    await deployer.deploy(['run.sh']);
+    assert.equal((await stat(join(remote, 'run.sh'))).mode & 0o777, 0o755);
+    assert.deepEqual(await deployer.changed(['run.sh', 'src/a.py']), []);
+  });
+
+  it('is not confused by a deploy whose answer was lost', async () => {
+    await deployer.deploy(['src/a.py']);
+    await put('src/a.py', 'a = 2\n');
+    // It arrives, and then nobody hears of it.
+    const deaf: Pod = Object.create(t.pod, {
+      putFiles: {
+        value: async (...args: Parameters<Pod['putFiles']>) => {
+          await t.pod.putFiles(...args);
+          throw new UserError('connection-lost', 'The answer never came.');
+        },
+      },
+    }) as Pod;
+    await assert.rejects(deployerOn(deaf).deploy(['src/a.py']), (error) => isUserError(error, 'connection-lost'));
+    assert.equal(await there('src/a.py'), 'a = 2\n');
+    await put('src/a.py', 'a = 3\n');
+    await deployer.deploy(['src/a.py']);
+    assert.equal(await there('src/a.py'), 'a = 3\n');
+  });
+
+  it('reads a file that was not touched only once, here and on the pod, and never misses a change', async () => {
+    const paths = ['src/a.py', "src/b's file.py"];
+    await deployer.deploy(paths);
+    const old = new Date(Date.now() - 60_000);
+    for (const path of paths) for (const root of [local, remote]) await utimes(join(root, path), old, old);
+    // What changed a moment ago may change again within the clock's step, so it is not remembered yet.
+    await delay(3_000);
+    assert.deepEqual(await deployer.changed(paths), []);
+    assert.equal((await readdir(join(t.tmp, 'state/hashes'))).length, 2);
+    assert.deepEqual(await deployerOn(t.pod).changed(paths), []);
+    await put('src/a.py', 'a = 9\n');
+    await utimes(join(local, 'src/a.py'), old, old);
+    assert.deepEqual(await deployerOn(t.pod).changed(paths), ['src/a.py']);
+    await put('src/a.py', 'a = 1\n');
+    await writeFile(join(remote, "src/b's file.py"), 'b = 8\n');
+    await utimes(join(remote, "src/b's file.py"), old, old);
+    assert.deepEqual(await deployerOn(t.pod).changed(paths), ["src/b's file.py"]);
+  });
+
+  it('deletes on the pod what was deployed and is gone here, unless it changed there', async () => {
+    await put('old/one.py', '1');
+    await put('old/two.py', '2');
+    await deployer.deploy(['src/a.py', 'old/one.py', 'old/two.py']);
+    await writeFile(join(remote, 'written there.txt'), 'x');
+    await rm(join(local, 'old'), { recursive: true });
+    await writeFile(join(remote, 'old/two.py'), 'edited there');
+    await assert.rejects(deployer.removeGone(['src/a.py']), (error) => {
+      assert.ok(isUserError(error, 'remote-changed'));
+      assert.deepEqual(error.details['files'], ['old/two.py']);
+      return true;
+    });
+    assert.equal(await there('old/one.py'), '1');
+    await writeFile(join(remote, 'old/two.py'), '2');
+    assert.deepEqual([...(await deployer.removeGone(['src/a.py']))].sort(), ['old/one.py', 'old/two.py']);
+    assert.deepEqual((await readdir(remote)).sort(), ['src', 'written there.txt']);
+    assert.deepEqual(await deployer.removeGone(['src/a.py']), []);
+  });
+
+  it('sends of a set that was deployed before only what differs', async () => {
+    const paths = Array.from({ length: 40 }, (_, index) => `big/${index}.py`);
+    for (const path of paths) await put(path, randomBytes(8_000).toString('base64'));
+    const proxy = await FaultProxy.start(t.practice.port);
+    const pod = connectPod({ ...t.practice.podOptions, port: proxy.port, hostKeys: 'off' });
+    try {
+      await deployerOn(pod).deploy(paths);
+      await put('big/7.py', 'changed');
+      const before = proxy.carried.up;
+      const { files } = await deployerOn(pod).deploy(paths);
+      assert.deepEqual(
+        files.filter(({ changed }) => changed).map(({ path }) => path),
+        ['big/7.py'],
+      );
+      assert.ok(proxy.carried.up - before < 60_000, `${proxy.carried.up - before} bytes`);
+    } finally {
+      pod.dispose();
+      await proxy.stop();
+    }
   });
 
   it('puts back what is gone from the pod: a restart is no conflict', async () => {

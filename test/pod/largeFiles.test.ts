@@ -325,16 +325,10 @@ describe('a pod with few tools', function () {
     });
   }
 
-  it('busybox alone will do', async function () {
-    let busybox: string;
-    try {
-      busybox = which('busybox');
-    } catch {
-      return this.skip();
-    }
+  it('busybox alone will do', async () => {
+    const busybox = which('busybox');
     const applets = execFileSync(busybox, ['--list'], { encoding: 'utf8' }).trim().split('\n');
     await roundTrip(Object.fromEntries(applets.map((name) => [name, busybox])));
-    return undefined;
   });
 
   it('neither tar nor sha256sum is needed where openssl is', async () => {

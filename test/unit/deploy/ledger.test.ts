@@ -13,14 +13,14 @@ describe('the ledger of what was deployed', () => {
   const at = new Date(0);
 
   it('loses nothing when several write at once', async () => {
-    await Promise.all(Array.from({ length: 12 }, (_, index) => ledger().add(new Map([[`${index}.py`, `sum ${index}`]]), at)));
+    await Promise.all(Array.from({ length: 12 }, (_, index) => ledger().add(new Map([[`${index}.py`, { sha256: `sum ${index}` }]]), at)));
     assert.equal(Object.keys(await ledger().read()).length, 12);
     assert.equal(readdirSync(join(folder, 'deployed')).length, 1);
   });
 
   it('keeps pods and roots apart, and takes names that JavaScript has other uses for', async () => {
-    await ledger().add(new Map([['__proto__', 'a']]), at, 'upload');
-    await ledger().add(new Map([['constructor', 'b']]), at);
+    await ledger().add(new Map([['__proto__', { sha256: 'a' }]]), at, 'upload');
+    await ledger().add(new Map([['constructor', { sha256: 'b' }]]), at);
     assert.deepEqual(Object.entries(await ledger().read()), [
       ['__proto__', { sha256: 'a', at: '1970-01-01T00:00:00.000Z', by: 'upload' }],
       ['constructor', { sha256: 'b', at: '1970-01-01T00:00:00.000Z' }],
@@ -31,6 +31,6 @@ describe('the ledger of what was deployed', () => {
   it('says so when it cannot be written', async () => {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'deployed'), 'a file in the way');
-    await assert.rejects(ledger().add(new Map([['a', 'b']]), at), (error) => isUserError(error, 'local-failed'));
+    await assert.rejects(ledger().add(new Map([['a', { sha256: 'b' }]]), at), (error) => isUserError(error, 'local-failed'));
   });
 });
