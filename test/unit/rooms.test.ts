@@ -29,7 +29,7 @@ const rooms: Readonly<Record<string, Room>> = {
     types: ['@lezer/common'],
   },
   pod: { imports: ['core', 'node:*', 'ssh2', 'ssh2-sftp-client', 'ssh-config'], types: ['project'] },
-  deploy: { imports: ['core', 'project', 'node:*'], types: ['pod'] },
+  deploy: { imports: ['core', 'project', 'pod', 'node:*'] },
   runs: { imports: ['core', 'monitor', 'node:*', 'pod'], types: ['fixes'] },
   results: { imports: ['core', 'project', 'fflate', 'node:*'], types: ['pod'] },
   doctor: { imports: ['core', 'project', 'node:*'], types: ['pod'] },
