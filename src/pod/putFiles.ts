@@ -286,7 +286,28 @@ async function* rawStream(sources: readonly Source[], onBytes: (bytes: number) =
   for (const source of sources) yield* sameContent(source, onBytes);
 }
 
-async function* tarStream(sources: readonly Source[], token: string, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
+function tarStream(sources: readonly Source[], token: string, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
+  return inPieces(tarMembers(sources, token, onBytes));
+}
+
+/** Enough for several packets; each write costs about as much as ten kilobytes. */
+const pieceBytes = 128 * 1024;
+
+/** The same bytes in pieces of a useful size. */
+async function* inPieces(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let waiting: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of content) {
+    waiting.push(chunk);
+    bytes += chunk.length;
+    if (bytes < pieceBytes) continue;
+    yield Buffer.concat(waiting);
+    [waiting, bytes] = [[], 0];
+  }
+  if (bytes > 0) yield Buffer.concat(waiting);
+}
+
+async function* tarMembers(sources: readonly Source[], token: string, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
   const mtimeS = Date.now() / 1000;
   for (const source of sources) {
     yield tarHeader(stagedPath(source.remotePath, token).slice(1), source.bytes, mtimeS, parseInt(source.mode, 8));
