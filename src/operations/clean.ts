@@ -36,7 +36,7 @@ export const clean = operation({
     return {
       pod: orchestrator.pod.name,
       keep,
-      items: items.map((item) => ({ ...item })),
+      items: items.map(({ path, bytes: size }) => ({ path, bytes: size })),
       bytes: items.reduce((sum, item) => sum + item.bytes, 0),
       deleted: yes && items.length > 0,
     };

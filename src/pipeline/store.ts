@@ -3,7 +3,7 @@ import { UserError } from '../core/errors.ts';
 import { quote } from '../core/shell.ts';
 import type { Pod } from '../pod/pod.ts';
 import { remoteFailure } from '../pod/remoteFailure.ts';
-import { isPipelineId, type PipelinePlan } from './plan.ts';
+import { isPipelineId, type PipelinePlan, runIdOf } from './plan.ts';
 
 /** A pipeline as its folder on the pod tells it; what its jobs came to is told by their runs. */
 export interface StoredPipeline {
@@ -12,6 +12,11 @@ export interface StoredPipeline {
   readonly rounds: readonly string[];
   /** Runs that ended well and whose results are not good for anything. */
   readonly rejected: ReadonlySet<string>;
+}
+
+/** The ids of the runs that it has, or will have. */
+export function runsOf({ plan, rounds }: StoredPipeline): readonly string[] {
+  return rounds.flatMap((round) => plan.stages.flatMap(({ jobs }) => jobs.map((job) => runIdOf(plan, job, round))));
 }
 
 /**

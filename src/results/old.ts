@@ -1,3 +1,7 @@
+import { posix } from 'node:path';
+import type { Pod } from '../pod/pod.ts';
+import type { ProjectConfig } from '../project/schema.ts';
+
 /** A result file on the pod, and which model and seed it is of. */
 export interface SeedFile {
   readonly path: string;
@@ -28,4 +32,31 @@ export function seedOf(pattern: string, path: string): string | null {
   const literal = parts.map((part) => part.replace(/[.^$+()|/]/g, '\\$&'));
   const [first = '', ...rest] = literal;
   return new RegExp(`^${first}(\\d+)${rest.join('\\1')}$`).exec(path)?.[1] ?? null;
+}
+
+/** Result files of seeds beyond the newest `keep` of each model, sorted by path. */
+export async function oldResults(
+  pod: Pod,
+  remoteRoot: string,
+  { train, results }: ProjectConfig,
+  keep: number,
+  signal?: AbortSignal,
+): Promise<readonly SeedFile[]> {
+  const found = await Promise.all(
+    Object.entries(train.models).flatMap(([model, own]) =>
+      (own.results ?? results)
+        .filter((pattern) => pattern.includes('{seed}'))
+        .map(async (pattern) => {
+          const filled = pattern.replaceAll('{model}', model);
+          const base = posix.dirname(filled.slice(0, filled.indexOf('{seed}')) + 'x');
+          const files = await pod.listFiles(posix.join(remoteRoot, base), { signal });
+          return files.flatMap((file) => {
+            const path = posix.join(base, file.path);
+            const seed = seedOf(filled, path);
+            return seed === null ? [] : [{ path, bytes: file.bytes, mtimeMs: file.mtimeMs, model, seed }];
+          });
+        }),
+    ),
+  );
+  return [...ofOldSeeds(found.flat(), keep)].sort((a, b) => (a.path < b.path ? -1 : 1));
 }

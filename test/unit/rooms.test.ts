@@ -31,12 +31,12 @@ const rooms: Readonly<Record<string, Room>> = {
   pod: { imports: ['core', 'node:*', 'ssh2', 'ssh2-sftp-client', 'ssh-config'], types: ['project'] },
   deploy: { imports: ['core', 'project', 'pod', 'node:*'] },
   runs: { imports: ['core', 'monitor', 'node:*', 'pod'], types: ['fixes'] },
-  results: { imports: ['core', 'project', 'fflate', 'node:*'], types: ['pod'] },
+  results: { imports: ['core', 'project', 'fflate', 'node:*'], types: ['pod', 'runs'] },
   doctor: { imports: ['core', 'project', 'node:*'], types: ['pod'] },
   fixes: { imports: ['core', 'monitor', 'project', 'node:*'] },
   practice: { imports: ['core', 'pod', 'node:*', 'ssh2'] },
 
-  pipeline: { imports: ['core', 'project', 'runs', 'pod', 'node:*'], types: ['results'] },
+  pipeline: { imports: ['core', 'project', 'runs', 'pod', 'results', 'node:*'] },
 
   'orchestrator.ts': { imports: ['pipeline', 'core', 'monitor', 'project', 'pod', 'deploy', 'runs', 'results', 'doctor', 'fixes', 'journal', 'node:*'] },
   journal: { imports: ['core', 'node:*'] },
