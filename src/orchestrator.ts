@@ -32,6 +32,7 @@ import { expandPreset, listDeployable } from './project/files.ts';
 import { Home } from './project/home.ts';
 import {
   expandTemplates,
+  labelsPath,
   loadProject,
   type PodPlaces,
   type Project,
@@ -41,9 +42,10 @@ import {
   trainingCommand,
 } from './project/project.ts';
 import { projectSchema } from './project/schema.ts';
-import { Collector } from './results/collect.ts';
-import type { FetchReport } from './results/fetch.ts';
+import { type CollectedRun, Collector } from './results/collect.ts';
+import type { FetchedFile, FetchReport } from './results/fetch.ts';
 import { type FileVerdict, judgeFile } from './results/judge.ts';
+import { judgeAll, type Judgements } from './results/judgeAll.ts';
 import { oldResults, type SeedFile } from './results/old.ts';
 import { checkpointCommand, checkpointInput, parseCheckpoint, resumingCommand } from './runs/checkpoint.ts';
 import { oldRuns, type OldRun } from './runs/old.ts';
@@ -161,6 +163,7 @@ export class Orchestrator implements Disposable {
     this.collector = new Collector(pod, project, this.map, {
       fetched: async (files) => this.deployer.fetched(files),
       newestCheckpoint: async (manifest, patterns, signal) => this.newestCheckpoint(manifest, patterns, signal),
+      isRunning: async (signal) => (await this.runs.list(signal)).some(({ status }) => status.kind === 'running'),
     });
     this.locator = new Locator(project, this.map);
     this.started = new StartedRuns(home.stateFolder);
@@ -393,12 +396,20 @@ export class Orchestrator implements Disposable {
     return this.deployer.deployedSources();
   }
 
-  /** Starts a run on the pod, detached: it outlives the connection. `id`: of the form of newRunId(); fails when there is such a run. */
-  async startTraining(request: TrainingRequest, signal?: AbortSignal, id?: string): Promise<Run> {
+  /**
+   * Starts a run on the pod, detached: it outlives the connection.
+   *
+   * @param job of a pipeline: its id, and the run's, of the form of newRunId(); fails when there is such a run
+   */
+  async startTraining(
+    request: TrainingRequest,
+    signal?: AbortSignal,
+    job?: { readonly id: string; readonly pipeline: string },
+  ): Promise<Run> {
     const training = trainingCommand(this.project, request, this.places);
     const now = new Date();
     const manifest: RunManifest = {
-      id: id ?? newRunId(training.model, now, Math.random),
+      id: job?.id ?? newRunId(training.model, now, Math.random),
       model: training.model,
       command: training.command,
       cwd: this.remoteRoot,
@@ -408,6 +419,7 @@ export class Orchestrator implements Disposable {
       startedAt: now.toISOString(),
       startedBy: this.startedBy,
       sources: await this.deployer.deployedSources(),
+      ...(job && { pipeline: job.pipeline }),
     };
     return this.start(manifest, signal);
   }
@@ -418,7 +430,7 @@ export class Orchestrator implements Disposable {
    * @param options.resume from the newest whole checkpoint that the run wrote, where runpod.json says how; default true
    */
   async restartTraining(
-    { manifest }: Run,
+    { manifest: { pipeline: _, ...manifest } }: Run,
     options: { readonly resume?: boolean; readonly signal?: AbortSignal } = {},
   ): Promise<{ readonly run: Run; readonly checkpoint: string | null }> {
     const resume = options.resume === false ? undefined : this.project.config.train.resume;
@@ -488,7 +500,7 @@ export class Orchestrator implements Disposable {
   }
 
   /** Fetches what a run left, whichever way it ended: Collector.ofRun(). */
-  async collectRun(id: string, folder: string, options: TransferOptions = {}): Promise<FetchReport> {
+  async collectRun(id: string, folder: string, options: TransferOptions = {}): Promise<CollectedRun> {
     return this.collector.ofRun(await this.runs.get(id, options.signal), folder, options);
   }
 
@@ -509,10 +521,10 @@ export class Orchestrator implements Disposable {
     return this.drive(await this.pipelines.read(id, options.signal), { ...options, retry: true });
   }
 
-  /** Folders of runs beyond the newest `keep`, with the size of their logs; never of one that runs or is part of the last pipeline. */
+  /** Folders of runs beyond the newest `keep`, with the size of their logs; never of one that runs, or is part of the last pipeline or of an unfinished one. */
   async oldRuns(keep: number, signal?: AbortSignal): Promise<readonly OldRun[]> {
     const [runs, pipelines] = await Promise.all([this.runs.list(signal), this.pipelines.list(signal)]);
-    return oldRuns(runs, keep, new Set(pipelines.slice(-1).flatMap(runsOf)));
+    return oldRuns(runs, keep, new Set(pipelines.filter((one, i) => !one.isFinished || i === pipelines.length - 1).flatMap(runsOf)));
   }
 
   /** Result files of seeds beyond the newest `keep` of each model. */
@@ -523,9 +535,20 @@ export class Orchestrator implements Disposable {
   /** Reads local predictions (.npy, .npz) and judges them; `labels`: a file of true classes, default: the one that runpod.json names. */
   async validate(file: string, labels?: string): Promise<FileVerdict> {
     return judgeFile(resolve(this.project.root, file), {
-      named: this.project.config.labels,
+      named: labelsPath(this.project),
+      minShare: this.project.config.validation.minShare,
       ...(labels === undefined ? {} : { labels: resolve(this.project.root, labels) }),
     });
+  }
+
+  /** Judges the predictions among fetched files; `of`: what was trained, as far as it is known. */
+  async judgeFetched(
+    files: readonly Pick<FetchedFile, 'path' | 'localPath'>[],
+    of: { readonly model?: string | null; readonly seed?: number } = {},
+  ): Promise<Judgements> {
+    const { predictions, minShare } = this.project.config.validation;
+    const labels = labelsPath(this.project, of);
+    return judgeAll(files, { labels, minShare, ...(predictions && { predictions: expandTemplates(predictions, of) }) });
   }
 
   /** What the monitor makes of a run's log as it is now; for one that goes on, too. */
@@ -626,7 +649,7 @@ export class Orchestrator implements Disposable {
       stored,
       {
         runs: async (signal) => this.runs.list(signal),
-        start: async (job, run, signal) => this.startTraining(job.request, signal, run),
+        start: async (job, run, signal) => this.startTraining(job.request, signal, { id: run, pipeline: id }),
         watch: options.watch ?? (async (run, onEvent, signal) => this.watchRun(run, { onEvent, signal })),
         collect: async (job, run, signal) => this.collectJob(job, run, folder, signal),
         beginRound: async (number, startedAt) => {
@@ -634,16 +657,17 @@ export class Orchestrator implements Disposable {
           return this.pipelines.read(id, options.signal);
         },
         reject: async (run) => this.pipelines.reject(id, run),
+        finish: async () => this.pipelines.finish(id),
       },
       options,
     );
   }
 
-  private async collectJob(job: Job, run: string, folder: string, signal: AbortSignal | undefined): Promise<Judged> {
+  private async collectJob(job: Job, id: string, folder: string, signal: AbortSignal | undefined): Promise<Judged> {
+    const run = await this.runs.get(id, signal);
     return collectJob(job, run, this.project.config, {
-      ofRun: async (id) => this.collectRun(id, folder, { signal }),
-      fetch: async (patterns) => this.collector.fetch(patterns, folder, { signal }),
-      judge: async (file) => this.validate(file),
+      ofRun: async (more) => this.collector.ofRun(run, folder, { signal }, more),
+      judge: async (files) => this.judgeFetched(files, { model: run.manifest.model, seed: run.manifest.seed ?? undefined }),
     });
   }
 

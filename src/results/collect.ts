@@ -3,6 +3,7 @@ import { join, posix, resolve } from 'node:path';
 import { messageOf, UserError } from '../core/errors.ts';
 import type { PathMap } from '../core/pathMap.ts';
 import type { Pod, TransferOptions } from '../pod/pod.ts';
+import { matcher } from '../project/globs.ts';
 import { checkModel, expandTemplates, type Project, resultPatterns } from '../project/project.ts';
 import type { Run, RunManifest } from '../runs/run.ts';
 import { type FetchedFile, type FetchOptions, fetchResults, type FetchReport } from './fetch.ts';
@@ -13,7 +14,18 @@ export interface CollectPorts {
   fetched(files: readonly (FetchedFile & { readonly remotePath: string })[]): Promise<void>;
   /** The newest whole file that this run wrote among these; absolute on the pod. */
   newestCheckpoint(manifest: RunManifest, patterns: readonly string[], signal?: AbortSignal): Promise<string | null>;
+  /** Whether a run of the project goes on. */
+  isRunning(signal?: AbortSignal): Promise<boolean>;
 }
+
+/** What a run left. */
+export interface CollectedRun extends FetchReport {
+  /** Fetched results that were on the pod before the run began, by its own clock: of an earlier one. Paths as in `files`. */
+  readonly older: readonly string[];
+}
+
+/** After a failure: what tells how it came to that. Arrays and weights would be half of a result. */
+const tellsOfFailure = /\.(?:log|out|err|txt|json|jsonl|ya?ml|toml|ini|cfg|conf|csv|tsv|md)$/i;
 
 /** Brings home what runs of one project left on one pod. */
 export class Collector {
@@ -34,7 +46,8 @@ export class Collector {
         'not-configured',
         'runpod.json does not say what a run leaves behind. Add the paths under "results", e.g. ["artifacts/{model}/**"].',
       );
-    return this.fetch(patterns, folder, options);
+    const isBusy = await this.ports.isRunning(options.signal);
+    return this.fetch(patterns, folder, options, { isBusy });
   }
 
   /** The project's log files, and the output of its runs. */
@@ -47,30 +60,44 @@ export class Collector {
   }
 
   /**
-   * What a run left, whichever way it ended: its log and what was started; after a success its results, or else the
-   * project's logs and the newest whole checkpoint, where runpod.json says what that is.
+   * What a run left, whichever way it ended: its log and what was started; after a success its results, or else the project's
+   * logs, what its results hold of configuration and figures, and the newest whole checkpoint.
+   *
+   * @param more patterns of results beside the model's, placeholders filled in
    */
-  async ofRun({ manifest, status }: Run, folder: string, options: TransferOptions = {}): Promise<FetchReport> {
-    const { id, model, seed } = manifest;
-    const patterns = [`.runpod/runs/${id}/output.log`, `.runpod/runs/${id}/run.json`];
-    if (status.kind === 'exited' && status.exitCode === 0) {
-      if (model !== null) patterns.push(...resultPatterns(this.project, { model, seed: seed ?? undefined }));
-    } else {
-      patterns.push(...expandTemplates(this.project.config.logs, { model, seed: seed ?? undefined }));
-      const { resume } = this.project.config.train;
-      const checkpoint = resume && (await this.ports.newestCheckpoint(manifest, resume.checkpoints, options.signal));
-      const below = checkpoint ? this.map.relativeOfRemote(checkpoint) : null;
-      if (below !== null) patterns.push(below.replace(/[\\*?[\]{}()!+@|]/g, '\\$&'));
-    }
-    return this.fetch(patterns, folder, options);
+  async ofRun(
+    { manifest, status }: Run,
+    folder: string,
+    options: TransferOptions = {},
+    more: readonly string[] = [],
+  ): Promise<CollectedRun> {
+    const { id, model } = manifest;
+    const values = { model, seed: manifest.seed ?? undefined };
+    const { logs, train } = this.project.config;
+    const own = [`.runpod/runs/${id}/output.log`, `.runpod/runs/${id}/run.json`];
+    const results = [...(model === null ? [] : resultPatterns(this.project, values)), ...more];
+    if (status.kind === 'exited' && status.exitCode === 0) return withOlder(id, await this.fetch([...own, ...results], folder, options));
+    const told = [...own, ...expandTemplates(logs, values)];
+    const checkpoint = await this.ports.newestCheckpoint(manifest, train.resume?.checkpoints ?? train.checkpoints, options.signal);
+    const below = checkpoint === null ? null : this.map.relativeOfRemote(checkpoint);
+    if (below !== null) told.push(below.replace(/[\\*?[\]{}()!+@|]/g, '\\$&'));
+    const isTold = told.map(matcher);
+    const only = (path: string) => tellsOfFailure.test(path) || isTold.some((matches) => matches(path));
+    return withOlder(id, await this.fetch([...told, ...results], folder, options, { only }));
   }
 
   /** What matches the patterns below the remote root, whole; a new folder for it is kept from deploys. */
-  async fetch(patterns: readonly string[], folder: string, options: TransferOptions = {}): Promise<FetchReport> {
+  private async fetch(
+    patterns: readonly string[],
+    folder: string,
+    options: TransferOptions,
+    how: Pick<FetchOptions, 'isBusy' | 'only'> = {},
+  ): Promise<FetchReport> {
     const localFolder = resolve(this.project.root, folder);
     const info = await stat(localFolder).catch(() => null);
     if (info && !info.isDirectory()) throw new UserError('local-failed', `${folder} is a file. Name a folder to download into.`);
     const report = await this.fetchInto({
+      ...how,
       remoteRoot: this.map.remoteRoot,
       patterns,
       wholeOnly: true,
@@ -88,6 +115,13 @@ export class Collector {
     await this.ports.fetched(report.files.map((file) => ({ ...file, remotePath: posix.join(options.remoteRoot, file.path) })));
     return report;
   }
+}
+
+/** The run's own folder was made when it began; what is older than the file there is not of its making. */
+function withOlder(id: string, report: FetchReport): CollectedRun {
+  const began = report.files.find(({ path }) => path === `.runpod/runs/${id}/run.json`)?.mtimeMs ?? 0;
+  const older = report.files.filter(({ path, mtimeMs }) => mtimeMs < began && !path.startsWith('.runpod/')).map(({ path }) => path);
+  return { ...report, older };
 }
 
 /** A new folder of the project that holds what came from the pod is not to be deployed to it: .gitignore says so to git, too. */

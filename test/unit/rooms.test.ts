@@ -36,7 +36,7 @@ const rooms: Readonly<Record<string, Room>> = {
   fixes: { imports: ['core', 'monitor', 'project', 'node:*'] },
   practice: { imports: ['core', 'pod', 'node:*', 'ssh2'] },
 
-  pipeline: { imports: ['core', 'project', 'runs', 'pod', 'results', 'node:*'] },
+  pipeline: { imports: ['core', 'project', 'runs', 'pod', 'node:*'], types: ['results'] },
 
   'orchestrator.ts': { imports: ['pipeline', 'core', 'monitor', 'project', 'pod', 'deploy', 'runs', 'results', 'doctor', 'fixes', 'journal', 'node:*'] },
   journal: { imports: ['core', 'node:*'] },
