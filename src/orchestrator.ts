@@ -43,7 +43,7 @@ import {
 } from './project/project.ts';
 import { projectSchema } from './project/schema.ts';
 import { type CollectedRun, Collector } from './results/collect.ts';
-import type { FetchedFile, FetchReport } from './results/fetch.ts';
+import { type FetchedFile, fetchedTo, type FetchReport } from './results/fetch.ts';
 import { type FileVerdict, judgeFile } from './results/judge.ts';
 import { judgeAll, type Judgements } from './results/judgeAll.ts';
 import { oldResults, type SeedFile } from './results/old.ts';
@@ -527,9 +527,23 @@ export class Orchestrator implements Disposable {
     return oldRuns(runs, keep, new Set(pipelines.filter((one, i) => !one.isFinished || i === pipelines.length - 1).flatMap(runsOf)));
   }
 
-  /** Result files of seeds beyond the newest `keep` of each model. */
+  /** Results and checkpoints of seeds beyond the newest `keep` of each model; never of one that is being trained. */
   async oldResults(keep: number, signal?: AbortSignal): Promise<readonly SeedFile[]> {
-    return oldResults(this.pod, this.remoteRoot, this.project.config, keep, signal);
+    const [runs, old] = await Promise.all([
+      this.runs.list(signal),
+      oldResults(this.pod, this.remoteRoot, this.project.config, keep, signal),
+    ]);
+    const seeds = new Set(runs.flatMap(({ manifest, status }) => (status.kind === 'running' ? [String(manifest.seed)] : [])));
+    return old.filter(({ seed }) => !seeds.has(seed));
+  }
+
+  /** Which of these files of the pod, below the remote root, are in a local folder with the same bytes. */
+  async fetchedTo(
+    folder: string,
+    files: readonly { readonly path: string; readonly bytes: number }[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlySet<string>> {
+    return fetchedTo(this.pod, this.remoteRoot, resolve(this.project.root, folder), files, signal);
   }
 
   /** Reads local predictions (.npy, .npz) and judges them; `labels`: a file of true classes, default: the one that runpod.json names. */

@@ -65,11 +65,7 @@ export const retrain = operation({
   async handle(context, { models, stages, deploy, resume, folder, ...input }, call) {
     const orchestrator = await context.orchestrator();
     const split = (names: readonly string[]) => names.flatMap((name) => name.split(',')).filter((name) => name !== '');
-    if (resume !== undefined && models.length + stages.length > 0)
-      throw new UserError(
-        'bad-argument',
-        'What a pipeline trains was settled when it was started. Leave out --models and --stages, or --resume.',
-      );
+    if (resume !== undefined) refuseSettled({ models, stages, ...input });
     await deployFirst(orchestrator, deploy, call);
     const options: RetrainOptions = { folder, signal: call.signal, ...teller(call) };
     let latest: PipelineView | undefined;
@@ -92,9 +88,15 @@ export const retrain = operation({
             });
       return record(view);
     } catch (error) {
+      if (latest === undefined || !isUserError(error)) throw error;
       // The run that goes on, and where the pipeline stands, are an answer.
-      if (latest === undefined || !isUserError(error, 'cancelled')) throw error;
-      return record(latest);
+      if (error.reason === 'cancelled') return record(latest);
+      call.emit({ kind: 'note', text: renderPipeline(record(latest)) });
+      throw new UserError(
+        error.reason,
+        `${error.message} What has succeeded is not trained again: \`rpo retrain --resume ${latest.id}\` goes on when that is mended.`,
+        { cause: error, details: error.details },
+      );
     }
   },
   render: renderPipeline,
@@ -135,6 +137,28 @@ export const pipelines = operation({
     );
   },
 });
+
+/** @throws UserError 'bad-argument' for what would silently not be used */
+function refuseSettled(input: {
+  readonly models: readonly string[];
+  readonly stages: readonly string[];
+  readonly device?: string;
+  readonly seed?: number;
+  readonly continue: boolean;
+}): void {
+  const given = [
+    ...(input.models.length > 0 ? ['--models'] : []),
+    ...(input.stages.length > 0 ? ['--stages'] : []),
+    ...(input.device === undefined ? [] : ['--device']),
+    ...(input.seed === undefined ? [] : ['--seed']),
+    ...(input.continue ? ['--continue'] : []),
+  ];
+  if (given.length === 0) return;
+  throw new UserError(
+    'bad-argument',
+    `What a pipeline trains, and how, was settled when it was started. Leave out ${given.join(', ')}, or --resume.`,
+  );
+}
 
 async function deployFirst(orchestrator: Orchestrator, what: string, call: Call): Promise<void> {
   if (what === 'none') return;

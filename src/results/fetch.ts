@@ -168,11 +168,23 @@ async function listBelow(pod: Pod, { remoteRoot, patterns, mustExist, signal }: 
   return lists.flat();
 }
 
+/** Which of these files of the pod are in a local folder with the same bytes. */
+export async function fetchedTo(
+  pod: Pod,
+  remoteRoot: string,
+  localFolder: string,
+  files: readonly Pick<RemoteFile, 'path' | 'bytes'>[],
+  signal?: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const here = new PathMap(localFolder, remoteRoot, process.platform === 'win32' ? 'win32' : 'posix');
+  return new Set((await sameHere(pod, here, files, signal)).keys());
+}
+
 /** The hashes of the paths whose local copy has the pod's bytes: sizes first, which are free, then hashes of what is left. */
 async function sameHere(
   pod: Pod,
   here: PathMap,
-  files: readonly RemoteFile[],
+  files: readonly Pick<RemoteFile, 'path' | 'bytes'>[],
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, string>> {
   const candidates: { readonly path: string; readonly localPath: string }[] = [];

@@ -35,8 +35,7 @@ export function classRows(array: NpyArray, names?: readonly string[]): ClassRows
   if (length * columns === 0) return 'it has no rows';
   if (length > maxRows) return `it has ${length} rows; expected at most ${maxRows}`;
   if (columns > maxClasses) return `it has ${columns} columns; expected at most ${maxClasses} classes`;
-  if (kind === 'string')
-    return columns === 1 ? ofLabels(values, 0, 0) : `it has ${columns} columns of text; expected one`;
+  if (kind === 'string') return columns === 1 ? ofLabels(values, 0, 0) : `it has ${columns} columns of text; expected one`;
   const numbers = values as ArrayLike<number | bigint>;
   if (columns > 1) {
     if (names !== undefined && names.length !== columns) return `it has ${columns} columns and there are ${names.length} classes`;
