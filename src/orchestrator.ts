@@ -20,7 +20,7 @@ import { StartedRuns } from './journal/startedRuns.ts';
 import type { Finding } from './monitor/finding.ts';
 import { TrainingMonitor } from './monitor/monitor.ts';
 import { collectJob } from './pipeline/collect.ts';
-import { type DriveOptions, drivePipeline, type Judged, type PipelinePorts, type PipelineView } from './pipeline/pipeline.ts';
+import { type DriveOptions, drivePipeline, type Judged, lookAt, type PipelinePorts, type PipelineView } from './pipeline/pipeline.ts';
 import { type Job, makePlan, type PlanOptions } from './pipeline/plan.ts';
 import { PipelineStore, runsOf, type StoredPipeline } from './pipeline/store.ts';
 import { connectPod } from './pod/connect.ts';
@@ -519,6 +519,12 @@ export class Orchestrator implements Disposable {
   /** Goes on with a pipeline, by default the newest, from the first stage that has not succeeded. */
   async resumePipeline(id: string | undefined, options: Omit<RetrainOptions, keyof PlanOptions> = {}): Promise<PipelineView> {
     return this.drive(await this.pipelines.read(id, options.signal), { ...options, retry: true });
+  }
+
+  /** The pipelines of the pod as their runs tell them, whoever drives them; oldest first. */
+  async lookAtPipelines(signal?: AbortSignal): Promise<readonly { readonly stored: StoredPipeline; readonly view: PipelineView }[]> {
+    const [runs, pipelines] = await Promise.all([this.runs.list(signal), this.pipelines.list(signal)]);
+    return pipelines.map((stored) => ({ stored, view: lookAt(stored, runs) }));
   }
 
   /** Folders of runs beyond the newest `keep`, with the size of their logs; never of one that runs, or is part of the last pipeline or of an unfinished one. */

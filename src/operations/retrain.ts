@@ -113,27 +113,33 @@ export const pipelines = operation({
   output: z.object({
     pod: z.string(),
     pipelines: z.array(
-      z.object({ id: z.string(), startedAt: z.string(), startedBy: z.string(), rounds: z.int(), stages: z.array(z.string()) }),
+      z.object({
+        id: z.string(),
+        state: z.enum(['running', 'succeeded', 'failed']).describe('As its runs tell it; failed: not at its end, and nothing of it runs.'),
+        startedAt: z.string(),
+        startedBy: z.string(),
+        rounds: z.int(),
+        stages: z.array(z.string()),
+      }),
     ),
   }),
   async handle(context, { limit }, { signal }) {
     const orchestrator = await context.orchestrator();
-    const all = (await orchestrator.pipelines.list(signal)).slice(-limit).reverse();
+    const all = (await orchestrator.lookAtPipelines(signal)).slice(-limit).reverse();
     return {
       pod: orchestrator.pod.name,
-      pipelines: all.map(({ plan: { id, startedAt, startedBy, stages }, rounds }) => ({
-        id,
-        startedAt,
-        startedBy,
-        rounds: rounds.length,
-        stages: stages.map(({ name }) => name),
-      })),
+      pipelines: all.map(({ stored: { plan, rounds }, view: { state } }) => {
+        const { id, startedAt, startedBy, stages } = plan;
+        return { id, state, startedAt, startedBy, rounds: rounds.length, stages: stages.map(({ name }) => name) };
+      }),
     };
   },
   render({ pod, pipelines: all }) {
     if (all.length === 0) return `No pipelines on ${pod} yet. Start one with \`rpo retrain\`.`;
     return fitting(
-      columns(all.map(({ id, startedBy, rounds, stages }) => [id, count(rounds, 'round'), `by ${startedBy}`, stages.join(', ')])),
+      columns(
+        all.map(({ id, state, startedBy, rounds, stages }) => [id, state, count(rounds, 'round'), `by ${startedBy}`, stages.join(', ')]),
+      ),
     );
   },
 });
