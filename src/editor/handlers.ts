@@ -58,6 +58,7 @@ export function handlers({
       answer(await training.retrain(options?.run === undefined ? undefined : watches.view(options.run)?.ref), options?.wait),
     [commands.retrainPipeline]: (options) => pipelines.retrain(options),
     [commands.resumePipeline]: (options) => pipelines.resume(options),
+    [commands.refreshPipelines]: () => pipelines.refresh(),
     [commands.stopTraining]: (options) => training.stop(options?.run),
     [commands.followRun]: async (options) => answer(await training.follow(options?.run), options?.wait),
     [commands.runCommand]: (options) => environment.runCommand(options?.command),

@@ -209,15 +209,23 @@ export function resultPatterns(project: Project, values: { readonly model?: stri
   return expandTemplates(own ?? results, values);
 }
 
+/** The file with the true classes, below the remote root and, once fetched, below the results' folder; undefined when runpod.json names none. */
+export function labelsPath(
+  { config }: Project,
+  values: { readonly model?: string | null; readonly seed?: number } = {},
+): string | undefined {
+  const { labels, train } = config;
+  return labels === undefined ? undefined : fill(labels, { model: values.model ?? '', seed: String(values.seed ?? train.seed) });
+}
+
 /** The file with the true classes, absolute on the pod; null when runpod.json names none. */
 export function labelsOnPod(
   project: Project,
   values: { readonly model?: string | null; readonly seed?: number } = {},
   pod: PodPlaces = {},
 ): string | null {
-  const { labels, train } = project.config;
-  if (labels === undefined) return null;
-  return onPod(fill(labels, { model: values.model ?? '', seed: String(values.seed ?? train.seed) }), remoteRootOf(project, pod), pod);
+  const labels = labelsPath(project, values);
+  return labels === undefined ? null : onPod(labels, remoteRootOf(project, pod), pod);
 }
 
 /** @throws UserError 'bad-argument' when runpod.json has models and this is none of them, or it cannot be a name at all. */

@@ -31,7 +31,7 @@ const rooms: Readonly<Record<string, Room>> = {
   pod: { imports: ['core', 'node:*', 'ssh2', 'ssh2-sftp-client', 'ssh-config'], types: ['project'] },
   deploy: { imports: ['core', 'project', 'pod', 'node:*'] },
   runs: { imports: ['core', 'monitor', 'node:*', 'pod'], types: ['fixes'] },
-  results: { imports: ['core', 'project', 'fflate', 'node:*'], types: ['pod'] },
+  results: { imports: ['core', 'project', 'fflate', 'node:*'], types: ['pod', 'runs'] },
   doctor: { imports: ['core', 'project', 'node:*'], types: ['pod'] },
   fixes: { imports: ['core', 'monitor', 'project', 'node:*'] },
   practice: { imports: ['core', 'pod', 'node:*', 'ssh2'] },
