@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 
 /** What may wait here unread before the sender is asked to wait. */
-const mostQueuedBytes = 4 * 1024 * 1024;
+const mostQueuedBytes = 512 * 1024;
 
 /**
  * Takes a byte stream apart by lines and lengths, whatever its chunks are. Not an async iterator over the stream: one
