@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { isUserError, UserError } from '../core/errors.ts';
 import { partMark } from '../core/partialFile.ts';
 import { quote } from '../core/shell.ts';
+import type { ByteReader } from './byteReader.ts';
 import type { ChannelPool } from './channelPool.ts';
 import { localFailure, pathBeside } from './localFile.ts';
 import type { TransferOptions } from './pod.ts';
@@ -62,26 +63,13 @@ export async function downloadLarge(
     if (begun) for (const block of noted.split('\n').filter(Boolean)) progress(plan.finish(Number(block)));
     await checkRoom(localPath, plan.bytesLeft);
     const hasher = new FollowingHash(into, plan);
-    const store = async ({ first, blocks }: Segment, content: AsyncIterable<Buffer>, memory: Buffer) => {
-      let block = first;
-      let filled = 0;
-      for await (const chunk of content) {
-        for (let from = 0; from < chunk.length;) {
-          const copied = chunk.copy(memory, filled, from);
-          from += copied;
-          filled += copied;
-          progress(copied);
-          if (block * blockBytes + filled < plan.endOf(block)) continue;
-          await into.write(memory, 0, filled, block * blockBytes);
-          plan.finish(block);
-          await notes.write(`${block++}\n`);
-          filled = 0;
-          hasher.goOn();
-        }
-      }
-      if (block < first + blocks) throw new Shortened();
+    const store = async (block: number, content: Buffer) => {
+      await into.write(content, 0, content.length, block * blockBytes);
+      plan.finish(block);
+      await notes.write(`${block}\n`);
+      hasher.goOn();
     };
-    if (!plan.isComplete) await fetchOnce(pool, file, plan, store, options.signal);
+    if (!plan.isComplete) await fetchOnce(pool, file, plan, { store, onBytes: progress, signal: options.signal });
     return {
       sha256: await hasher.finish(),
       bytes: file.bytes,
@@ -135,8 +123,15 @@ async function fetchOnce(
   pool: ChannelPool,
   { remotePath }: RemoteLarge,
   plan: BlockPlan,
-  store: (segment: Segment, content: AsyncIterable<Buffer>, memory: Buffer) => Promise<void>,
-  signal: AbortSignal | undefined,
+  {
+    store,
+    onBytes,
+    signal,
+  }: {
+    readonly store: (block: number, content: Buffer) => Promise<void>;
+    readonly onBytes: (bytes: number) => void;
+    readonly signal: AbortSignal | undefined;
+  },
 ): Promise<void> {
   const stop = new AbortController();
   setMaxListeners(0, stop.signal);
@@ -145,7 +140,19 @@ async function fetchOnce(
   if (signal?.aborted) onAbort();
 
   async function session(): Promise<void> {
-    const memory = Buffer.allocUnsafeSlow(blockBytes); // one block at a time is gathered here and written
+    // A block arrives in the first while the last one is written from the second; then they change places.
+    let memories = [Buffer.allocUnsafeSlow(blockBytes), Buffer.allocUnsafeSlow(blockBytes)] as const;
+    let storing: Promise<void> = Promise.resolve();
+    const takeSegment = async (reader: ByteReader, { first, blocks }: Segment) => {
+      for (let block = first; block < first + blocks; block++) {
+        const memory = memories[0].subarray(0, plan.endOf(block) - block * blockBytes);
+        if ((await reader.fill(memory, onBytes)) < memory.length) throw new Shortened();
+        await storing;
+        memories = [memories[1], memories[0]];
+        storing = store(block, memory);
+        storing.catch(() => {}); // told when it is waited for
+      }
+    };
     const asked: Segment[] = [];
     let wake = () => {};
     async function* requests(): AsyncGenerator<Buffer> {
@@ -160,12 +167,13 @@ async function fetchOnce(
       while (await reader.hasMore()) {
         const segment = asked[0];
         if (segment === undefined) throw new Shortened();
-        await store(segment, reader.bytes(plan.lengthOf(segment)), memory);
+        await takeSegment(reader, segment);
         asked.shift();
         wake();
       }
       if (asked.length > 0) throw new Shortened();
-    });
+      await storing;
+    }).finally(() => storing.catch(() => {})); // the file is not closed under it
   }
 
   let failed: { readonly error: unknown } | undefined;
