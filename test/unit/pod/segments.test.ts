@@ -71,7 +71,7 @@ describe('what the pod is told to hash while a part arrives', () => {
 
   it('is what has arrived without a gap, and at the end what is on its way', async () => {
     const one = part();
-    const heard = listen(blocksToHash([one], undefined));
+    const heard = listen(blocksToHash([one]));
     const segments = [...Array(2)].map(() => one.plan.take(8)!);
     await turn();
     assert.equal(heard.said, '');
@@ -96,7 +96,7 @@ describe('what the pod is told to hash while a part arrives', () => {
 
   it('is void when the part is sent anew', async () => {
     const one = part();
-    const heard = listen(blocksToHash([one], undefined));
+    const heard = listen(blocksToHash([one]));
     while (one.plan.take(4));
     await turn();
     assert.match(heard.said, /whole/);
@@ -107,7 +107,7 @@ describe('what the pod is told to hash while a part arrives', () => {
 
   it('ends with a cancelled upload', async () => {
     const controller = new AbortController();
-    const heard = listen(blocksToHash([part()], undefined, controller.signal));
+    const heard = listen(blocksToHash([part()], controller.signal));
     await turn();
     controller.abort();
     await turn();
