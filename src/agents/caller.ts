@@ -16,7 +16,7 @@ import { forAgents } from './words.ts';
 export interface Answer {
   readonly ok: boolean;
   readonly text: string;
-  /** As the operation's output schema says; null for an error. */
+  /** As the tool's output schema says; null for an error. */
   readonly structured: Record<string, unknown> | null;
 }
 
@@ -128,11 +128,13 @@ export class AgentCaller {
       await this.limits.read();
       const input = parse(record, given);
       this.limits.checkCall(record, input);
-      const output = await record.handle(this.context, input, call);
       const asked = typeof input['characters'] === 'number' ? Math.ceil(1.15 * input['characters']) + 1_000 : 0;
       const limit = Math.max(answerLimit, asked);
+      const output = await record.handle({ ...this.context, answerLimit: limit }, input, call);
       const text = safe(forAgents(record.render(output, { eventsShown: false })));
-      return { ok: true, text: boundText(text, limit), structured: shrink(cleaned(output), limit) as Record<string, unknown> };
+      const { value, shortened } = shrink(cleaned(output), limit);
+      const structured = { ...(value as Record<string, unknown>), ...(shortened.length === 0 ? {} : { shortened }) };
+      return { ok: true, text: boundText(text, limit), structured };
     } catch (error) {
       const text = isUserError(error)
         ? `${forAgents(error.message)} [${error.reason}]`
