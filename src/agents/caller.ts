@@ -21,7 +21,7 @@ export interface Answer {
 }
 
 /** Makes the context in which an agent's operations are handled; what it opens must ask these ports. */
-export type AgentContext = (ports: Pick<OperationContext['ports'], 'startedBy' | 'mayWrite' | 'mayStart'>) => OperationContext;
+export type AgentContext = (ports: Pick<OperationContext['ports'], 'startedBy' | 'may'>) => OperationContext;
 
 export interface AgentCallerOptions {
   readonly projectRoot: string;
@@ -47,8 +47,7 @@ export class AgentCaller {
     this.journal = new Journal(home.stateFolder);
     this.context = options.context({
       startedBy: `${userInfo().username}@${hostname()} (agent)`,
-      mayWrite: this.limits.mayWrite,
-      mayStart: this.limits.mayStart,
+      may: this.limits,
     });
   }
 
