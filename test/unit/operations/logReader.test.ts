@@ -93,7 +93,7 @@ describe('the end of a log', () => {
       fc.property(
         fc.array(line, { maxLength: 30 }),
         fc.boolean(),
-        fc.nat(400),
+        fc.integer({ min: 1, max: 400 }),
         fc.integer({ min: 1, max: 40 }),
         (lines, isOpen, limit, tail) => {
           const text = lines.map((one) => `${one}\n`).join('') + (isOpen ? 'open' : '');
