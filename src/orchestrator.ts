@@ -6,7 +6,7 @@ import type { Disposable } from './core/disposable.ts';
 import { UserError } from './core/errors.ts';
 import { PathMap } from './core/pathMap.ts';
 import { quote } from './core/shell.ts';
-import { Deployer, type DeployOptions, type DeployReport } from './deploy/deploy.ts';
+import { Deployer, type DeployOptions, type DeployReport, type MaySend } from './deploy/deploy.ts';
 import { Ledger } from './deploy/ledger.ts';
 import { RememberedHashes } from './deploy/rememberedHashes.ts';
 import { checkSize, type SizeLimits } from './deploy/guard.ts';
@@ -28,6 +28,8 @@ import type { ExecResult, HostKeyPolicy, Pod, PodOptions, TransferOptions } from
 import { podOptions } from './pod/podOptions.ts';
 import { type ShownHostKey, shownHostKey } from './pod/shownHostKey.ts';
 import { checkAddress } from './project/address.ts';
+import { isConfigured } from './project/configured.ts';
+import { withLock } from './project/fileLock.ts';
 import { expandPreset, listDeployable } from './project/files.ts';
 import { Home } from './project/home.ts';
 import {
@@ -63,9 +65,17 @@ export interface OrchestratorPorts {
   readonly log?: (line: string) => void;
   /** Who starts runs; default `user@host`. */
   readonly startedBy?: string;
-  /** Asked before a file is put on the pod, with its path below the remote root if it is there; throws what is to be told instead. */
-  readonly mayWrite?: (remotePath: string, below: string | null) => void;
-  /** Asked before a run is started, with the runs there are; throws what is to be told instead. */
+  /** What whoever works here may do; default: everything. */
+  readonly may?: Permissions;
+}
+
+/** Asked before something is done; each throws what is to be told instead. */
+export interface Permissions extends MaySend {
+  /** Before a local file is written to that is named or fetched. */
+  readonly mayWriteLocal?: (localPath: string) => Promise<void>;
+  /** Before a command runs that is not the project's own. */
+  readonly mayRun?: (command: string) => void;
+  /** Before a run is started, with the runs there are. */
   readonly mayStart?: (runs: readonly Run[]) => void;
 }
 
@@ -137,7 +147,9 @@ export class Orchestrator implements Disposable {
   private readonly started: StartedRuns;
   private readonly appliedEdits: AppliedEdits;
   private readonly startedBy: string;
-  private readonly mayStart: OrchestratorPorts['mayStart'];
+  private readonly may: Permissions;
+  /** Held from asking whether a run may be started until it is there to be counted. */
+  private readonly startLock: string;
 
   private constructor(
     readonly project: Project,
@@ -147,22 +159,24 @@ export class Orchestrator implements Disposable {
     home: Home,
     ports: OrchestratorPorts = {},
   ) {
-    const { mayWrite } = ports;
-    this.mayStart = ports.mayStart;
+    this.may = ports.may ?? {};
     this.startedBy = ports.startedBy ?? `${userInfo().username}@${hostname()}`;
     this.remoteRoot = remoteRootOf(project, places);
     const { remoteRoot } = this;
     this.map = new PathMap(project.root, remoteRoot, process.platform === 'win32' ? 'win32' : 'posix');
     this.runs = new Runs(pod, remoteRoot);
     this.pipelines = new PipelineStore(pod, remoteRoot);
-    const puts = mayWrite === undefined ? pod : guardWrites(pod, (path) => mayWrite(path, this.map.relativeOfRemote(path)));
-    this.deployer = new Deployer(puts, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot), {
+    const hashes = {
       local: new RememberedHashes(home.stateFolder, ['local', project.root]),
       pod: new RememberedHashes(home.stateFolder, ['pod', pod.name, remoteRoot]),
-    });
+    };
+    this.deployer = new Deployer(pod, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot), hashes, this.may);
+    const place = createHash('sha256').update(`${pod.name}\0${remoteRoot}`).digest('hex').slice(0, 16);
+    this.startLock = join(home.stateFolder, `start-${place}.lock`);
     this.collector = new Collector(pod, project, this.map, {
       fetched: async (files) => this.deployer.fetched(files),
       newestCheckpoint: async (manifest, patterns, signal) => this.newestCheckpoint(manifest, patterns, signal),
+      mayWriteLocal: this.may.mayWriteLocal,
       isRunning: async (signal) => (await this.runs.list(signal)).some(({ status }) => status.kind === 'running'),
     });
     this.locator = new Locator(project, this.map);
@@ -247,7 +261,9 @@ export class Orchestrator implements Disposable {
     local: string,
     options: TransferOptions = {},
   ): Promise<{ readonly localPath: string; readonly bytes: number; readonly sha256: string }> {
-    const got = await this.pod.getFile(this.remotePath(remote), resolve(this.project.root, local), options);
+    const target = resolve(this.project.root, local);
+    await this.may.mayWriteLocal?.(target);
+    const got = await this.pod.getFile(this.remotePath(remote), target, options);
     await this.deployer.fetched([got]);
     return got;
   }
@@ -337,6 +353,7 @@ export class Orchestrator implements Disposable {
       await (fix.files.length > 0 ? this.deployer.deploy(fix.files, options) : this.deployChanged(options));
       return;
     }
+    this.may.mayRun?.(fix.command);
     const { signal, onOutput } = options;
     const execute = { timeoutMs: 1_800_000, signal, onStdout: onOutput, onStderr: onOutput };
     const { exitCode, stderr } = fix.environment
@@ -407,6 +424,7 @@ export class Orchestrator implements Disposable {
     job?: { readonly id: string; readonly pipeline: string },
   ): Promise<Run> {
     const training = trainingCommand(this.project, request, this.places);
+    if (request.command !== undefined && !isConfigured(this.project, training, this.places)) this.may.mayRun?.(training.command);
     const now = new Date();
     const manifest: RunManifest = {
       id: job?.id ?? newRunId(training.model, now, Math.random),
@@ -433,6 +451,8 @@ export class Orchestrator implements Disposable {
     { manifest: { pipeline: _, ...manifest } }: Run,
     options: { readonly resume?: boolean; readonly signal?: AbortSignal } = {},
   ): Promise<{ readonly run: Run; readonly checkpoint: string | null }> {
+    // What the pod says was run may never have been a command of runpod.json.
+    if (!isConfigured(this.project, manifest, this.places)) this.may.mayRun?.(manifest.command);
     const resume = options.resume === false ? undefined : this.project.config.train.resume;
     const checkpoint = resume === undefined ? null : await this.newestCheckpoint(manifest, resume.checkpoints, options.signal);
     const command = resume && checkpoint !== null ? resumingCommand(manifest.command, resume.argument, checkpoint) : manifest.command;
@@ -611,6 +631,7 @@ export class Orchestrator implements Disposable {
         await applyEdit(action.edit);
         return `${this.map.relativeOfLocal(action.edit.file) ?? action.edit.file}:${action.edit.line}:\n${action.diff}\n`;
       case 'install': {
+        this.may.mayRun?.(action.command);
         const result = await this.executeCommand(action.command, {
           timeoutMs: 600_000,
           signal: options.signal,
@@ -692,8 +713,13 @@ export class Orchestrator implements Disposable {
   }
 
   private async start(manifest: RunManifest, signal: AbortSignal | undefined): Promise<Run> {
-    if (this.mayStart) this.mayStart(await this.runs.list(signal));
-    const run = await this.runs.start(manifest, this.setUp(), signal);
+    const { mayStart } = this.may;
+    const begin = async () => this.runs.start(manifest, this.setUp(), signal);
+    const asked = async () => {
+      mayStart?.(await this.runs.list(signal));
+      return begin();
+    };
+    const run = await (mayStart === undefined ? begin() : withLock(this.startLock, asked, { patienceMs: 60_000 }));
     await this.started.add({ run: manifest.id, pod: this.pod.name, project: this.project.root });
     return run;
   }
@@ -714,21 +740,6 @@ function textFor(listener: (text: string) => void): { readonly write: (chunk: Bu
     if (text !== '') listener(text);
   };
   return { write: (chunk) => tell(decoder.decode(chunk, { stream: true })), end: () => tell(decoder.decode()) };
-}
-
-/** The same pod, where every file that is to be put on it is asked for first. */
-function guardWrites(pod: Pod, mayWrite: (remotePath: string) => void): Pod {
-  const putFiles: Pod['putFiles'] = async (files, options) => {
-    files.forEach(({ remotePath }) => mayWrite(remotePath));
-    return pod.putFiles(files, options);
-  };
-  return new Proxy(pod, {
-    get(target, key) {
-      if (key === 'putFiles') return putFiles;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
-  });
 }
 
 /**
