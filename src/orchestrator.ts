@@ -30,7 +30,8 @@ import { type ShownHostKey, shownHostKey } from './pod/shownHostKey.ts';
 import { checkAddress } from './project/address.ts';
 import { isConfigured } from './project/configured.ts';
 import { withLock } from './project/fileLock.ts';
-import { expandPreset, listDeployable } from './project/files.ts';
+import { expandPreset, listDeployable, listTree } from './project/files.ts';
+import { leavesOut } from './project/ignoreRules.ts';
 import { Home } from './project/home.ts';
 import {
   expandTemplates,
@@ -279,17 +280,23 @@ export class Orchestrator implements Disposable {
       );
     const startedAt = Date.now();
     const config = projectSchema.parse({ exclude: options.exclude ?? [], gitignore: false });
-    const files = await listDeployable({ root: folder, config, configFile: null }, options.signal);
-    if (files.length === 0) throw new UserError('local-missing', `${local} holds no files to send.`);
+    const { files, emptyFolders } = await listTree({ root: folder, config, configFile: null }, options.signal);
+    if (files.length + emptyFolders.length === 0) throw new UserError('local-missing', `${local} holds no files to send.`);
     checkSize(files, options.limits);
-    const put = await this.deployer.upload(
-      files.map((file) => ({
-        source: { localPath: join(folder, file.path) },
-        remotePath: posix.join(target, file.path),
-        mode: file.executable ? 0o755 : 0o644,
-      })),
-      options,
-    );
+    const [put] = await Promise.all([
+      this.deployer.upload(
+        files.map((file) => ({
+          source: { localPath: join(folder, file.path) },
+          remotePath: posix.join(target, file.path),
+          mode: file.executable ? 0o755 : 0o644,
+        })),
+        options,
+      ),
+      this.deployer.makeFolders(
+        emptyFolders.map((path) => posix.join(target, path)),
+        options.signal,
+      ),
+    ]);
     return { files: put.map((file) => ({ ...file, path: posix.relative(target, file.remotePath) })), milliseconds: Date.now() - startedAt };
   }
 
@@ -300,15 +307,22 @@ export class Orchestrator implements Disposable {
    * @throws UserError 'remote-missing' when there is no such folder
    */
   async downloadDirectory(remote: string, local: string, options: DirectoryOptions = {}): Promise<FetchReport> {
-    return this.collector.fetchInto({
+    const localFolder = resolve(this.project.root, local);
+    const report = await this.collector.fetchInto({
       remoteRoot: this.remotePath(remote),
       patterns: ['**'],
       mustExist: true,
       exclude: options.exclude,
-      localFolder: resolve(this.project.root, local),
+      localFolder,
       signal: options.signal,
       onProgress: options.onProgress,
     });
+    const isLeftOut = leavesOut(options.exclude ?? []);
+    await this.pod.getEmptyFolders(this.remotePath(remote), localFolder, {
+      signal: options.signal,
+      wants: (path) => !isLeftOut(`${path}/`),
+    });
+    return report;
   }
 
   /** Runs one command in the project's folder and environment on the pod. */
@@ -392,10 +406,18 @@ export class Orchestrator implements Disposable {
   /** Deploys what changed; an empty report when the pod is up to date. */
   async deployChanged(options: DeployOptions = {}): Promise<DeployReport> {
     const startedAt = Date.now();
-    const files = await this.changedFiles(options.signal);
-    return files.length === 0
+    const { files, emptyFolders } = await listTree(this.project, options.signal);
+    const paths = files.map(({ path }) => path);
+    const [changed] = await Promise.all([
+      paths.length === 0 ? [] : this.deployer.changed(paths, options.signal),
+      this.deployer.makeFolders(
+        emptyFolders.map((path) => posix.join(this.remoteRoot, path)),
+        options.signal,
+      ),
+    ]);
+    return changed.length === 0
       ? { files: [], milliseconds: Date.now() - startedAt }
-      : this.deployer.deploy(files, { ...options, areChanged: true });
+      : this.deployer.deploy(changed, { ...options, areChanged: true });
   }
 
   /** What was deployed from here and is no file of the project any more, below the project. */

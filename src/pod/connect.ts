@@ -3,10 +3,11 @@ import type { Event } from '../core/event.ts';
 import { UserError } from '../core/errors.ts';
 import { ChannelPool } from './channelPool.ts';
 import type { Connection } from './connection.ts';
+import { getEmptyFolders, makeFolders } from './emptyFolders.ts';
 import { exec } from './exec.ts';
 import { getFile, getFiles } from './getFiles.ts';
 import { Link } from './link.ts';
-import { hashFiles, listEmptyFolders, listFiles, makeFolders } from './lookFiles.ts';
+import { hashFiles, listFiles } from './lookFiles.ts';
 import type {
   ExecOptions,
   ExecResult,
@@ -98,8 +99,12 @@ export class SshPod implements Pod {
     return listFiles(this.pool, remoteFolder, options);
   }
 
-  listEmptyFolders(remoteFolder: string, options?: { readonly signal?: AbortSignal }): Promise<readonly string[]> {
-    return listEmptyFolders(this.pool, remoteFolder, options);
+  getEmptyFolders(
+    remoteFolder: string,
+    localFolder: string,
+    options?: { readonly signal?: AbortSignal; readonly wants?: (path: string) => boolean },
+  ): Promise<void> {
+    return getEmptyFolders(this.pool, remoteFolder, localFolder, options);
   }
 
   makeFolders(remotePaths: readonly string[], options?: { readonly signal?: AbortSignal }): Promise<void> {

@@ -57,8 +57,16 @@ export interface Pod extends Disposable {
    */
   listFiles(remoteFolder: string, options?: ListOptions): Promise<readonly RemoteFile[]>;
 
-  /** Folders below this one that hold nothing, relative POSIX paths; [] if it is not there. */
-  listEmptyFolders(remoteFolder: string, options?: { readonly signal?: AbortSignal }): Promise<readonly string[]>;
+  /**
+   * Makes here, below `localFolder`, the folders that hold nothing below a folder of the pod. Never outside `localFolder`.
+   *
+   * @param options.wants which of them, by relative POSIX path; default: all
+   */
+  getEmptyFolders(
+    remoteFolder: string,
+    localFolder: string,
+    options?: { readonly signal?: AbortSignal; readonly wants?: (path: string) => boolean },
+  ): Promise<void>;
 
   /**
    * Makes these folders and those above them, as far as they are missing.
