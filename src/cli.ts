@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { version } from '../package.json';
 import { type Face, JsonFace, TextFace } from './cli/face.ts';
 import { Interrupts } from './cli/interrupts.ts';
+import { asker } from './cli/confirm.ts';
 import { passphraseAsker } from './cli/passphrase.ts';
 import { buildProgram, type GlobalFlags, usageError } from './cli/program.ts';
 import { Terminal } from './cli/terminal.ts';
@@ -44,7 +45,9 @@ async function main(args: readonly string[]): Promise<number> {
         currentFolder: process.cwd(),
         home,
         ports,
+        pod: flags.pod,
         stdin: process.stdin,
+        confirm: flags.json ? undefined : asker(terminal, process.stdin, interrupts.signal),
         orchestrator: () => (opened ??= orchestrator()),
       };
       const call = {

@@ -11,6 +11,7 @@ import { Ledger } from './deploy/ledger.ts';
 import { RememberedHashes } from './deploy/rememberedHashes.ts';
 import { checkSize, type SizeLimits } from './deploy/guard.ts';
 import type { CheckFix, VerifyReport } from './doctor/check.ts';
+import { type GpuStatus, gpuStatus, killGpuProcess } from './doctor/gpuStatus.ts';
 import { verify } from './doctor/verify.ts';
 import type { FixAction, LocatedFinding } from './fixes/located.ts';
 import { applyEdit } from './fixes/apply.ts';
@@ -24,6 +25,7 @@ import { type DriveOptions, drivePipeline, type Judged, lookAt, type PipelinePor
 import { type Job, makePlan, type PlanOptions } from './pipeline/plan.ts';
 import { PipelineStore, runsOf, type StoredPipeline } from './pipeline/store.ts';
 import { connectPod } from './pod/connect.ts';
+import { diagnose, type Diagnosis } from './pod/diagnose.ts';
 import type { ExecResult, HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
 import { podOptions } from './pod/podOptions.ts';
 import { type ShownHostKey, shownHostKey } from './pod/shownHostKey.ts';
@@ -365,6 +367,20 @@ export class Orchestrator implements Disposable {
       'remote-failed',
       `"${fix.title}" did not work: \`${fix.command}\` ended with exit code ${exitCode}${said === '' ? '' : ` (${said})`}. Do it by hand on the pod, then verify again.`,
     );
+  }
+
+  /** What the GPUs do and for whom, and which runs of the project go on. */
+  async checkTrainingStatus(signal?: AbortSignal): Promise<GpuStatus & { readonly running: readonly Run[] }> {
+    const [status, runs] = await Promise.all([gpuStatus(this.pod, signal), this.runs.list(signal)]);
+    return { ...status, running: runs.filter(({ status }) => status.kind === 'running') };
+  }
+
+  /** Ends one process that nvidia-smi reports; throws what killGpuProcess() does. */
+  async killGpuProcess(
+    pid: number,
+    options: { readonly waitSeconds?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<'TERM' | 'KILL'> {
+    return killGpuProcess(this.pod, pid, options);
   }
 
   /** Puts these files of the project on the pod: all, or none. */
@@ -753,6 +769,21 @@ export async function hostKeyOfPod(
   const home = new Home(options.home);
   const { name, entry } = await home.pod(options.pod);
   return { pod: name, ...(await shownHostKey(await podOptions(entry, { name, knownHostsFile: home.knownHostsFile }), options.signal)) };
+}
+
+/**
+ * Connects to one of the person's pods step by step; what fails is an answer.
+ *
+ * @throws UserError 'not-configured', 'bad-argument', ... when it is not known where the pod is
+ */
+export async function diagnosePod(
+  options: Pick<OrchestratorPorts, 'askPassphrase'> & { readonly pod?: string; readonly home?: string; readonly signal?: AbortSignal },
+): Promise<Diagnosis & { readonly pod: string }> {
+  const home = new Home(options.home);
+  const { name, entry } = await home.pod(options.pod);
+  const { knownHostsFile } = home;
+  const base = { name, hostKeys: entry.hostKeys, knownHostsFile, askPassphrase: options.askPassphrase };
+  return { pod: name, ...(await diagnose(await podOptions(entry, base), options.signal)) };
 }
 
 /** @throws UserError 'local-failed' when the file is not the one that the run was started with, as far as that is known */

@@ -27,6 +27,8 @@ export interface Expected {
   /** Files that may be deployed from here. */
   readonly local: ReadonlySet<string>;
   readonly wantsCuda: boolean;
+  /** runpod.json wants CUDA, so that a pod without a GPU is no pod for it. */
+  readonly needsGpu: boolean;
   readonly latencyMs: number;
   /** When the clock was asked, milliseconds since 1970. */
   readonly askedAt: number;
@@ -50,7 +52,7 @@ export function judge(answers: Answers, expected: Expected): readonly Check[] {
     ...imports(answers, expected),
     ...files(answers, expected),
     ...encoders(answers, expected),
-    gpu(answers),
+    gpu(answers, expected.needsGpu),
     ...torch(answers, expected.wantsCuda),
   ];
 }

@@ -1,6 +1,6 @@
 import { clean } from './clean.ts';
 import { deploy } from './deploy.ts';
-import { gpu } from './gpu.ts';
+import { gpu, gpuKill } from './gpu.ts';
 import { download, logs, results, upload } from './files.ts';
 import { exec, verify } from './inspect.ts';
 import { fix } from './fix.ts';
@@ -8,6 +8,7 @@ import { journal } from './journal.ts';
 import { monitor } from './monitor.ts';
 import type { Operation } from './operation.ts';
 import { pods, podsAdd, podsRemove, podsSelect, podsTrust } from './pods.ts';
+import { test } from './test.ts';
 import { validate } from './validate.ts';
 import { repair } from './repair.ts';
 import { pipelines, retrain } from './retrain.ts';
@@ -19,12 +20,14 @@ import { wait } from './wait.ts';
 
 /** Everything that can be asked for. Faces are made from this list; its order is the order of `rpo --help`. */
 export const operations: readonly Operation[] = [
+  test,
   verify,
   repair,
   selftest,
   deploy,
   exec,
   gpu,
+  gpuKill,
   train,
   retrain,
   pipelines,

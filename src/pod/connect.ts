@@ -33,14 +33,19 @@ import { NoShell } from './warmChannel.ts';
  * @throws UserError 'interactive-only' for RunPod's proxy.
  */
 export function connectPod(options: PodOptions): SshPod {
-  if (/(^|\.)ssh\.runpod\.io$/i.test(options.host)) {
-    throw new UserError(
-      'interactive-only',
-      `${options.host} is RunPod's proxy: it gives a terminal only, no commands and no files. Use the pod's direct address: open its Connect menu and copy the line under "SSH over exposed TCP" ` +
-        '(`ssh root@IP -p PORT -i KEY`). If there is none, expose TCP port 22 of the pod ("Edit Pod", Expose TCP Ports: 22).',
-    );
-  }
+  const proxy = proxyError(options.host);
+  if (proxy) throw proxy;
   return new SshPod(options);
+}
+
+/** RunPod's proxy lets people in, and nothing that works for them. */
+export function proxyError(host: string): UserError | null {
+  if (!/(^|\.)ssh\.runpod\.io$/i.test(host)) return null;
+  return new UserError(
+    'interactive-only',
+    `${host} is RunPod's proxy: it gives a terminal only, no commands and no files. Use the pod's direct address: open its Connect menu and copy the line under "SSH over exposed TCP" ` +
+      '(`ssh root@IP -p PORT -i KEY`). If there is none, expose TCP port 22 of the pod ("Edit Pod", Expose TCP Ports: 22).',
+  );
 }
 
 /** A Pod over one SSH connection, and more when the server asks for it. */
