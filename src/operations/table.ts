@@ -15,6 +15,7 @@ import { pipelines, retrain } from './retrain.ts';
 import { selftest } from './selftest.ts';
 import { retry, start } from './start.ts';
 import { findings, readLog, status } from './status.ts';
+import { task } from './task.ts';
 import { follow, runs, stop, train } from './training.ts';
 import { wait } from './wait.ts';
 
@@ -44,6 +45,7 @@ export const operations: readonly Operation[] = [
   results,
   logs,
   validate,
+  task,
   clean,
   upload,
   download,
