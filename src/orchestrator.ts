@@ -12,6 +12,7 @@ import { RememberedHashes } from './deploy/rememberedHashes.ts';
 import { checkSize, type SizeLimits } from './deploy/guard.ts';
 import type { CheckFix, VerifyReport } from './doctor/check.ts';
 import { type GpuStatus, gpuStatus, killGpuProcess } from './doctor/gpuStatus.ts';
+import { type Installation, installPlan } from './doctor/reinstall.ts';
 import { verify } from './doctor/verify.ts';
 import type { FixAction, LocatedFinding } from './fixes/located.ts';
 import { applyEdit } from './fixes/apply.ts';
@@ -28,6 +29,7 @@ import { connectPod } from './pod/connect.ts';
 import { diagnose, type Diagnosis } from './pod/diagnose.ts';
 import type { ExecResult, HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
 import { podOptions } from './pod/podOptions.ts';
+import type { Shell, ShellOptions } from './pod/shell.ts';
 import { type ShownHostKey, shownHostKey } from './pod/shownHostKey.ts';
 import { checkAddress } from './project/address.ts';
 import { isConfigured } from './project/configured.ts';
@@ -36,6 +38,7 @@ import { expandPreset, listDeployable } from './project/files.ts';
 import { Home } from './project/home.ts';
 import {
   expandTemplates,
+  findStage,
   labelsPath,
   loadProject,
   type PodPlaces,
@@ -124,6 +127,16 @@ export interface RetrainOptions extends Omit<PlanOptions, 'startedBy'>, Omit<Dri
   readonly folder?: string;
   /** How a run is followed to its end; default: as watchRun() does. */
   readonly watch?: PipelinePorts['watch'];
+}
+
+/** The stage that the seeds call pre-training. */
+const pretrainStage = 'pretrain';
+
+export interface PretrainingOptions extends WatchOptions {
+  /** Default `pretrain`. */
+  readonly stage?: string;
+  readonly device?: string;
+  readonly seed?: number;
 }
 
 export interface DirectoryOptions extends TransferOptions {
@@ -322,6 +335,11 @@ export class Orchestrator implements Disposable {
     return this.execute(`${this.setUp()}\n${cwd === undefined ? '' : `cd ${quote(cwd)} || exit\n`}${command}`, options);
   }
 
+  /** An interactive shell in the project's folder and environment. */
+  async openShell(options: Omit<ShellOptions, 'setUp'>): Promise<Shell> {
+    return this.pod.openShell({ ...options, setUp: this.setUp() });
+  }
+
   /** The listeners get characters whole, also those that were cut between two chunks. */
   private async execute(script: string, options: Omit<ExecuteOptions, 'cwd'>): Promise<ExecResult> {
     const stdout = options.onStdout && textFor(options.onStdout);
@@ -355,6 +373,10 @@ export class Orchestrator implements Disposable {
       await (fix.files.length > 0 ? this.deployer.deploy(fix.files, options) : this.deployChanged(options));
       return;
     }
+    if (fix.kind === 'install') {
+      await this.reinstall(fix.what, options);
+      return;
+    }
     this.may.mayRun?.(fix.command);
     const { signal, onOutput } = options;
     const execute = { timeoutMs: 1_800_000, signal, onStdout: onOutput, onStderr: onOutput };
@@ -367,6 +389,36 @@ export class Orchestrator implements Disposable {
       'remote-failed',
       `"${fix.title}" did not work: \`${fix.command}\` ended with exit code ${exitCode}${said === '' ? '' : ` (${said})`}. Do it by hand on the pod, then verify again.`,
     );
+  }
+
+  /**
+   * Installs what the project names into its environment on the pod.
+   *
+   * @returns The commands that did it.
+   * @throws UserError 'not-configured' when it names nothing, 'remote-failed' with what pip said last, what deploying throws
+   */
+  async reinstall(
+    what: Installation = 'both',
+    options: DeployOptions & { readonly onCommand?: (command: string) => void; readonly onOutput?: (text: string) => void } = {},
+  ): Promise<readonly string[]> {
+    const { files, commands } = await installPlan(this.project.root, new Set(await this.deployableFiles(options.signal)), what);
+    await this.deployer.deploy(files, options);
+    for (const command of commands) {
+      options.onCommand?.(command);
+      const { exitCode, stderr } = await this.executeCommand(command, {
+        timeoutMs: 1_800_000,
+        signal: options.signal,
+        onStdout: options.onOutput,
+        onStderr: options.onOutput,
+      });
+      if (exitCode === 0) continue;
+      const said = stderr.trim().split('\n').at(-1) ?? '';
+      throw new UserError(
+        'remote-failed',
+        `\`${command}\` ended with exit code ${exitCode} on the pod${said === '' ? '' : `: ${said}`}. Correct what it names, and reinstall; if it lacks files of the project, deploy them first with \`rpo deploy --changed\`.`,
+      );
+    }
+    return commands;
   }
 
   /** What the GPUs do and for whom, and which runs of the project go on. */
@@ -515,6 +567,35 @@ export class Orchestrator implements Disposable {
     return this.watchRun(run.manifest.id, options);
   }
 
+  /**
+   * Pre-trains: starts the stage of that name, and watches it to its end.
+   *
+   * @throws UserError 'bad-argument' when runpod.json has no such stage
+   */
+  async runPretraining(options: PretrainingOptions = {}): Promise<WatchedRun> {
+    const { stage = pretrainStage, device, seed, ...watch } = options;
+    return this.runTraining({ stage: this.commandStage(stage), device, seed }, watch);
+  }
+
+  /** Fetches what pre-training left, the encoder, into a local folder. */
+  async downloadPretrainedEncoder(folder: string, options: TransferOptions & { readonly stage?: string; readonly seed?: number } = {}) {
+    return this.downloadStage(options.stage ?? pretrainStage, folder, options);
+  }
+
+  /**
+   * A stage of runpod.json that is one command.
+   *
+   * @throws UserError 'bad-argument' when there is none, or it trains models
+   */
+  commandStage(name: string): Project['config']['stages'][number] {
+    const stage = findStage(this.project, name);
+    if (stage.command !== undefined) return stage;
+    throw new UserError(
+      'bad-argument',
+      `The stage "${name}" trains models: ${stage.models?.join(', ') ?? ''}. Train one of them, or \`rpo retrain --stages ${name}\`.`,
+    );
+  }
+
   /** The seeds' name for watchRun. */
   async monitorTraining(id: string, options: WatchOptions = {}): Promise<WatchedRun> {
     return this.watchRun(id, options);
@@ -525,7 +606,12 @@ export class Orchestrator implements Disposable {
     return (await this.runs.stop(id, options)).run;
   }
 
-  /** Fetches a model's result files into a local folder; only what changed. */
+  /** Fetches the result files of a stage of runpod.json. */
+  async downloadStage(name: string, folder: string, options: TransferOptions & { readonly seed?: number } = {}): Promise<FetchReport> {
+    return this.collector.ofStage(name, folder, options);
+  }
+
+  /** Fetches the result files of a model, or of a stage of that name, into a local folder; only what changed. */
   async downloadResults(model: string, folder: string, options: TransferOptions & { readonly seed?: number } = {}): Promise<FetchReport> {
     return this.collector.ofModel(model, folder, options);
   }

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import { stripControl } from '../core/terminal.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Asks yes or no on the terminal; undefined where there is none to ask on. Anything but yes is no. */
@@ -6,9 +7,10 @@ export function asker(
   terminal: Terminal,
   stdin: NodeJS.ReadStream,
   signal: AbortSignal,
-): ((question: string) => Promise<boolean>) | undefined {
+): ((question: string, detail?: string) => Promise<boolean>) | undefined {
   if (!stdin.isTTY || !terminal.isLive) return undefined;
-  return async (question) => {
+  return async (question, detail) => {
+    if (detail !== undefined) terminal.lines('err', stripControl(detail));
     terminal.freshLine();
     const reader = createInterface({ input: stdin, output: process.stderr });
     // Ctrl+C reaches only the reader while it reads.

@@ -27,6 +27,8 @@ export async function verify(pod: Pod, project: Project, places: PodPlaces, sign
 
   const askedAt = Date.now();
   let answeredAt = 0;
+  // At the same time, on the same connection.
+  const sftp = pod.trySftp(signal);
   const { stdout } = await pod.exec(
     questionScript({
       remoteRoot,
@@ -53,6 +55,7 @@ export async function verify(pod: Pod, project: Project, places: PodPlaces, sign
     local,
     wantsCuda: wantsCuda(train),
     needsGpu: project.configFile !== null && wantsCuda(train),
+    withoutSftp: await sftp,
     latencyMs: Math.max(0, answeredAt - askedAt),
     askedAt,
   });

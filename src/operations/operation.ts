@@ -51,6 +51,8 @@ export interface OperationContext {
   readonly answerLimit?: number;
   /** Asks the person yes or no; absent where there is nobody to ask. */
   readonly confirm?: (question: string) => Promise<boolean>;
+  /** Asks the person yes or no, with what they need to see for that; absent where there is nobody to ask. */
+  readonly confirm?: (question: string, detail?: string) => Promise<boolean>;
   /** What `-` stands for where a file is asked for; absent where there is no such stream. */
   readonly stdin?: AsyncIterable<Uint8Array>;
 }

@@ -13,6 +13,7 @@ import { validate } from './validate.ts';
 import { repair } from './repair.ts';
 import { pipelines, retrain } from './retrain.ts';
 import { selftest } from './selftest.ts';
+import { reinstall } from './reinstall.ts';
 import { retry, start } from './start.ts';
 import { findings, readLog, status } from './status.ts';
 import { task } from './task.ts';
@@ -24,6 +25,7 @@ export const operations: readonly Operation[] = [
   test,
   verify,
   repair,
+  reinstall,
   selftest,
   deploy,
   exec,

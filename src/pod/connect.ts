@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
 import type { Event } from '../core/event.ts';
-import { UserError } from '../core/errors.ts';
+import { messageOf, UserError } from '../core/errors.ts';
 import { ChannelPool } from './channelPool.ts';
 import type { Connection } from './connection.ts';
 import { exec } from './exec.ts';
 import { getFile, getFiles } from './getFiles.ts';
-import { Link } from './link.ts';
+import { Link, orAborted } from './link.ts';
 import { hashFiles, listEmptyFolders, listFiles, makeFolders } from './lookFiles.ts';
 import type {
   ExecOptions,
@@ -25,6 +25,7 @@ import type {
 } from './pod.ts';
 import { putFiles } from './putFiles.ts';
 import { removeFiles } from './removeFiles.ts';
+import { openShell, type Shell, type ShellOptions } from './shell.ts';
 import { NoShell } from './warmChannel.ts';
 
 /**
@@ -117,6 +118,21 @@ export class SshPod implements Pod {
 
   hashFiles(remotePaths: readonly string[], options?: HashOptions): Promise<ReadonlyMap<string, string | null>> {
     return hashFiles(this.pool, remotePaths, options);
+  }
+
+  async openShell(options: ShellOptions): Promise<Shell> {
+    return openShell(await this.link.get(), options);
+  }
+
+  async trySftp(signal?: AbortSignal): Promise<string | null> {
+    try {
+      const connection = await this.link.get(signal);
+      const sftp = await orAborted(connection.openSftp(), signal, () => new UserError('cancelled', 'not waited for'));
+      sftp.end();
+      return null;
+    } catch (error) {
+      return messageOf(error);
+    }
   }
 
   /** A machine that runs no commands may still take files by SFTP; loaded only then. */

@@ -1,6 +1,6 @@
 import { connect as connectSocket, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Client, type AnyAuthMethod, type ClientChannel, type NegotiatedAlgorithms, type SFTPWrapper } from 'ssh2';
+import { Client, type AnyAuthMethod, type ClientChannel, type ExecOptions, type NegotiatedAlgorithms, type SFTPWrapper } from 'ssh2';
 import { messageOf, UserError } from '../core/errors.ts';
 import { connectError, connectionLost } from './connectError.ts';
 import {
@@ -78,8 +78,8 @@ export class Connection {
    *
    * @throws SessionRefused when the server grants no more; UserError 'connection-lost'.
    */
-  openSession(command: string): Promise<ClientChannel> {
-    return this.open((done) => this.client.exec(command, done));
+  openSession(command: string, options: ExecOptions = {}): Promise<ClientChannel> {
+    return this.open((done) => this.client.exec(command, options, done));
   }
 
   /** Starts the SFTP subsystem in a session of its own; throws as openSession(). */

@@ -51,6 +51,7 @@ const expected = {
   local: new Set(['data/x.csv']),
   wantsCuda: true,
   needsGpu: true,
+  withoutSftp: null,
   latencyMs: 30,
   askedAt: 1_000_000,
 };
