@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { UserError } from '../core/errors.ts';
 import { stripControl } from '../core/terminal.ts';
 import { commands } from '../manifest.ts';
 import type { Operation, OperationContext } from '../operations/operation.ts';
@@ -101,9 +102,12 @@ export class Troubleshooting {
   private async chooseTask(root: string): Promise<string> {
     const { activeTag, findTasksFile, readTasks } = await import('../tasks/taskFile.ts');
     const file = await findTasksFile(root);
-    // Without one, the operation says what is missing.
     const tasks = file === null ? [] : await readTasks(file, await activeTag(file));
-    if (file === null || tasks.length === 0) return '1';
+    if (tasks.length === 0)
+      throw new UserError(
+        'not-configured',
+        `There are no tasks of Task Master in ${file ?? root}. Make some with \`task-master init\` and \`task-master add-task\`.`,
+      );
     const items = tasks.map(({ id, title, status }) => ({ label: id, description: title, detail: status }));
     const chosen = await vscode.window.showQuickPick(items, {
       title: 'RunPod: Write Run to Task',

@@ -49,7 +49,7 @@ describe('cleaning up', () => {
     // On a terminal it asks, and only a yes is one.
     const shell = `exec python3 -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)' "$@"`;
     const asked = await rpo(['clean', '--keep', '1'], { ...options, shell, stdin: 'n\n' });
-    assert.match(asked.stdout, /seed_1\.npy[^]*Delete 4 items, 2\.0 KB from p\? \[y\/N\]/);
+    assert.match(asked.stdout, /seed_1\.npy[^]*Delete 5 items, 2\.0 KB from p\? \[y\/N\]/);
     assert.ok(existsSync(onPod('out/a/seed_1.npy')), 'no means no');
 
     assert.match((await rpo(['clean', '--keep', '1', '--yes'], options)).stdout, /Deleted from p: 5 items/);
