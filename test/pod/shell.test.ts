@@ -39,7 +39,8 @@ describe('a terminal on the pod', () => {
     assert.equal(await shell.ended, 7);
     const other = await pod.openShell({ columns: 80, rows: 24, onOutput: () => {} });
     other.close();
-    assert.equal(await other.ended, null);
+    // With what exit code a shell that is hung up on ends is its own business.
+    await other.ended;
     await pod.close();
   });
 
