@@ -402,6 +402,7 @@ export class Orchestrator implements Disposable {
     options: DeployOptions & { readonly onCommand?: (command: string) => void; readonly onOutput?: (text: string) => void } = {},
   ): Promise<readonly string[]> {
     const { files, commands } = await installPlan(this.project.root, new Set(await this.deployableFiles(options.signal)), what);
+    commands.forEach((command) => this.may.mayRun?.(command));
     await this.deployer.deploy(files, options);
     for (const command of commands) {
       options.onCommand?.(command);

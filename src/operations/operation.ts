@@ -49,8 +49,6 @@ export interface OperationContext {
   readonly orchestrator: (pod?: string) => Promise<Orchestrator>;
   /** Characters that an answer may have, its words and its JSON each; absent: any number. Who can cut where it harms least does so, and says what is missing. */
   readonly answerLimit?: number;
-  /** Asks the person yes or no; absent where there is nobody to ask. */
-  readonly confirm?: (question: string) => Promise<boolean>;
   /** Asks the person yes or no, with what they need to see for that; absent where there is nobody to ask. */
   readonly confirm?: (question: string, detail?: string) => Promise<boolean>;
   /** What `-` stands for where a file is asked for; absent where there is no such stream. */
