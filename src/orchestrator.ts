@@ -11,6 +11,8 @@ import { Ledger } from './deploy/ledger.ts';
 import { RememberedHashes } from './deploy/rememberedHashes.ts';
 import { checkSize, type SizeLimits } from './deploy/guard.ts';
 import type { CheckFix, VerifyReport } from './doctor/check.ts';
+import { type GpuStatus, gpuStatus, killGpuProcess } from './doctor/gpuStatus.ts';
+import { type Installation, installPlan } from './doctor/reinstall.ts';
 import { verify } from './doctor/verify.ts';
 import type { FixAction, LocatedFinding } from './fixes/located.ts';
 import { applyEdit } from './fixes/apply.ts';
@@ -24,8 +26,10 @@ import { type DriveOptions, drivePipeline, type Judged, lookAt, type PipelinePor
 import { type Job, makePlan, type PlanOptions } from './pipeline/plan.ts';
 import { PipelineStore, runsOf, type StoredPipeline } from './pipeline/store.ts';
 import { connectPod } from './pod/connect.ts';
+import { diagnose, type Diagnosis } from './pod/diagnose.ts';
 import type { ExecResult, HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
 import { podOptions } from './pod/podOptions.ts';
+import type { Shell, ShellOptions } from './pod/shell.ts';
 import { type ShownHostKey, shownHostKey } from './pod/shownHostKey.ts';
 import { checkAddress } from './project/address.ts';
 import { isConfigured } from './project/configured.ts';
@@ -35,6 +39,7 @@ import { leavesOut } from './project/ignoreRules.ts';
 import { Home } from './project/home.ts';
 import {
   expandTemplates,
+  findStage,
   labelsPath,
   loadProject,
   type PodPlaces,
@@ -123,6 +128,16 @@ export interface RetrainOptions extends Omit<PlanOptions, 'startedBy'>, Omit<Dri
   readonly folder?: string;
   /** How a run is followed to its end; default: as watchRun() does. */
   readonly watch?: PipelinePorts['watch'];
+}
+
+/** The stage that the seeds call pre-training. */
+const pretrainStage = 'pretrain';
+
+export interface PretrainingOptions extends WatchOptions {
+  /** Default `pretrain`. */
+  readonly stage?: string;
+  readonly device?: string;
+  readonly seed?: number;
 }
 
 export interface DirectoryOptions extends TransferOptions {
@@ -334,6 +349,11 @@ export class Orchestrator implements Disposable {
     return this.execute(`${this.setUp()}\n${cwd === undefined ? '' : `cd ${quote(cwd)} || exit\n`}${command}`, options);
   }
 
+  /** An interactive shell in the project's folder and environment. */
+  async openShell(options: Omit<ShellOptions, 'setUp'>): Promise<Shell> {
+    return this.pod.openShell({ ...options, setUp: this.setUp() });
+  }
+
   /** The listeners get characters whole, also those that were cut between two chunks. */
   private async execute(script: string, options: Omit<ExecuteOptions, 'cwd'>): Promise<ExecResult> {
     const stdout = options.onStdout && textFor(options.onStdout);
@@ -367,6 +387,10 @@ export class Orchestrator implements Disposable {
       await (fix.files.length > 0 ? this.deployer.deploy(fix.files, options) : this.deployChanged(options));
       return;
     }
+    if (fix.kind === 'install') {
+      await this.reinstall(fix.what, options);
+      return;
+    }
     this.may.mayRun?.(fix.command);
     const { signal, onOutput } = options;
     const execute = { timeoutMs: 1_800_000, signal, onStdout: onOutput, onStderr: onOutput };
@@ -379,6 +403,51 @@ export class Orchestrator implements Disposable {
       'remote-failed',
       `"${fix.title}" did not work: \`${fix.command}\` ended with exit code ${exitCode}${said === '' ? '' : ` (${said})`}. Do it by hand on the pod, then verify again.`,
     );
+  }
+
+  /**
+   * Installs what the project names into its environment on the pod.
+   *
+   * @returns The commands that did it.
+   * @throws UserError 'not-configured' when it names nothing, 'remote-failed' with what pip said last, what deploying throws
+   */
+  async reinstall(
+    what: Installation = 'both',
+    options: DeployOptions & { readonly onCommand?: (command: string) => void; readonly onOutput?: (text: string) => void } = {},
+  ): Promise<readonly string[]> {
+    const { files, commands } = await installPlan(this.project.root, new Set(await this.deployableFiles(options.signal)), what);
+    commands.forEach((command) => this.may.mayRun?.(command));
+    await this.deployer.deploy(files, options);
+    for (const command of commands) {
+      options.onCommand?.(command);
+      const { exitCode, stderr } = await this.executeCommand(command, {
+        timeoutMs: 1_800_000,
+        signal: options.signal,
+        onStdout: options.onOutput,
+        onStderr: options.onOutput,
+      });
+      if (exitCode === 0) continue;
+      const said = stderr.trim().split('\n').at(-1) ?? '';
+      throw new UserError(
+        'remote-failed',
+        `\`${command}\` ended with exit code ${exitCode} on the pod${said === '' ? '' : `: ${said}`}. Correct what it names, and reinstall; if it lacks files of the project, deploy them first with \`rpo deploy --changed\`.`,
+      );
+    }
+    return commands;
+  }
+
+  /** What the GPUs do and for whom, and which runs of the project go on. */
+  async checkTrainingStatus(signal?: AbortSignal): Promise<GpuStatus & { readonly running: readonly Run[] }> {
+    const [status, runs] = await Promise.all([gpuStatus(this.pod, signal), this.runs.list(signal)]);
+    return { ...status, running: runs.filter(({ status }) => status.kind === 'running') };
+  }
+
+  /** Ends one process that nvidia-smi reports; throws what killGpuProcess() does. */
+  async killGpuProcess(
+    pid: number,
+    options: { readonly waitSeconds?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<'TERM' | 'KILL'> {
+    return killGpuProcess(this.pod, pid, options);
   }
 
   /** Puts these files of the project on the pod: all, or none. */
@@ -521,6 +590,35 @@ export class Orchestrator implements Disposable {
     return this.watchRun(run.manifest.id, options);
   }
 
+  /**
+   * Pre-trains: starts the stage of that name, and watches it to its end.
+   *
+   * @throws UserError 'bad-argument' when runpod.json has no such stage
+   */
+  async runPretraining(options: PretrainingOptions = {}): Promise<WatchedRun> {
+    const { stage = pretrainStage, device, seed, ...watch } = options;
+    return this.runTraining({ stage: this.commandStage(stage), device, seed }, watch);
+  }
+
+  /** Fetches what pre-training left, the encoder, into a local folder. */
+  async downloadPretrainedEncoder(folder: string, options: TransferOptions & { readonly stage?: string; readonly seed?: number } = {}) {
+    return this.downloadStage(options.stage ?? pretrainStage, folder, options);
+  }
+
+  /**
+   * A stage of runpod.json that is one command.
+   *
+   * @throws UserError 'bad-argument' when there is none, or it trains models
+   */
+  commandStage(name: string): Project['config']['stages'][number] {
+    const stage = findStage(this.project, name);
+    if (stage.command !== undefined) return stage;
+    throw new UserError(
+      'bad-argument',
+      `The stage "${name}" trains models: ${stage.models?.join(', ') ?? ''}. Train one of them, or \`rpo retrain --stages ${name}\`.`,
+    );
+  }
+
   /** The seeds' name for watchRun. */
   async monitorTraining(id: string, options: WatchOptions = {}): Promise<WatchedRun> {
     return this.watchRun(id, options);
@@ -531,7 +629,12 @@ export class Orchestrator implements Disposable {
     return (await this.runs.stop(id, options)).run;
   }
 
-  /** Fetches a model's result files into a local folder; only what changed. */
+  /** Fetches the result files of a stage of runpod.json. */
+  async downloadStage(name: string, folder: string, options: TransferOptions & { readonly seed?: number } = {}): Promise<FetchReport> {
+    return this.collector.ofStage(name, folder, options);
+  }
+
+  /** Fetches the result files of a model, or of a stage of that name, into a local folder; only what changed. */
   async downloadResults(model: string, folder: string, options: TransferOptions & { readonly seed?: number } = {}): Promise<FetchReport> {
     return this.collector.ofModel(model, folder, options);
   }
@@ -775,6 +878,21 @@ export async function hostKeyOfPod(
   const home = new Home(options.home);
   const { name, entry } = await home.pod(options.pod);
   return { pod: name, ...(await shownHostKey(await podOptions(entry, { name, knownHostsFile: home.knownHostsFile }), options.signal)) };
+}
+
+/**
+ * Connects to one of the person's pods step by step; what fails is an answer.
+ *
+ * @throws UserError 'not-configured', 'bad-argument', ... when it is not known where the pod is
+ */
+export async function diagnosePod(
+  options: Pick<OrchestratorPorts, 'askPassphrase'> & { readonly pod?: string; readonly home?: string; readonly signal?: AbortSignal },
+): Promise<Diagnosis & { readonly pod: string }> {
+  const home = new Home(options.home);
+  const { name, entry } = await home.pod(options.pod);
+  const { knownHostsFile } = home;
+  const base = { name, hostKeys: entry.hostKeys, knownHostsFile, askPassphrase: options.askPassphrase };
+  return { pod: name, ...(await diagnose(await podOptions(entry, base), options.signal)) };
 }
 
 /** @throws UserError 'local-failed' when the file is not the one that the run was started with, as far as that is known */

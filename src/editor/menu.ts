@@ -24,10 +24,15 @@ export async function showMenu(watches: RunWatches): Promise<void> {
     item('eye', 'Follow Run', commands.followRun),
     item('cloud-download', 'Download Results', commands.downloadResults),
     item('cloud-download', 'Download Logs', commands.downloadLogs),
+    item('tasklist', 'Write Run to Task', commands.writeRunToTask),
     separator('pod'),
     item('vm', 'Select Pod', commands.selectPod),
     item('checklist', 'Verify Environment', commands.verifyEnvironment),
+    item('pulse', 'GPU Status', commands.gpuStatus),
     item('terminal', 'Run Command on Pod', commands.runCommand),
+    item('terminal', 'Open Terminal on Pod', commands.openTerminal),
+    item('debug-disconnect', 'Test Connection', commands.testConnection),
+    item('trash', 'Clean Up Pod', commands.clean),
   ];
   const chosen = await vscode.window.showQuickPick(items, { title: 'RunPod', placeHolder: 'What next?' });
   if (chosen?.command !== undefined) await vscode.commands.executeCommand(chosen.command);

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Event } from '../core/event.ts';
-import { UserError } from '../core/errors.ts';
+import { messageOf, UserError } from '../core/errors.ts';
 import { ChannelPool } from './channelPool.ts';
 import type { Connection } from './connection.ts';
 import { getEmptyFolders, makeFolders } from './emptyFolders.ts';
@@ -8,6 +8,8 @@ import { exec } from './exec.ts';
 import { getFile, getFiles } from './getFiles.ts';
 import { Link } from './link.ts';
 import { hashFiles, listFiles } from './lookFiles.ts';
+import { Link, orAborted } from './link.ts';
+import { hashFiles, listEmptyFolders, listFiles, makeFolders } from './lookFiles.ts';
 import type {
   ExecOptions,
   ExecResult,
@@ -26,6 +28,7 @@ import type {
 } from './pod.ts';
 import { putFiles } from './putFiles.ts';
 import { removeFiles } from './removeFiles.ts';
+import { openShell, type Shell, type ShellOptions } from './shell.ts';
 import { NoShell } from './warmChannel.ts';
 
 /**
@@ -34,14 +37,19 @@ import { NoShell } from './warmChannel.ts';
  * @throws UserError 'interactive-only' for RunPod's proxy.
  */
 export function connectPod(options: PodOptions): SshPod {
-  if (/(^|\.)ssh\.runpod\.io$/i.test(options.host)) {
-    throw new UserError(
-      'interactive-only',
-      `${options.host} is RunPod's proxy: it gives a terminal only, no commands and no files. Use the pod's direct address: open its Connect menu and copy the line under "SSH over exposed TCP" ` +
-        '(`ssh root@IP -p PORT -i KEY`). If there is none, expose TCP port 22 of the pod ("Edit Pod", Expose TCP Ports: 22).',
-    );
-  }
+  const proxy = proxyError(options.host);
+  if (proxy) throw proxy;
   return new SshPod(options);
+}
+
+/** RunPod's proxy lets people in, and nothing that works for them. */
+export function proxyError(host: string): UserError | null {
+  if (!/(^|\.)ssh\.runpod\.io$/i.test(host)) return null;
+  return new UserError(
+    'interactive-only',
+    `${host} is RunPod's proxy: it gives a terminal only, no commands and no files. Use the pod's direct address: open its Connect menu and copy the line under "SSH over exposed TCP" ` +
+      '(`ssh root@IP -p PORT -i KEY`). If there is none, expose TCP port 22 of the pod ("Edit Pod", Expose TCP Ports: 22).',
+  );
 }
 
 /** A Pod over one SSH connection, and more when the server asks for it. */
@@ -117,6 +125,21 @@ export class SshPod implements Pod {
 
   hashFiles(remotePaths: readonly string[], options?: HashOptions): Promise<ReadonlyMap<string, string | null>> {
     return hashFiles(this.pool, remotePaths, options);
+  }
+
+  async openShell(options: ShellOptions): Promise<Shell> {
+    return openShell(await this.link.get(), options);
+  }
+
+  async trySftp(signal?: AbortSignal): Promise<string | null> {
+    try {
+      const connection = await this.link.get(signal);
+      const sftp = await orAborted(connection.openSftp(), signal, () => new UserError('cancelled', 'not waited for'));
+      sftp.end();
+      return null;
+    } catch (error) {
+      return messageOf(error);
+    }
   }
 
   /** A machine that runs no commands may still take files by SFTP; loaded only then. */

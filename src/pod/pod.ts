@@ -1,5 +1,6 @@
 import type { Disposable } from '../core/disposable.ts';
 import type { Event } from '../core/event.ts';
+import type { Shell, ShellOptions } from './shell.ts';
 
 /**
  * One machine over SSH, as the other rooms see it. All paths on the pod are absolute POSIX paths and may hold any
@@ -83,6 +84,12 @@ export interface Pod extends Disposable {
    * @throws UserError 'remote-changed' when one is something else (nothing is touched; `details.files` lists the paths), 'remote-denied'
    */
   removeFiles(files: readonly FileToRemove[], options?: { readonly signal?: AbortSignal }): Promise<readonly string[]>;
+
+  /** Opens an interactive shell for a person. Throws what connecting throws. */
+  openShell(options: ShellOptions): Promise<Shell>;
+
+  /** Whether SFTP answers, which nothing here needs; null, or why not. Never rejects. */
+  trySftp(signal?: AbortSignal): Promise<string | null>;
 
   /** SHA-256 (lower-case hex) of each path, null where there is no regular file. One round trip. */
   hashFiles(remotePaths: readonly string[], options?: HashOptions): Promise<ReadonlyMap<string, string | null>>;

@@ -32,15 +32,22 @@ const rooms: Readonly<Record<string, Room>> = {
   deploy: { imports: ['core', 'project', 'pod', 'node:*'] },
   runs: { imports: ['core', 'monitor', 'node:*', 'pod'], types: ['fixes'] },
   results: { imports: ['core', 'project', 'fflate', 'node:*'], types: ['pod', 'runs'] },
+  tasks: { imports: ['core', 'project', 'node:*'] },
   doctor: { imports: ['core', 'project', 'node:*'], types: ['pod'] },
   fixes: { imports: ['core', 'monitor', 'project', 'node:*'] },
   practice: { imports: ['core', 'pod', 'node:*', 'ssh2'] },
 
   pipeline: { imports: ['core', 'project', 'runs', 'pod', 'node:*'], types: ['results'] },
 
-  'orchestrator.ts': { imports: ['pipeline', 'core', 'monitor', 'project', 'pod', 'deploy', 'runs', 'results', 'doctor', 'fixes', 'journal', 'node:*'] },
+  'orchestrator.ts': {
+    imports: ['pipeline', 'core', 'monitor', 'project', 'pod', 'deploy', 'runs', 'results', 'doctor', 'fixes', 'journal', 'node:*'],
+  },
   journal: { imports: ['core', 'node:*'] },
-  operations: { imports: ['core', 'journal', 'project', 'runs', 'node:*', 'zod'], later: ['monitor', 'orchestrator.ts', 'results'], types: ['doctor', 'fixes', 'pipeline'] },
+  operations: {
+    imports: ['core', 'journal', 'project', 'runs', 'tasks', 'node:*', 'zod'],
+    later: ['monitor', 'orchestrator.ts', 'results'],
+    types: ['doctor', 'fixes', 'pipeline'],
+  },
 
   agents: { imports: ['core', 'journal', 'operations', 'project', 'node:*', 'zod'], later: ['orchestrator.ts'], types: ['runs'] },
 
@@ -57,7 +64,7 @@ const rooms: Readonly<Record<string, Room>> = {
   // Loads ssh2 and zod only when there is something to do: activation is what every window pays for.
   editor: {
     imports: ['core', 'manifest.ts', 'node:*', 'vscode'],
-    later: ['agents', 'journal', 'operations', 'orchestrator.ts', 'practice', 'project', 'results'],
+    later: ['agents', 'journal', 'operations', 'orchestrator.ts', 'practice', 'project', 'results', 'tasks'],
     types: ['deploy', 'doctor', 'fixes', 'monitor', 'pipeline', 'pod', 'runs'],
   },
   'extension.ts': { imports: ['core', 'editor', 'vscode'] },
