@@ -46,8 +46,12 @@ export interface MonitorOptions {
 const MAX_HISTORY = 4_000;
 /** Places on one piece the cursor moved to that are all read. */
 const MAX_PARTS = 64;
-/** Redraws of one line that are all read. */
-const MAX_REDRAWS = 5_000;
+/** Redraws of one line that are all looked at: a bar that was redrawn so often says the same each time. */
+const MAX_REDRAWS = 1_000;
+/** … and of those whose shape was not seen before: a bar has a few shapes, noise has a new one each time, and finding out what a shape means costs. */
+const MAX_NEW_REDRAWS = 100;
+/** Of the rest one in so many is read. */
+const REDRAW_SAMPLE = 64;
 /** Names kept in `latest`. */
 const MAX_LATEST = 500;
 
@@ -110,6 +114,8 @@ export class TrainingMonitor {
   private progressed = false;
   /** Redraws of the line being read. */
   private redraws = 0;
+  /** Those whose shape was new. */
+  private newRedraws = 0;
   /** The last line that was not blank, and the one before. */
   private lastText = '';
   private previous = '';
@@ -213,7 +219,7 @@ export class TrainingMonitor {
 
   private piece(raw: string, redraw: boolean, bytes: Uint8Array | null, at: number): void {
     // A bar that was redrawn very often says the same each time: from then on a sample is enough.
-    if (redraw && this.redraws >= MAX_REDRAWS && (this.redraws + 1) % 64 !== 0) {
+    if (redraw && this.redraws >= MAX_REDRAWS && (this.redraws + 1) % REDRAW_SAMPLE !== 0) {
       this.redraws++;
       return;
     }
@@ -225,19 +231,25 @@ export class TrainingMonitor {
       text = parts.pop() ?? '';
       for (const part of parts.slice(0, MAX_PARTS)) {
         this.metrics.prepare(part);
-        this.read(part, this.ended + 1, true);
+        this.redrawn(part);
       }
       this.metrics.prepare(text);
     }
     if (redraw) {
       this.redraws++;
-      this.read(text, this.ended + 1, true);
+      this.redrawn(text);
       return;
     }
     this.redraws = 0;
+    this.newRedraws = 0;
     this.ended++;
     this.events.push({ kind: 'line', line: this.ended, text });
     this.read(text, this.ended, false);
+  }
+
+  private redrawn(text: string): void {
+    if (!this.metrics.isKnown() && ++this.newRedraws > MAX_NEW_REDRAWS && this.newRedraws % REDRAW_SAMPLE !== 0) return;
+    this.read(text, this.ended + 1, true);
   }
 
   private read(text: string, line: number, redraw: boolean): void {

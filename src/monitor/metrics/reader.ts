@@ -62,6 +62,11 @@ export class MetricReader {
     return this.scan.control || (this.scan.full && hasControl(text));
   }
 
+  /** Has a line of this shape been seen before? */
+  isKnown(): boolean {
+    return !this.scan.full && this.known.has(this.scan.shape);
+  }
+
   /** The answer of `interest` for the line. */
   see(text: string): number {
     const { scan } = this;
