@@ -58,7 +58,7 @@ const NATIVE =
 
 /** What stands before, or within, a sentence that speaks of a failure instead of reporting one. */
 const ABOUT =
-  /\b(?:if|when(?:ever)?|should|in case|unless) (?:you|your|the|an?|it|there|this|that|any)\b[^.]*$|\b(?:avoid(?:s|ing)?|prevent(?:s|ing)?|fight(?:s|ing)?|combat|mitigate|against|check(?:s|ing)? (?:for )?|detect(?:s|ing) |monitor(?:s|ing)? for|criteria|condition|tips?|hint|e\.g\.|for example|such as)\b[^.]*$/i;
+  /\b(?:if|when(?:ever)?|should|in case|unless) (?:you|your|the|an?|it|there|this|that|any)\b[^.]*$|\b(?:avoid(?:s|ing)?|prevent(?:s|ing)?|fight(?:s|ing)?|combat|mitigate|against|check(?:s|ing)? (?:for )?|detect(?:s|ing) |monitor(?:s|ing)? for|criteria|condition|tips?|hint|e\.g\.|for example|such as|docs? says?)\b[^.]*$/i;
 /** What follows such a sentence, or one about a failure that was overcome. */
 const OVERCOME =
   /^\W{0,3}(?:\w+ )?(?:guards?|handlers?|protection|checks?|check(?:er|ing)|detect(?:ion|or)|criteri\w+|callback|penalty|threshold)\b|^.{0,40}?(?:\b(?:restarting|retrying|skipp(?:ed|ing)|ignor(?:ed|ing)(?! explicit)|earlier|previously|resuming)\b|\.{3} ?(?:none|no|ok|off)\b| -+> ?\w+)/i;
@@ -76,7 +76,8 @@ export function classifyLine(text: string): Match | null {
   const match = first(LINE_RULES, ends);
   if (match) return isAbout(ends, match.match) ? null : match;
   const native = NATIVE.exec(ends)?.[1];
-  return native === undefined ? null : classifyException(`CUDA error: ${native}`);
+  if (native === undefined || ABOUT.test(ends.slice(0, ends.indexOf(native)))) return null;
+  return classifyException(`CUDA error: ${native}`);
 }
 
 /**

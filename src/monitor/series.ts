@@ -38,6 +38,8 @@ export class LossSeries {
 
   constructor(
     private readonly thresholds: Thresholds,
+    /** It is measured on other data than what is trained on. */
+    readonly isValidation: boolean,
     private epoch: number | null,
     private step: number | null,
   ) {

@@ -93,7 +93,7 @@ export class Trends {
     }
     if (!series) {
       if (this.losses.size >= MAX_SERIES) return;
-      series = new LossSeries(this.thresholds, place.epoch, place.step);
+      series = new LossSeries(this.thresholds, VALIDATION.test(name), place.epoch, place.step);
       this.losses.set(name, series);
     }
     const spike = series.add(value);
@@ -103,7 +103,7 @@ export class Trends {
 
   private rose(name: string, spike: 'spike' | 'divergence' | null, series: LossSeries, line: MetricLine, place: Place): void {
     const { last, usual, best } = series;
-    if (VALIDATION.test(name)) {
+    if (series.isValidation) {
       // One epoch's validation may jump; and while training improves, a rising one is overfitting.
       const training = this.trainingSeries(name);
       if ((spike === 'spike' && series.perEpoch) || (training !== null && training.sinceBest <= 2)) return;
@@ -115,7 +115,7 @@ export class Trends {
 
   /** No improvement for long. */
   private stands(name: string, series: LossSeries, line: MetricLine, place: Place): void {
-    if (VALIDATION.test(name)) return this.validation(name, series, line, place);
+    if (series.isValidation) return this.validation(name, series, line, place);
     if (series.still < this.thresholds.trainPlateauPatience || Math.abs(series.best) < Math.abs(series.first) / 10) return;
     this.tell('plateau', `${name} has not improved on ${series.best} for ${series.sinceBest} values${where(line, place)}`);
   }
@@ -142,7 +142,7 @@ export class Trends {
 
   private trainingSeries(validation: string): LossSeries | null {
     for (const [name, series] of this.losses) {
-      if (name === validation || VALIDATION.test(name)) continue;
+      if (name === validation || series.isValidation) continue;
       if (TRAIN.test(name) || name.toLowerCase() === 'loss') return series;
     }
     return null;

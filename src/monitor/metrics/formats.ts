@@ -91,7 +91,7 @@ export const FORMATS: readonly Format[] = [
     sample: 'Epoch 00003: val_loss improved from 0.53210 to 0.48311, saving model to best.h5',
     hint: ' from ',
     pattern: re(
-      String.raw`(?:Epoch (?<epoch>\d+): )?\b(?<name>[A-Za-z]\w*(?: loss| acc\w*)?) (?:improved|decreased|increased) from NUM to (?<value>NUM)`,
+      String.raw`(?:Epoch (?<epoch>\d+): )?\b(?<name>[A-Za-z]\w*(?: loss| acc\w*)?) (?:improved|decreased|increased) from NUM ?%? to (?<value>NUM)`,
     ),
   },
   {

@@ -40,11 +40,11 @@ const MAYBE_DUMP =
 /** Says where training, or a search, is, and how well it goes. */
 const PROGRESS =
   /\b(?:epoch|step|iter(?:ation)?|trial|fold|episode|round)\b['"]?[ :#=[(]*\d.*(?:loss|acc\b|accuracy|err\b|error|f1|auc|score|reward|return|metric|bleu|ppl|perplexity|map\b|m?iou)|(?:loss|acc|score|reward)\w*['"]?[ :=]+[-\d.].*\b(?:epoch|step|iter(?:ation)?)\b['"]?[ :=]*\d/i;
-const SCOPE = /(?:^|[\s[(|,;])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?|dev)\b(?!-|\.py)/i;
+const SCOPE = /(?:^|[\s[(|,;'"])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?|dev)\b(?!-|\.py)/i;
 /** A phase by itself names a score (`Validation: 33.5%`), but not a counter (`Test: [20/24]`). */
 const SPLIT = /^(?:train|training|val|valid|validation|test|testing|dev|eval)$/i;
 const PREPOSITION =
-  /(?:^| )(?:in|to|from|than|within|after|by|with|took|for|until|over|every|about|and|or|a|the|around|only|per|least|most)$/i;
+  /(?:^| )(?:in|to|from|than|within|after|by|with|took|for|until|over|every|about|and|or|a|the|around|only|per|least|most|below|above|under|beyond)$/i;
 /** A limit, a wish or a rule rather than a value. */
 const RULE = /\b(?:should|must|need(?:s|ed)?|stop|until|unless|thresh(?:old)?s?|did not|does not|didn't)\b/i;
 /** `precision: 16-mixed`: of the numbers, not of the model. */
@@ -103,9 +103,16 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
     const unit = attached ?? apart ?? '';
     // `Map: 100%|███`: how full a bar is
     if (text.startsWith('%|', previousEnd)) continue;
+    // `lr=0.1_acc=0.9`, `https://…/acc=0.9`: the name of a run or a page
+    if (
+      /^_[A-Za-z]/.test(gap) ||
+      /^_[A-Za-z]/.test(text.slice(previousEnd, previousEnd + 2)) ||
+      /:\/\/\S*$/.test(text.slice(Math.max(0, start - 120), start))
+    )
+      continue;
     if (FILE_END.test(text.slice(previousEnd, previousEnd + 80))) continue;
     // `the loss is nan`: a sentence, which the rules judge
-    if (scan.kind[i] === SPECIAL && /\b(?:is|was|became|turned|got)\s*$/.test(gap)) continue;
+    if (scan.kind[i] === SPECIAL && /\b(?:is|was|became|turned|got|of)\s*$/.test(gap)) continue;
     if (COMPARED.test(gap) && text[previousEnd] !== '>') continue;
     if (consumePair(text, scan, i, gap, plan)) continue;
     const last = found[found.length - 1];
@@ -292,7 +299,7 @@ function cutName(whole: string): string {
     if (found >= 0) text = text.slice(found + mark.length);
   }
   const apart = text.endsWith(' ');
-  text = text.trim().replace(/^(?:['"*/-]+\s*)+|['"]+$/g, '');
+  text = text.trim().replace(/^(?:['"*/+-]+\s*)+|['"]+$/g, '');
   if (tail === '') {
     const wide = text.lastIndexOf('  ');
     if (wide >= 0) text = text.slice(wide);

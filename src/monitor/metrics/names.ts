@@ -30,7 +30,7 @@ const AUX = new Set(
 );
 const SKIP = new Set(
   (
-    'micro_step dur label labels predict weight weights time times timing elapsed eta duration took runtime wall wallclock clock seconds sec secs second ms minutes min_left hours hour date data_time iter_time batch_time forward backward latency memory mem gpu_mem max_mem ram vram cuda cpu gpu gpus device devices ' +
+    'micro_step dur label labels predict weight weights time times timing elapsed eta duration took runtime wall walltime wallclock clock seconds sec secs second ms minutes min_left hours hour date data_time iter_time batch_time forward backward latency memory mem gpu_mem max_mem ram vram cuda cpu gpu gpus device devices ' +
     'size sizes batch_size bs bsz wpb seed seeds params parameters param parameter num number count counts total_params version port pid rank ranks world nodes node workers worker dim dims hidden layers layer heads head width height channels kernel stride padding dropout ' +
     'samples examples tokens_seen images consumed skipped length len max_len vocab classes nclass folds fold candidates version id index idx line lines file files shape shapes bytes mb gb kb mib gib remaining percentage percent progress left until done ' +
     'patience tol tolerance ts timestamp oom counter warmup threshold thresholds thr thrs stopping initial start init target scheduler alpha gamma lambda eps epsilon betas decay interval every freq frequency limit limits max_steps max_epochs total_steps num_epochs train_wall gb_free mom v_num loss_scale scale scaler weight_norm over frames timing year month day cores core threads thread level iou_thr conf_thr nms score_thr ' +
@@ -76,6 +76,7 @@ const WHOLE: Readonly<Record<string, NameClass>> = {
   'validation time cost': 'skip',
   ep_len_mean: 'outcome',
   episode_len_mean: 'outcome',
+  'mean episode length': 'outcome',
   ep_len: 'outcome',
   eplen: 'outcome',
   totalenvinteracts: 'skip',
@@ -183,8 +184,10 @@ function judge(name: string): NameClass {
   if (RATE.test(name.replaceAll('_', ' '))) return 'outcome';
   if (/^(?!.*(?:max|clip|threshold)).*(?:grad\w*[ _-]norm|gnorm)/.test(name)) return 'outcome';
   // What is aimed at or allowed, not what was reached; RL's targets are values of the critic.
-  if (/^target[ _](?!q\b|v|ret|rew|net|ent|max)|^min_(?!loss|rew|ret|ep|val|max)|\bthresh(?:old)?s?\b|_thresh(?:old)?(?:_|$)/.test(name))
+  if (/^target[ _](?!q\b|v|ret|rew|net|ent|max)|^min_(?!loss|rew|ret|ep|val|max)|(?:\b|_)thresh(?:old)?s?(?:\b|_)/.test(name))
     return 'skip';
+  // One that is said to be current is no setting.
+  if (/^(?:current|curr?|new)[ _](?:lr|learning[ _]rate)$/.test(name)) return 'outcome';
   // LightGBM: `valid's l2`; by itself it is a weight decay
   if (/'s l[12]$/.test(name)) return 'outcome';
   if (/grad.*norm|norm.*grad|learn(?:ing)?.?rate|^lr\b|_lr$|\/lr$|^lr[-_/\d]/.test(name)) return 'aux';

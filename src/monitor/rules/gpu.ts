@@ -277,7 +277,7 @@ export const GPU_RULES: readonly Rule[] = [
     on: 'line',
     pattern: anyOf(
       /^\s*Segmentation fault(?: \(core dumped\))?\s*$/,
-      /^Fatal Python error: (?!Cannot recover|_?PyErr)/,
+      /^Fatal Python error: (?!Cannot recover|_?PyErr|Aborted)/,
       /: line \d+: +\d+ (?:Segmentation fault|Bus error|Illegal instruction|Floating point exception)\b/,
       /[\]%)s] *Segmentation fault(?: \(core dumped\))?$/,
       /^(?:\*\*\* )?(?:Process received signal|SIGSEGV|Caught signal 11|Bus error|Illegal instruction|Floating point exception)(?: \(core dumped\)| \*\*\*)?\s*$/,
@@ -305,7 +305,7 @@ export const GPU_RULES: readonly Rule[] = [
     type: 'segfault',
     on: 'line',
     pattern: anyOf(
-      /^\s*Aborted(?: \(core dumped\))?\s*$/,
+      /^(?:\s*|Fatal Python error: )Aborted(?: \(core dumped\))?\s*$/,
       /: line \d+: +\d+ Aborted\b/,
       /\bexitcode *: -6\b/,
       /^terminate called after throwing an instance of 'std::(?!bad_alloc)/,
@@ -319,7 +319,7 @@ export const GPU_RULES: readonly Rule[] = [
     type: 'segfault',
     on: 'exception',
     pattern: anyOf(
-      /^Fatal Python error: (?!Cannot recover|_?PyErr)/,
+      /^Fatal Python error: (?!Cannot recover|_?PyErr|Aborted)/,
       /DataLoader worker .{0,40}killed by signal: (?:Segmentation|Aborted|Illegal)/,
       /died with <Signals\.SIG(?:SEGV|ABRT|BUS)/,
       /terminated with signal SIG(?:SEGV|ABRT|BUS)/,
@@ -330,5 +330,12 @@ export const GPU_RULES: readonly Rule[] = [
       'RuntimeError: DataLoader worker (pid 99) is killed by signal: Segmentation fault. ',
       'torch.multiprocessing.spawn.ProcessExitedException: process 0 terminated with signal SIGSEGV',
     ],
+  },
+  {
+    type: 'segfault',
+    on: 'exception',
+    pattern: /^Fatal Python error: Aborted/,
+    consequence: true,
+    samples: ['Fatal Python error: Aborted'],
   },
 ];

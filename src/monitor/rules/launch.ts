@@ -8,7 +8,7 @@ export const LAUNCH_RULES: readonly Rule[] = [
     type: 'config-error',
     on: 'exception',
     pattern: anyOf(
-      /^(?:[\w.]+\.)?(?:ConfigAttributeError|ConfigKeyError|ConfigCompositionException|ConfigTypeError|MissingMandatoryValue|InterpolationKeyError|InterpolationResolutionError|InterpolationToMissingValueError|UnsupportedInterpolationType|OverrideParseException|HydraException|UnsupportedValueType|ArgumentError|ArgumentTypeError|UsageError|BadParameter|NoSuchOption|ScannerError|ParserError|ComposerError|ConstructorError|TOMLDecodeError|MissingSectionHeaderError|NoSectionError|NoOptionError|DeepSpeedConfigError|ConfigException|ConfigError|ConfigurationError|InvalidConfig\w*|MissingConfigException|ValidationError|MissingParameter|HfArgumentParserError|AmbiguousOption|UnrecognizedFlagError|IllegalFlagValueError)\b/,
+      /^(?:[\w.]+\.)?(?:ConfigAttributeError|ConfigKeyError|ConfigCompositionException|ConfigTypeError|MissingMandatoryValue|InterpolationKeyError|InterpolationResolutionError|InterpolationToMissingValueError|UnsupportedInterpolationType|OverrideParseException|HydraException|UnsupportedValueType|ArgumentError|ArgumentTypeError|UsageError|BadParameter|NoSuchOption|ScannerError|ParserError|ComposerError|ConstructorError|TOMLDecodeError|MissingSectionHeaderError|NoSectionError|NoOptionError|DeepSpeedConfigError|ConfigException|ConfigError|ConfigurationError|InvalidConfig\w*|MissingConfigException|ValidationError|MissingParameter|HfArgumentParserError|MisconfigurationException|AmbiguousOption|UnrecognizedFlagError|IllegalFlagValueError)\b/,
       /\bis not in struct\b/,
       /Missing mandatory value/,
       /Could not override '/,
