@@ -64,6 +64,15 @@ export const FRAGMENTS = [
   '....',
   ',',
   '\x00',
+  'True step 1 ',
+  'a=b, ',
+  '--a b ',
+  'Per-class accuracy: ',
+  'confusion matrix: [',
+  'checkpoint has 3 x but ',
+  'class collapse ',
+  'shape a ',
+  'if you ',
 ] as const;
 
 /** Bytes of one line in which nothing repeats, the same for the same seed. */
