@@ -60,7 +60,7 @@ import { oldRuns, type OldRun } from './runs/old.ts';
 import { newRunId, type Run, type RunManifest } from './runs/run.ts';
 import { Runs, type StopOptions } from './runs/runs.ts';
 import { parseSourceCheck, type SourceCheck, sourceCheckCommand, sourceCheckInput } from './runs/sourceCheck.ts';
-import { type WatchedRun, type WatchOptions, watchRun } from './runs/watch.ts';
+import { type Locate, type WatchedRun, type WatchOptions, watchRun } from './runs/watch.ts';
 
 export type { TrainingRequest } from './project/project.ts';
 export type { RunEvent, WatchedRun, WatchOptions } from './runs/watch.ts';
@@ -581,7 +581,8 @@ export class Orchestrator implements Disposable {
 
   /** Follows a run to its end and tells what the monitor sees. Stopping to watch does not stop the run. */
   async watchRun(id: string, options: WatchOptions = {}): Promise<WatchedRun> {
-    return watchRun(this.runs, id, (finding, manifest) => this.locator.locate(finding, manifest), options);
+    const locate: Locate = (finding, manifest) => this.locator.locate(finding, manifest);
+    return watchRun(this.runs, id, locate, { thresholds: this.project.config.monitor, ...options });
   }
 
   /** Starts a run and watches it to its end. */
@@ -719,7 +720,7 @@ export class Orchestrator implements Disposable {
   /** What the monitor makes of a run's log as it is now; for one that goes on, too. */
   async findingsOf(id: string, signal?: AbortSignal): Promise<readonly LocatedFinding[]> {
     const { manifest } = await this.runs.get(id, signal);
-    const monitor = new TrainingMonitor();
+    const monitor = new TrainingMonitor({ thresholds: this.project.config.monitor });
     const partBytes = 4 * 1024 * 1024;
     for (let offset = 0; ;) {
       const part = await this.runs.read(id, offset, partBytes, signal);
