@@ -6,10 +6,8 @@ import type { Connection } from './connection.ts';
 import { getEmptyFolders, makeFolders } from './emptyFolders.ts';
 import { exec } from './exec.ts';
 import { getFile, getFiles } from './getFiles.ts';
-import { Link } from './link.ts';
 import { hashFiles, listFiles } from './lookFiles.ts';
 import { Link, orAborted } from './link.ts';
-import { hashFiles, listEmptyFolders, listFiles, makeFolders } from './lookFiles.ts';
 import type {
   ExecOptions,
   ExecResult,
