@@ -27,7 +27,7 @@ export class SessionRefused extends Error {}
 /** One authenticated SSH connection, and how many sessions are open on it. */
 export class Connection {
   private openCount = 0;
-  /** The shortest time in which a shell answered: the line's round trip and a few milliseconds of the pod. Infinite while unknown. */
+  /** The shortest time in which the pod answered anything: the line's round trip and a millisecond or two. Infinite while unknown. */
   roundTripMs = Infinity;
   private learnt: { readonly sessions: number; readonly untilMs: number } | undefined;
   private ended: { readonly error: UserError } | undefined;
@@ -64,6 +64,10 @@ export class Connection {
     this.learnt = { sessions, untilMs: performance.now() + trustRefusalMs };
   }
 
+  answeredWithin(ms: number): void {
+    this.roundTripMs = Math.min(this.roundTripMs, ms);
+  }
+
   get sessionsOpen(): number {
     return this.openCount;
   }
@@ -90,6 +94,7 @@ export class Connection {
   private open<C extends ClientChannel | SFTPWrapper>(start: (done: (error: Error | undefined, channel: C) => void) => void): Promise<C> {
     if (this.ended) return Promise.reject(this.ended.error);
     this.openCount++;
+    const begunMs = performance.now();
     return new Promise<C>((resolve, reject) => {
       const fail = (error: Error) => {
         this.openCount--;
@@ -102,6 +107,8 @@ export class Connection {
       try {
         start((error, channel) => {
           if (error) return fail(error);
+          // A session is opened, and then something is started in it.
+          this.answeredWithin((performance.now() - begunMs) / 2);
           channel.once('close', () => this.openCount--);
           resolve(channel);
         });

@@ -58,12 +58,12 @@ export async function hashFiles(
   if (/^lacks$/m.test(stdout))
     throw new UserError('unsupported', 'The pod has none of sha256sum, shasum, openssl and python3. Install coreutils there.');
   const nowS = Number(/^now (\d+)$/m.exec(stdout)?.[1]);
-  const found = new Map<string, string | null>(paths.map((path) => [path, null]));
-  for (const [, index, hash = '', stamp = ''] of stdout.matchAll(/^(\d+) (\w+|=) ?(.*)$/gm)) {
+  const found = new Map<string, string | null>(paths.map((path, index) => [path, known[index]?.sha256 ?? null]));
+  for (const [, index, word = '', stamp = ''] of stdout.matchAll(/^(\d+) (\w+|-) ?(.*)$/gm)) {
     const path = paths[Number(index)] ?? '';
-    if (hash === 'unreadable') throw remoteFailure(`Reading ${path}`, stderr || 'Permission denied', { path });
-    if (hash !== '=' && stamp !== '' && isOld(stamp, nowS)) memory?.set(path, { stamp, sha256: hash });
-    found.set(path, hash === '=' ? (known[Number(index)]?.sha256 ?? null) : hash);
+    if (word === 'unreadable') throw remoteFailure(`Reading ${path}`, stderr || 'Permission denied', { path });
+    if (word !== '-' && stamp !== '' && isOld(stamp, nowS)) memory?.set(path, { stamp, sha256: word });
+    found.set(path, word === '-' ? null : word);
   }
   return found;
 }
@@ -75,8 +75,9 @@ function isOld(stamp: string, nowS: number): boolean {
 }
 
 /**
- * Prints `INDEX HASH [STAMP]` for each regular file that was read, `INDEX =` for each that has the stamp it is known by, and
- * `now SECONDS`. One by one only if one of them cannot be read.
+ * Prints `INDEX HASH [STAMP]` for each regular file that was read, `INDEX -` where there is none, nothing for one that has the
+ * stamp it is known by, and `now SECONDS`. One by one only if one of them cannot be read. The lines go through sed, since a shell
+ * writes each by itself, and each would be a packet.
  */
 function hashScript(paths: readonly string[], known: readonly (HashedFile | undefined)[] | undefined): string {
   const withStamps = known !== undefined && !hasOddNames(paths);
@@ -85,17 +86,18 @@ have_sums || { echo lacks; exit 0; }
 all() {
 ${paths.map((path, index) => `u ${index} ${quote(path)} ${withStamps ? quote(known[index]?.stamp ?? '') : ''}`).join('\n')}
 }
+answer() {
 n=0
-u() { if [ -f "$2" ]; then n=$((n+1)); eval "i$n=$1; w$n=\\$3; s$n="; fi; }
+u() { if [ -f "$2" ]; then n=$((n+1)); eval "i$n=$1; w$n=\\$3; s$n="; else echo "$1 -"; fi; }
 all
-[ $n != 0 ] || exit 0
+[ $n != 0 ] || return
 ${withStamps ? readStamps : ''}
 need=; j=0
 while [ $j -lt $n ]; do
-  j=$((j+1)); eval "s=\\$s$j; w=\\$w$j; k=\\$i$j"
-  if [ -n "$s" ] && [ "$s" = "$w" ]; then echo "$k ="; else need="$need $j"; fi
+  j=$((j+1)); eval "s=\\$s$j; w=\\$w$j"
+  [ -n "$s" ] && [ "$s" = "$w" ] || need="$need $j"
 done
-[ -n "$need" ] || exit 0
+[ -n "$need" ] || return
 m=0
 u() { [ -f "$2" ] || return; m=$((m+1)); case "$need " in *" $m "*) tell "$2";; esac; }
 all=$(all | sumlist 2>/dev/null)
@@ -107,6 +109,8 @@ else
   u() { [ -f "$2" ] || return; h=$(sums "$2") || h=; echo "$1 \${h:-unreadable}"; }
   all
 fi
+}
+answer | sed ''
 `;
 }
 

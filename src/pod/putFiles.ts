@@ -25,6 +25,10 @@ interface PutSet {
   readonly keepStrangers: PutOptions['keepStrangers'];
   readonly signal: AbortSignal | undefined;
   readonly onBytes: (bytes: number) => void;
+  /** The same as it goes over the line: packed, perhaps compressed. */
+  readonly onWire?: (bytes: number) => void;
+  /** The pod has read all that one of the sessions brought. */
+  readonly onTook?: () => void;
 }
 
 function newToken(): string {
@@ -181,10 +185,19 @@ async function send(pool: ChannelPool, set: PutSet, inline: readonly Source[], p
     sent += bytes;
     set.onBytes(bytes);
   };
-  const counted = { ...set, onBytes };
+  const begunMs = performance.now();
+  let wireBytes = 0;
+  let tookMs = 0;
+  const counted = {
+    ...set,
+    onBytes,
+    onWire: (bytes: number) => (wireBytes += bytes),
+    onTook: () => (tookMs = performance.now() - begunMs),
+  };
   const bring = bringLanes(pool, counted, others);
   try {
     const answer = await ask(pool, counted, payload, parts, hasGzip ? first : inline, others);
+    if (answer.kind === 'ok') pool.learnRate(wireBytes, tookMs);
     if (answer.kind !== 'lacks gzip') return answer;
     await bring.end(); // or they would go on counting
     set.onBytes(-sent);
@@ -218,10 +231,11 @@ function bringLanes(pool: ChannelPool, set: PutSet, lanes: readonly Lane[]) {
     const folders = [...new Set(lane.sources.map(({ remotePath }) => stagingFolder(posix.dirname(remotePath), set.token)))];
     const content = tarStream(lane.sources, set.token, set.onBytes);
     const { exitCode, stderr } = await exec(pool, laneScript(lane, folder, folders, isCompressed), {
-      stdin: isCompressed ? compressed(content) : content,
+      stdin: onWire(set, isCompressed ? compressed(content) : content),
       signal: stop.signal,
       ending: sendingEnding,
     });
+    set.onTook?.();
     if (exitCode !== 0) throw remoteFailure(`Writing ${set.sources.length} files`, stderr);
   };
   const begun: Promise<void>[] = [];
@@ -267,8 +281,8 @@ async function ask(
   const { sources, token, signal, onBytes } = set;
   const stdin: Record<Payload, () => AsyncIterable<Buffer> | undefined> = {
     raw: () => rawStream(inline, onBytes),
-    tar: () => tarStream(inline, token, onBytes),
-    'tar.gz': () => compressed(tarStream(inline, token, onBytes)),
+    tar: () => onWire(set, tarStream(inline, token, onBytes)),
+    'tar.gz': () => onWire(set, compressed(tarStream(inline, token, onBytes))),
     parts: () => (arriving.length > 0 ? blocksToHash(arriving, signal) : undefined),
     probe: () => undefined,
   };
@@ -277,10 +291,8 @@ async function ask(
     payload === 'raw' && one
       ? putOneScript(one, token, set.keepStrangers)
       : putScript(sources, token, payload, parts, arriving, set.keepStrangers, others);
-  const sentMs = performance.now();
-  const sentBytes = inline.reduce((sum, { bytes }) => sum + bytes, 0);
   const { stdout, stderr } = await askPod(pool, script, {
-    onTook: () => payload === 'tar' && pool.learnRate(sentBytes, performance.now() - sentMs),
+    onTook: () => set.onTook?.(),
     stdin: stdin[payload](),
     signal,
     ending: payload === 'probe' ? sendingEnding : placingEnding,
@@ -346,6 +358,13 @@ async function failure(step: string | undefined, stderr: string, sources: readon
 
 async function* rawStream(sources: readonly Source[], onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
   for (const source of sources) yield* sameContent(source, onBytes);
+}
+
+async function* onWire(set: PutSet, content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of content) {
+    set.onWire?.(chunk.length);
+    yield chunk;
+  }
 }
 
 function tarStream(sources: readonly Source[], token: string, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {

@@ -43,8 +43,8 @@ export function lanesFolder(folder: string, token: string): string {
   return `${stagingFolder(folder, token)}.lanes`;
 }
 
-/** A line of 200 Mbit/s takes bytes about as soon as gzip makes them fewer. */
-const fastBytesPerS = 25e6;
+/** A line of more than 100 Mbit/s takes bytes about as soon as gzip makes them fewer. */
+const fastBytesPerS = 13e6;
 
 /** Whether the line is known to be quicker than compressing would be. */
 export function isFast(pool: ChannelPool): boolean {

@@ -103,7 +103,7 @@ export class WarmChannel {
           text = text.slice(-256);
           return;
         }
-        connection.roundTripMs = Math.min(connection.roundTripMs, performance.now() - askedMs);
+        connection.answeredWithin(performance.now() - askedMs);
         finish(() => resolve(Number(ready[1])));
       };
       // The end of a connection ends its channels first, so a moment has to tell which of the two it was.

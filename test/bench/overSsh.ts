@@ -76,11 +76,14 @@ async function overLine(
   const proxy = await startLine(practice.port, roundTripMs, (megabits * 1e6) / 8);
   const pod = connectPod({ ...practice.podOptions, port: proxy.port, hostKeys: 'off' });
   const peers = await startPeers(practice, proxy.port, folder);
-  const deployer = new Deployer(pod, new PathMap(local, remote, 'posix'), new Ledger(join(folder, 'state'), pod.name, remote), {
-    local: new RememberedHashes(join(folder, 'state'), ['local']),
-    pod: new RememberedHashes(join(folder, 'state'), ['pod', pod.name]),
-  });
-  const stage: Stage = { pod, deployer, runs: new Runs(pod, remote), peers, local, remote };
+  let machines = 0;
+  /** As on a machine that has never deployed there. */
+  const newDeployer = () => {
+    const state = join(folder, `state${machines++}`);
+    const hashes = { local: new RememberedHashes(state, ['local']), pod: new RememberedHashes(state, ['pod']) };
+    return new Deployer(pod, new PathMap(local, remote, 'posix'), new Ledger(state, pod.name, remote), hashes);
+  };
+  const stage: Stage = { pod, deployer: newDeployer(), newDeployer, runs: new Runs(pod, remote), peers, local, remote };
   try {
     await pod.connect();
     const tools = await findTools(['ssh', 'scp', 'sftp', 'rsync', 'tar']);

@@ -8,7 +8,8 @@ import { run, type Peers } from './tools.ts';
 /** Where one line's measurements happen. */
 export interface Stage {
   readonly pod: SshPod;
-  readonly deployer: Deployer;
+  deployer: Deployer;
+  readonly newDeployer: () => Deployer;
   readonly runs: Runs;
   readonly peers: Peers;
   /** Local folder with what is sent. */
@@ -61,8 +62,9 @@ export function rows(paths: readonly string[]): readonly Row[] {
     {
       title: '1,000 files, 9.6 MB, first time',
       times: few,
-      prepare: async ({ remote }) => {
-        for (const name of ['tree', 'theirs']) await rm(join(remote, name), { recursive: true, force: true });
+      prepare: async (stage) => {
+        for (const name of ['tree', 'theirs']) await rm(join(stage.remote, name), { recursive: true, force: true });
+        stage.deployer = stage.newDeployer();
       },
       contenders: [
         ours(({ deployer }) => deployer.deploy(treePaths(paths))),
