@@ -55,7 +55,7 @@ export function activate(context: vscode.ExtensionContext): void {
     const status = store.add(new StatusBar(memory, sessions, watches));
 
     const deployment = new Deployment(projects, sessions, store.add(new Conflicts(sessions)));
-    const training = new Training(projects, sessions, watches);
+    const training = new Training(projects, sessions, watches, log);
     const fixes = new Fixes(sessions, deployment, training, outputs);
     store.add(new QuickFixes());
     store.add(new ArrayView(projects));
@@ -86,7 +86,7 @@ export function activate(context: vscode.ExtensionContext): void {
     store.add(new McpServers(context.extension, projects));
     store.add(new OtherStarts(projects, training, log));
     store.add(new SaveDeployment(projects, deployment, failures));
-    store.add(new Resumption(projects, training, watches, log));
+    store.add(new Resumption(projects, training, watches));
   } catch (error) {
     // VS Code would only write it into a log nobody opens.
     void vscode.window.showErrorMessage(`RunPod Orchestrator could not start: ${messageOf(error)}`);

@@ -17,7 +17,7 @@ export const commands = {
   deployChanged: 'runpod.deployChanged',
   deployPreset: 'runpod.deployPreset',
   train: 'runpod.train',
-  retrain: 'runpod.retrain',
+  trainAgain: 'runpod.trainAgain',
   retrainPipeline: 'runpod.retrainPipeline',
   resumePipeline: 'runpod.resumePipeline',
   stopTraining: 'runpod.stopTraining',
@@ -37,7 +37,7 @@ export const commands = {
 /** Commands that only our own buttons, links and quick fixes call; never contributed, so never in the palette. */
 export const internalCommands = {
   applyFix: '_runpod.applyFix',
-  offerRetrain: '_runpod.offerRetrain',
+  offerTrainAgain: '_runpod.offerTrainAgain',
 } as const;
 
 export type CommandId = (typeof commands)[keyof typeof commands];
@@ -79,7 +79,7 @@ export interface CommandArguments {
       readonly command?: string;
     },
   ];
-  'runpod.retrain': [options?: WaitOption & { readonly run?: string }];
+  'runpod.trainAgain': [options?: WaitOption & { readonly run?: string }];
   'runpod.retrainPipeline': [options?: { readonly models?: readonly string[]; readonly device?: string }];
   'runpod.resumePipeline': [options?: { readonly pipeline?: string }];
   'runpod.stopTraining': [options?: { readonly run?: string }];
@@ -123,7 +123,7 @@ export type SettingValue<Id extends SettingId> = (typeof settings)[Id];
 
 /** Context keys for `when` clauses. */
 export const contextKeys = {
-  /** A workspace folder has a runpod.json, or a project was used in this window. */
+  /** An opened folder has a runpod.json, or a folder of it that holds a file looked at in this window. */
   hasProject: 'runpod.hasProject',
   /** A run is being followed in this window. */
   isTraining: 'runpod.isTraining',

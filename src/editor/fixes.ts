@@ -31,16 +31,16 @@ export class Fixes {
           if (action.kind === 'suggest-edit') return undefined;
           throw changedMeanwhile(run, action.edit);
         }
-        await this.offerRetrain(run, action.edit);
+        await this.offerTrainAgain(run, action.edit);
         return undefined;
       }
       case 'install':
         await this.install(run, action.command);
-        return idOf(await this.training.retrain(run));
+        return idOf(await this.training.again(run));
       case 'deploy':
       case 'deploy-and-retrain':
         await this.deployment.files(run.root, action.files, run.pod);
-        return idOf(await this.training.retrain(run));
+        return idOf(await this.training.again(run));
       case 'run-stage': {
         const stage = await this.training.on(run.root, run.pod, action.request);
         void stage.ended.then(
@@ -53,7 +53,7 @@ export class Fixes {
   }
 
   /** An edit is for the person to look at first; one click then sends it and trains again. Comes back at once. */
-  async offerRetrain(run: RunRef, edit: FileEdit): Promise<void> {
+  async offerTrainAgain(run: RunRef, edit: FileEdit): Promise<void> {
     const file = shortPath(run.root, edit.file);
     const button = 'Deploy and Train Again';
     const what = edit.newText.includes('\n') ? 'was edited as suggested' : `${edit.oldText} became ${edit.newText}`;
@@ -72,7 +72,7 @@ export class Fixes {
   private async offerAgain(run: RunRef, stage: string): Promise<void> {
     const button = 'Train Again';
     const chosen = await vscode.window.showInformationMessage(`Stage ${stage} is done. Train ${titleOf(run)} again?`, button);
-    if (chosen === button) await vscode.commands.executeCommand(commands.retrain, { run: run.id });
+    if (chosen === button) await vscode.commands.executeCommand(commands.trainAgain, { run: run.id });
   }
 
   private async install(run: RunRef, command: string): Promise<void> {

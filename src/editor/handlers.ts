@@ -54,8 +54,8 @@ export function handlers({
     [commands.deployChanged]: () => deployment.changed(),
     [commands.deployPreset]: (options) => deployment.preset(options?.preset),
     [commands.train]: async ({ wait, ...request } = {}) => answer(await training.train(request), wait),
-    [commands.retrain]: async (options) =>
-      answer(await training.retrain(options?.run === undefined ? undefined : watches.view(options.run)?.ref), options?.wait),
+    [commands.trainAgain]: async (options) =>
+      answer(await training.again(options?.run === undefined ? undefined : watches.view(options.run)?.ref), options?.wait),
     [commands.retrainPipeline]: (options) => pipelines.retrain(options),
     [commands.resumePipeline]: (options) => pipelines.resume(options),
     [commands.stopTraining]: (options) => training.stop(options?.run),

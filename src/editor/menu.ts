@@ -20,7 +20,7 @@ export async function showMenu(watches: RunWatches): Promise<void> {
     item('files', 'Deploy Preset', commands.deployPreset),
     separator('train'),
     item('play', 'Train Model', commands.train),
-    ...(watches.last ? [item('debug-restart', 'Train Again', commands.retrain)] : []),
+    ...(watches.last ? [item('debug-restart', 'Train Again', commands.trainAgain)] : []),
     item('eye', 'Follow Run', commands.followRun),
     item('cloud-download', 'Download Results', commands.downloadResults),
     item('cloud-download', 'Download Logs', commands.downloadLogs),
