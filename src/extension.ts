@@ -64,7 +64,7 @@ export function activate(context: vscode.ExtensionContext): void {
     const downloads = new Downloads(projects, sessions, watches, store.add(new ResultProblems()), log);
     store.add(watches.onDidEnd(({ ref, watched }) => void downloads.afterRun(ref, watched.exitCode)));
     const pipelines = new Pipelines(projects, sessions, watches, store.add(new PipelineTree()));
-    const pods = new Pods(sessions, status);
+    const pods = store.add(new Pods(sessions, status));
     const practice = new Practice(context.extensionUri, projects, sessions, status, log);
     const journal = store.add(new JournalView(projects));
 
@@ -80,13 +80,14 @@ export function activate(context: vscode.ExtensionContext): void {
       practice,
       journal,
       log,
+      extensionId: context.extension.id,
     });
     store.add(registerCommands(byCommand, fixes, failures, journal.add));
     store.add(new LanguageModelTools(context.extension, store.add(new AgentCallers(projects, passphrases, log))));
     store.add(new McpServers(context.extension, projects));
     store.add(new OtherStarts(projects, training, log));
     store.add(new SaveDeployment(projects, deployment, failures));
-    store.add(new Resumption(projects, training, watches));
+    store.add(new Resumption(projects, pods, training, watches));
   } catch (error) {
     // VS Code would only write it into a log nobody opens.
     void vscode.window.showErrorMessage(`RunPod Orchestrator could not start: ${messageOf(error)}`);

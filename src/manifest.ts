@@ -31,6 +31,7 @@ export const commands = {
   startPracticePod: 'runpod.startPracticePod',
   stopPracticePod: 'runpod.stopPracticePod',
   openExample: 'runpod.openExample',
+  openWalkthrough: 'runpod.openWalkthrough',
   showJournal: 'runpod.showJournal',
 } as const;
 
@@ -47,6 +48,7 @@ export const untrustedCommands: ReadonlySet<CommandId> = new Set<CommandId>([
   commands.showOutput,
   commands.showMenu,
   commands.openExample,
+  commands.openWalkthrough,
   commands.addPod,
   commands.selectPod,
   commands.removePod,
@@ -93,6 +95,7 @@ export interface CommandArguments {
   'runpod.startPracticePod': [];
   'runpod.stopPracticePod': [];
   'runpod.openExample': [options?: { readonly folder?: string }];
+  'runpod.openWalkthrough': [];
   'runpod.showJournal': [];
 }
 
@@ -125,12 +128,15 @@ export type SettingValue<Id extends SettingId> = (typeof settings)[Id];
 export const contextKeys = {
   /** An opened folder has a runpod.json, or a folder of it that holds a file looked at in this window. */
   hasProject: 'runpod.hasProject',
+  /** There is a pod in pods.json, as far as this window knows. */
+  hasPod: 'runpod.hasPod',
   /** A run is being followed in this window. */
   isTraining: 'runpod.isTraining',
 } as const;
 
 export interface ContextValues {
   'runpod.hasProject': boolean;
+  'runpod.hasPod': boolean;
   'runpod.isTraining': boolean;
 }
 

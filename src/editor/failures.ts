@@ -3,7 +3,9 @@ import * as vscode from 'vscode';
 import { isUserError, messageOf, type Reason, UserError } from '../core/errors.ts';
 import { commands } from '../manifest.ts';
 import type { ConfigProblems } from './configProblems.ts';
+import { openHome } from './home.ts';
 import type { Log } from './log.ts';
+import { forEditor } from './words.ts';
 
 interface Button {
   readonly title: string;
@@ -17,7 +19,7 @@ const addPod = command('Add Pod', commands.addPod);
 const selectPod = command('Select Pod', commands.selectPod);
 const startPracticePod = command('Start Practice Pod', commands.startPracticePod);
 const trust: Button = {
-  title: 'Trust New Key',
+  title: 'Trust New Host Key',
   run: ({ details }) =>
     vscode.commands.executeCommand(commands.trustHostKey, typeof details['pod'] === 'string' ? { pod: details['pod'] } : undefined),
 };
@@ -32,7 +34,7 @@ export class Failures {
   /** Comes back at once: a notification may stand for hours. */
   show(error: unknown, retry?: Retry): void {
     if (error instanceof vscode.CancellationError || isUserError(error, 'cancelled')) {
-      if (isUserError(error)) vscode.window.setStatusBarMessage(`$(circle-slash) ${error.message}`, 4000);
+      if (isUserError(error)) vscode.window.setStatusBarMessage(`$(circle-slash) ${forEditor(error.message)}`, 4000);
       return;
     }
     if (!isUserError(error)) {
@@ -77,7 +79,7 @@ export class Failures {
       case 'pod':
         return [addPod, startPracticePod];
       case 'folder':
-        return [command('Open Folder', 'vscode.openFolder'), command('Open the Example', commands.openExample)];
+        return [command('Open Folder', 'vscode.openFolder'), command('Open Example Project', commands.openExample)];
       case 'trust':
         return [command('Manage Workspace Trust', 'workbench.trust.manage')];
       default:
@@ -95,8 +97,7 @@ export class Failures {
     return {
       title: 'Open pods.json',
       run: async () => {
-        const { Home } = await import('../project/home.ts');
-        await vscode.window.showTextDocument(vscode.Uri.file(new Home().podsFile));
+        await vscode.window.showTextDocument(vscode.Uri.file((await openHome()).podsFile));
       },
     };
   }
@@ -108,7 +109,8 @@ export class Failures {
 
 /** A notification is one paragraph: of a list of bad values it shows the first; the rest stands in Problems. */
 function textOf(error: UserError): string {
-  const [first, ...more] = error.message.split('\n').map((line) => line.trim());
-  if (more.length === 0 || first === undefined) return error.message;
+  const message = forEditor(error.message);
+  const [first, ...more] = message.split('\n').map((line) => line.trim());
+  if (more.length === 0 || first === undefined) return message;
   return `${first} ${more[0] ?? ''}${more.length > 1 ? ` (and ${more.length - 1} more in Problems)` : ''}`;
 }

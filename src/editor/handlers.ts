@@ -1,4 +1,5 @@
-import { commands } from '../manifest.ts';
+import * as vscode from 'vscode';
+import { commands, walkthrough } from '../manifest.ts';
 import type { Handlers } from './commands.ts';
 import type { Deployment } from './deployment.ts';
 import type { Downloads } from './downloads.ts';
@@ -26,6 +27,8 @@ export interface Parts {
   readonly practice: Practice;
   readonly journal: JournalView;
   readonly log: Log;
+  /** `publisher.name`. */
+  readonly extensionId: string;
 }
 
 /** The index of what a person can ask for, and where it is done. */
@@ -41,6 +44,7 @@ export function handlers({
   practice,
   journal,
   log,
+  extensionId,
 }: Parts): Handlers {
   return {
     [commands.addPod]: (options) => pods.add(options),
@@ -69,6 +73,8 @@ export function handlers({
     [commands.startPracticePod]: () => practice.start(),
     [commands.stopPracticePod]: () => practice.stop(),
     [commands.openExample]: (options) => practice.openExample(options?.folder),
+    [commands.openWalkthrough]: () =>
+      vscode.commands.executeCommand('workbench.action.openWalkthrough', `${extensionId}#${walkthrough}`, false),
     [commands.showJournal]: () => journal.show(),
   };
 }

@@ -22,12 +22,19 @@ export async function showMenu(watches: RunWatches): Promise<void> {
     item('play', 'Train Model', commands.train),
     ...(watches.last ? [item('debug-restart', 'Train Again', commands.trainAgain)] : []),
     item('eye', 'Follow Run', commands.followRun),
+    item('run-all', 'Retrain Pipeline', commands.retrainPipeline),
+    item('debug-continue', 'Resume Pipeline', commands.resumePipeline),
     item('cloud-download', 'Download Results', commands.downloadResults),
     item('cloud-download', 'Download Logs', commands.downloadLogs),
     separator('pod'),
     item('vm', 'Select Pod', commands.selectPod),
+    item('add', 'Add Pod', commands.addPod),
     item('checklist', 'Verify Environment', commands.verifyEnvironment),
+    item('wrench', 'Repair Environment', commands.repair),
     item('terminal', 'Run Command on Pod', commands.runCommand),
+    separator('more'),
+    item('book', 'Show Journal', commands.showJournal),
+    item('mortar-board', 'Open Walkthrough', commands.openWalkthrough),
   ];
   const chosen = await vscode.window.showQuickPick(items, { title: 'RunPod', placeHolder: 'What next?' });
   if (chosen?.command !== undefined) await vscode.commands.executeCommand(chosen.command);

@@ -5,6 +5,7 @@ import { type Disposable, DisposableStore, toDisposable } from '../core/disposab
 import { eachAlone } from '../core/eachAlone.ts';
 import { messageOf } from '../core/errors.ts';
 import type { StartedRun } from '../journal/startedRuns.ts';
+import { openHome } from './home.ts';
 import type { Log } from './log.ts';
 import type { Projects } from './projects.ts';
 import type { Training } from './training.ts';
@@ -47,8 +48,8 @@ export class OtherStarts implements Disposable {
   }
 
   private async watchNow(): Promise<void> {
-    const [{ StartedRuns }, { Home }] = await Promise.all([import('../journal/startedRuns.ts'), import('../project/home.ts')]);
-    const starts = new StartedRuns(new Home().stateFolder);
+    const [{ StartedRuns }, home] = await Promise.all([import('../journal/startedRuns.ts'), openHome()]);
+    const starts = new StartedRuns(home.stateFolder);
     // The editor looks only now and then whether a folder has appeared.
     await mkdir(dirname(starts.file), { recursive: true, mode: 0o700 }).catch(() => undefined);
     let offset = await starts.size();

@@ -2,11 +2,13 @@ import * as vscode from 'vscode';
 import { type Disposable, DisposableStore } from '../core/disposable.ts';
 import { stripControl } from '../core/terminal.ts';
 import { commands, views } from '../manifest.ts';
+import { forEditor } from './words.ts';
 import type { JobState, JobView, PipelineView, StageView } from '../pipeline/pipeline.ts';
 
 type Node =
   | { readonly kind: 'stage'; readonly stage: StageView }
-  | { readonly kind: 'job'; readonly stage: StageView; readonly job: JobView }
+  /** `run` and `pipeline` are what a command of its context menu takes. */
+  | { readonly kind: 'job'; readonly job: JobView; readonly run: string | undefined; readonly pipeline: string | undefined }
   | { readonly kind: 'hint'; readonly text: string };
 
 const icons: Readonly<Record<JobState, vscode.ThemeIcon>> = {
@@ -43,7 +45,7 @@ export class PipelineTree implements vscode.TreeDataProvider<Node>, Disposable {
       case undefined:
         return (this.pipeline?.stages ?? []).map((stage) => ({ kind: 'stage', stage }));
       case 'stage':
-        return node.stage.jobs.map((job) => ({ kind: 'job', stage: node.stage, job }));
+        return node.stage.jobs.map((job) => ({ kind: 'job', job, run: job.run ?? undefined, pipeline: this.pipeline?.id }));
       case 'job':
         return node.job.hints.map((text) => ({ kind: 'hint', text }));
       case 'hint':
@@ -53,9 +55,9 @@ export class PipelineTree implements vscode.TreeDataProvider<Node>, Disposable {
 
   getTreeItem(node: Node): vscode.TreeItem {
     if (node.kind === 'hint') {
-      const item = new vscode.TreeItem(stripControl(node.text));
+      const item = new vscode.TreeItem(forEditor(stripControl(node.text)));
       item.iconPath = new vscode.ThemeIcon('lightbulb');
-      item.tooltip = stripControl(node.text);
+      item.tooltip = forEditor(stripControl(node.text));
       return item;
     }
     const { state } = node.kind === 'stage' ? node.stage : node.job;
@@ -66,6 +68,7 @@ export class PipelineTree implements vscode.TreeDataProvider<Node>, Disposable {
     item.id = node.kind === 'stage' ? node.stage.name : `${node.job.key} ${node.job.hints.length > 0 ? 'with hints' : ''}`;
     if (node.kind === 'job') {
       const { run, summary } = node.job;
+      item.contextValue = run === null ? state : `${state} run`;
       item.description = descriptionOf(node.job);
       item.tooltip = stripControl([`${node.job.label}: ${state}`, summary, run ?? ''].filter(Boolean).join('\n'));
       if (run !== null) item.command = { command: commands.followRun, title: 'Show the output of the run', arguments: [{ run }] };
@@ -82,7 +85,7 @@ export class PipelineTree implements vscode.TreeDataProvider<Node>, Disposable {
 }
 
 function descriptionOf({ state, accuracy, seconds, summary }: JobView): string {
-  if (state === 'failed' || state === 'left-out') return stripControl(summary);
+  if (state === 'failed' || state === 'left-out') return forEditor(stripControl(summary));
   const parts = [accuracy === null ? '' : `${(100 * accuracy).toFixed(1)}%`, seconds === null ? '' : `${seconds.toFixed(0)} s`];
   return parts.filter(Boolean).join(', ');
 }

@@ -1,18 +1,44 @@
 import * as vscode from 'vscode';
-import { messageOf, UserError } from '../core/errors.ts';
+import { type Disposable, DisposableStore } from '../core/disposable.ts';
+import { messageOf } from '../core/errors.ts';
 import type { Home } from '../project/home.ts';
 import type { PodEntry } from '../project/schema.ts';
 import { commands } from '../manifest.ts';
+import { openHome } from './home.ts';
 import type { Sessions } from './sessions.ts';
 import type { StatusBar } from './statusBar.ts';
+import { setContext } from './typed.ts';
+import { watchFile } from './watchFile.ts';
 import { mention, withProgress } from './work.ts';
 
 /** The person's pods: adding, selecting, removing, and accepting a changed host key. */
-export class Pods {
+export class Pods implements Disposable {
+  private readonly store = new DisposableStore();
+
   constructor(
     private readonly sessions: Sessions,
     private readonly status: StatusBar,
   ) {}
+
+  /** Tells the views whether there is a pod, now and whenever pods.json is written: a terminal adds pods, too. */
+  async watch(): Promise<void> {
+    const home = await openHome();
+    // A file that cannot be read is told by the first command that needs it; there are pods in it, most likely.
+    const look = async () =>
+      setContext(
+        'runpod.hasPod',
+        await home.readPods().then(
+          ({ pods }) => Object.keys(pods).length > 0,
+          () => true,
+        ),
+      );
+    this.store.add(watchFile(home.podsFile, () => void look()));
+    await look();
+  }
+
+  dispose(): void {
+    this.store.dispose();
+  }
 
   /** Takes the SSH line that RunPod's console shows, pasted whole. */
   async add(options: { readonly line?: string; readonly name?: string } = {}): Promise<string> {
@@ -76,7 +102,7 @@ export class Pods {
     if (wanted === undefined) {
       const sure = await vscode.window.showWarningMessage(
         `Remove ${name} from your pods?`,
-        { modal: true, detail: 'Only the entry here goes; the pod itself is not touched, and what runs there goes on.' },
+        { modal: true, detail: 'Only the entry here is removed. The pod itself is not touched: it keeps running and is still billed.' },
         'Remove',
       );
       if (sure === undefined) throw new vscode.CancellationError();
@@ -94,7 +120,7 @@ export class Pods {
     const name = shown.pod;
     if (!confirmed) {
       const before = shown.remembered.length === 0 ? 'No key was remembered so far.' : `Remembered: ${shown.remembered.join(', ')}`;
-      const detail = `${before}\nShown now: ${shown.fingerprint}\n\nIt is in order when the pod was recreated or the address now belongs to another of your pods. The pod's boot log shows its fingerprint, too.`;
+      const detail = `${before}\nShown now: ${shown.fingerprint}\n\nThis is expected if the pod was recreated, or if the address now belongs to another of your pods. The pod's boot log shows its fingerprint, too.`;
       const sure = await vscode.window.showWarningMessage(
         `Trust the host key that ${name} (${shown.address}) shows now?`,
         { modal: true, detail },
@@ -111,12 +137,7 @@ export class Pods {
   private async choose(home: Home, title: string, withAdd = false): Promise<string> {
     const { pods, selected } = await home.readPods();
     const names = Object.keys(pods);
-    if (names.length === 0)
-      throw new UserError(
-        'not-configured',
-        'No pod is set up yet. Add yours with the SSH line that RunPod shows under Connect, or start a practice pod on this machine.',
-        { details: { missing: 'pod' } },
-      );
+    if (names.length === 0) throw home.noPod();
     const items = Object.entries(pods).map(([name, entry]) => ({
       label: name,
       description: `${addressOf(entry)}${name === selected ? '  (selected)' : ''}`,
@@ -141,9 +162,4 @@ function freeName(suggested: string, taken: readonly string[]): string {
   let name = suggested;
   for (let number = 2; taken.includes(name); number++) name = `${suggested}-${number}`;
   return name;
-}
-
-async function openHome(): Promise<Home> {
-  const { Home: Constructor } = await import('../project/home.ts');
-  return new Constructor();
 }

@@ -12,6 +12,7 @@ import type { RunOutput, RunOutputs } from './runOutput.ts';
 import { type RunRef, titleOf } from './runRef.ts';
 import { lossOf } from './runText.ts';
 import type { Sessions } from './sessions.ts';
+import { forEditor } from './words.ts';
 
 /** How a run stands, as far as this window has seen. */
 export interface RunView {
@@ -185,7 +186,7 @@ export class RunWatches implements Disposable {
   private leave(ref: RunRef, output: RunOutput, error: unknown): never {
     this.update(ref.id, { state: { kind: 'left', message: messageOf(error) } });
     if (!isUserError(error, 'cancelled')) {
-      output.note(`Not followed any more: ${messageOf(error)}`);
+      output.note(`Not followed any more: ${forEditor(messageOf(error))}`);
       this.log.info(`run ${ref.id} is not followed any more: ${messageOf(error)}`);
       this.watches.delete(ref.id);
       void this.remember();

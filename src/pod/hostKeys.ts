@@ -91,7 +91,7 @@ export function refusal(
       return new UserError(
         'host-key-unknown',
         `The host key of ${where.address} is not known yet (${shown.type} ${present}), and host keys are checked strictly. ` +
-          `Compare it with the fingerprint in the pod's boot log, then run \`rpo pods trust ${where.name}\` or the command "RunPod: Trust New Host Key".`,
+          `Compare it with the fingerprint in the pod's boot log, then run \`rpo pods trust ${where.name}\`.`,
         { details: { address: where.address, fingerprint: present } },
       );
     case 'revoked':
@@ -108,7 +108,7 @@ export function refusal(
         'host-key-changed',
         `The host key of ${where.address} is not the one remembered. Remembered: ${remembered.join(', ')}. Shown now: ${present}. ` +
           'This is normal when the address now belongs to another pod, or the pod was recreated; otherwise somebody may be listening in. ' +
-          `If you expected it, run \`rpo pods trust ${where.name}\` or the command "RunPod: Trust New Host Key".`,
+          `If you expected it, run \`rpo pods trust ${where.name}\`.`,
         { details: { address: where.address, fingerprint: present, remembered } },
       );
     }

@@ -50,13 +50,23 @@ export class Home {
     const names = Object.keys(pods);
     const wanted = name ?? selected ?? (names.length === 1 ? names[0] : undefined);
     if (wanted === undefined) {
-      const what =
-        names.length === 0
-          ? `No pod is set up yet in ${this.podsFile}. Add one with \`rpo pods add "ssh root@HOST -p PORT -i KEY"\` (the line that RunPod shows under Connect, "SSH over exposed TCP"), or "RunPod: Add Pod" in the editor; \`rpo demo\` needs none.`
-          : `Several pods are set up (${names.join(', ')}) and none is selected. Choose one with \`rpo pods select NAME\` or --pod NAME.`;
-      throw new UserError('not-configured', what, { details: { names } });
+      if (names.length === 0) throw this.noPod();
+      throw new UserError(
+        'not-configured',
+        `Several pods are set up (${names.join(', ')}) and none is selected. Choose one with \`rpo pods select NAME\` or --pod NAME.`,
+        { details: { names } },
+      );
     }
     return { name: wanted, entry: this.entryOf(pods, wanted) };
+  }
+
+  /** What to say where a pod is needed and there is none. */
+  noPod(): UserError {
+    return new UserError(
+      'not-configured',
+      `No pod is set up yet in ${this.podsFile}. Add one with \`rpo pods add "ssh root@HOST -p PORT -i KEY"\` (the line that RunPod shows under Connect, "SSH over exposed TCP"), or try \`rpo demo\`, which needs none.`,
+      { details: { missing: 'pod' } },
+    );
   }
 
   /**

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CommandId, commands, contextKeys, customEditors, settings, untrustedCommands, views, walkthrough } from '../../src/manifest.ts';
+import {
+  type CommandId,
+  commands,
+  contextKeys,
+  customEditors,
+  settings,
+  untrustedCommands,
+  views,
+  walkthrough,
+} from '../../src/manifest.ts';
 
 const root = join(import.meta.dirname, '../..');
 const text = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -10,13 +19,22 @@ interface Package {
   readonly icon: string;
   readonly capabilities: { readonly untrustedWorkspaces: { readonly restrictedConfigurations: readonly string[] } };
   readonly contributes: {
-    readonly commands: readonly { readonly command: CommandId; readonly title: string; readonly category: string; readonly enablement?: string }[];
+    readonly commands: readonly {
+      readonly command: CommandId;
+      readonly title: string;
+      readonly category: string;
+      readonly enablement?: string;
+    }[];
     readonly menus: Readonly<Record<string, readonly { readonly command: CommandId; readonly when?: string }[]>>;
     readonly configuration: { readonly properties: Readonly<Record<string, { readonly default: unknown }>> };
+    readonly viewsWelcome: readonly { readonly view: string; readonly when: string }[];
     readonly views: Readonly<Record<string, readonly { readonly id: string }[]>>;
     readonly customEditors: readonly { readonly viewType: string }[];
     readonly jsonValidation: readonly { readonly url: string }[];
-    readonly walkthroughs: readonly { readonly id: string; readonly steps: readonly { readonly media: { readonly markdown: string }; readonly completionEvents: readonly string[] }[] }[];
+    readonly walkthroughs: readonly {
+      readonly id: string;
+      readonly steps: readonly { readonly media: { readonly markdown: string }; readonly completionEvents: readonly string[] }[];
+    }[];
   };
 }
 
@@ -70,7 +88,9 @@ describe('package.json and the code say the same', () => {
   });
 
   it('every setting is contributed with the default that the code has', () => {
-    const defaults = Object.fromEntries(Object.entries(contributes.configuration.properties).map(([id, { default: value }]) => [id, value]));
+    const defaults = Object.fromEntries(
+      Object.entries(contributes.configuration.properties).map(([id, { default: value }]) => [id, value]),
+    );
     assert.deepEqual(defaults, settings);
   });
 
@@ -83,8 +103,13 @@ describe('package.json and the code say the same', () => {
   });
 
   it('when clauses use the context keys that are set, and the other way round', () => {
-    const used = new Set(JSON.stringify([contributes.menus, contributes.walkthroughs]).match(/runpod\.(?:has|is)\w+/g));
-    assert.deepEqual([...used].filter((key) => !Object.values<string>(contextKeys).includes(key)), []);
+    const used = new Set(
+      JSON.stringify([contributes.menus, contributes.walkthroughs, contributes.viewsWelcome]).match(/runpod\.(?:has|is)\w+/g),
+    );
+    assert.deepEqual(
+      [...used].filter((key) => !Object.values<string>(contextKeys).includes(key)),
+      [],
+    );
     for (const key of Object.values(contextKeys)) {
       assert.ok(used.has(key), `${key} is in no when clause`);
       assert.ok(editor.includes(`setContext('${key}'`), `${key} is never set`);
@@ -109,16 +134,14 @@ describe('package.json and the code say the same', () => {
   });
 
   it('the walkthrough is finished by commands that exist', () => {
-    assert.deepEqual(contributes.walkthroughs.map(({ id }) => id), [walkthrough]);
+    assert.deepEqual(
+      contributes.walkthroughs.map(({ id }) => id),
+      [walkthrough],
+    );
     const known = new Set<string>(Object.values(commands));
     for (const event of contributes.walkthroughs.flatMap(({ steps }) => steps.flatMap(({ completionEvents }) => completionEvents))) {
       const command = /^onCommand:(runpod\..+)$/.exec(event)?.[1];
       if (command !== undefined) assert.ok(known.has(command), event);
     }
-  });
-
-  it('the editor never loads at activation what only a command needs', () => {
-    const heavy = /^import (?!type)[^;]*from '(?:\.\.|\.)\/(?:orchestrator\.ts|(?:pod|practice|project|results|deploy|runs|monitor|doctor|fixes|operations)\/)/m;
-    for (const source of [...sources, text('src/extension.ts')]) assert.doesNotMatch(source, heavy);
   });
 });
