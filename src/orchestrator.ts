@@ -230,7 +230,7 @@ export class Orchestrator implements Disposable {
 
   /** Whether there is a folder at this path on the pod, absolute or below the remote root. */
   async isFolder(remote: string, signal?: AbortSignal): Promise<boolean> {
-    return (await this.pod.exec(`[ -d ${quote(this.remotePath(remote))} ]`, { signal })).exitCode === 0;
+    return this.pod.isFolder(this.remotePath(remote), { signal });
   }
 
   /** Fetches one file; written beside its target, verified, renamed. */

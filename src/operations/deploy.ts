@@ -21,7 +21,7 @@ export const deployedSchema = z.object({
   replaced: z
     .object({ folder: z.string().describe('Where they are kept on the pod, with the same paths.'), files: z.array(z.string()) })
     .optional()
-    .describe('Copies on the pod that were replaced and had not been deployed from here.'),
+    .describe('Copies on the pod that were replaced and were not what was last deployed from here.'),
   deleted: z.array(z.string()).optional().describe('Files that were deleted on the pod.'),
   staleRuns: z
     .array(z.object({ run: z.string(), files: z.array(z.string()) }))
@@ -48,7 +48,7 @@ export const deploy = operation({
   input: z.object({
     files: z.array(z.string().min(1)).default([]).describe('Files or folders of the project.'),
     preset: z.string().min(1).optional().describe('A named list of files in runpod.json.'),
-    changed: z.boolean().default(false).describe('Every file of the project that the pod lacks or has otherwise.'),
+    changed: z.boolean().default(false).describe('Every file of the project that is missing or different on the pod.'),
     delete: z
       .boolean()
       .default(false)
@@ -169,7 +169,9 @@ function strangerLines(pod: string, replaced: Deployed['replaced']): string[] {
   if (replaced === undefined) return [];
   const copies = replaced.files.length === 1 ? 'copy is' : 'copies are';
   const files = bounded(replaced.files, 3, 'file').join(', ');
-  return [`! Replaced on ${pod} though not deployed from here before: ${files}. The old ${copies} kept there in ${replaced.folder}.`];
+  return [
+    `! Replaced ${replaced.files.length === 1 ? 'a copy' : 'copies'} on ${pod} that ${replaced.files.length === 1 ? 'was' : 'were'} not what was last deployed from here: ${files}. The old ${copies} kept there in ${replaced.folder}.`,
+  ];
 }
 
 function importLines(imports: Deployed['imports']): string[] {

@@ -72,7 +72,7 @@ export const download = operation({
   effect: 'write',
   input: z.object({
     remote: z.string().min(1).describe('File or folder on the pod, below the remote root or absolute.'),
-    local: z.string().min(1).describe('Where to here.'),
+    local: z.string().min(1).describe('Local file or folder to write to.'),
     exclude: z.array(z.string().min(1)).default([]).describe('Left out of a folder; gitignore syntax.'),
   }),
   output: fetchedSchema,
@@ -98,7 +98,11 @@ export const download = operation({
     } catch (error) {
       // Not a file: perhaps a folder.
       if (!isUserError(error, 'remote-missing')) throw error;
-      return fetched(orchestrator, target, await orchestrator.downloadDirectory(remote, local, { ...options, exclude }));
+      const report = await orchestrator.downloadDirectory(remote, local, { ...options, exclude }).catch((again: unknown) => {
+        // A machine that gives single files only has said already that this one is not there.
+        throw isUserError(again, 'unsupported') ? error : again;
+      });
+      return fetched(orchestrator, target, report);
     }
   },
   render: renderFetched,

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Event } from '../core/event.ts';
 import { UserError } from '../core/errors.ts';
+import { quote } from '../core/shell.ts';
 import { ChannelPool } from './channelPool.ts';
 import type { Connection } from './connection.ts';
 import { exec } from './exec.ts';
@@ -106,6 +107,13 @@ export class SshPod implements Pod {
     return hashFiles(this.pool, remotePaths, options);
   }
 
+  async isFolder(remotePath: string, options: { readonly signal?: AbortSignal } = {}): Promise<boolean> {
+    return this.orBySftp(
+      async () => (await this.exec(`[ -d ${quote(remotePath)} ]`, { ...options, readOnly: true })).exitCode === 0,
+      (connection, sftp) => sftp.isFolderBySftp(connection, remotePath, options.signal),
+    );
+  }
+
   /** A machine that runs no commands may still take files by SFTP; loaded only then. */
   private async orBySftp<T>(
     work: () => Promise<T>,
@@ -115,8 +123,12 @@ export class SshPod implements Pod {
       return await work();
     } catch (error) {
       if (!(error instanceof NoShell)) throw error;
-      const connection = await this.link.get();
-      return bySftp(connection, await import('./sftpFiles.ts'));
+      const [connection, sftp] = await Promise.all([this.link.get(), import('./sftpFiles.ts')]);
+      try {
+        return await bySftp(connection, sftp);
+      } catch (failure) {
+        throw failure instanceof sftp.NoSftp ? error : failure;
+      }
     }
   }
 

@@ -66,6 +66,9 @@ export interface Pod extends Disposable {
    */
   removeFiles(files: readonly FileToRemove[], options?: { readonly signal?: AbortSignal }): Promise<readonly string[]>;
 
+  /** Whether there is a folder at this path, or a link that leads to one. */
+  isFolder(remotePath: string, options?: { readonly signal?: AbortSignal }): Promise<boolean>;
+
   /** SHA-256 (lower-case hex) of each path, null where there is no regular file. One round trip. */
   hashFiles(remotePaths: readonly string[], options?: HashOptions): Promise<ReadonlyMap<string, string | null>>;
 }
