@@ -1,9 +1,9 @@
 import { join, posix, resolve } from 'node:path';
 import { hostname, userInfo } from 'node:os';
-import { createHash } from 'node:crypto';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import type { Disposable } from './core/disposable.ts';
 import { messageOf, UserError } from './core/errors.ts';
+import { lastLine } from './core/lastLine.ts';
 import { PathMap } from './core/pathMap.ts';
 import { quote } from './core/shell.ts';
 import { Deployer, type DeployOptions, type DeployReport } from './deploy/deploy.ts';
@@ -13,8 +13,8 @@ import { checkSize, type SizeLimits } from './deploy/guard.ts';
 import type { CheckFix, VerifyReport } from './doctor/check.ts';
 import { verify } from './doctor/verify.ts';
 import type { FixAction, LocatedFinding } from './fixes/located.ts';
-import { applyEdit } from './fixes/apply.ts';
-import { type AppliedEdit, AppliedEdits } from './fixes/appliedEdits.ts';
+import { FixActions } from './fixes/applyAction.ts';
+import type { AppliedEdit } from './fixes/appliedEdits.ts';
 import { Locator } from './fixes/locator.ts';
 import { StartedRuns } from './journal/startedRuns.ts';
 import type { Finding } from './monitor/finding.ts';
@@ -132,7 +132,7 @@ export class Orchestrator implements Disposable {
   private readonly deployer: Deployer;
   private readonly locator: Locator;
   private readonly started: StartedRuns;
-  private readonly appliedEdits: AppliedEdits;
+  private readonly fixActions: FixActions;
   private readonly startedBy: string;
   private readonly mayStart: OrchestratorPorts['mayStart'];
 
@@ -159,7 +159,7 @@ export class Orchestrator implements Disposable {
     });
     this.locator = new Locator(project, this.map);
     this.started = new StartedRuns(home.stateFolder);
-    this.appliedEdits = new AppliedEdits(home.stateFolder);
+    this.fixActions = new FixActions(this.map, home.stateFolder);
   }
 
   /**
@@ -287,13 +287,26 @@ export class Orchestrator implements Disposable {
     });
   }
 
-  /** Runs one command in the project's folder and environment on the pod. */
+  /**
+   * Runs one command in the project's folder and environment on the pod. Without the activate script that runpod.json names
+   * it runs all the same, with a warning on stderr: how else would one look why.
+   *
+   * @param options.timeoutMs default: none
+   * @returns its exit code, whatever it is, and all that it printed (see `discardOutput`)
+   * @throws UserError 'timeout', 'cancelled', 'connection-lost', and what connecting throws
+   */
   async executeCommand(
     command: string,
     options: ExecuteOptions = {},
   ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
     const cwd = options.cwd === undefined ? undefined : this.remotePath(options.cwd);
-    return this.execute(`${this.setUp()}\n${cwd === undefined ? '' : `cd ${quote(cwd)} || exit\n`}${command}`, options);
+    const setUp = setUpLines(this.project, this.places, 'warn');
+    return this.execute(`${setUp}\n${cwd === undefined ? '' : `cd ${quote(cwd)} || exit\n`}${command}`, options);
+  }
+
+  /** For what is not to be done outside of the environment: an install would go to another Python. */
+  private async executeSetUp(command: string, options: Omit<ExecuteOptions, 'cwd'>): Promise<ExecResult> {
+    return this.execute(`${this.setUp()}\n${command}`, options);
   }
 
   /** The listeners get characters whole, also those that were cut between two chunks. */
@@ -326,16 +339,16 @@ export class Orchestrator implements Disposable {
    */
   async repair(fix: CheckFix, options: DeployOptions & { readonly onOutput?: (text: string) => void } = {}): Promise<void> {
     if (fix.kind === 'deploy') {
-      await (fix.files.length > 0 ? this.deployer.deploy(fix.files, options) : this.deployChanged(options));
+      await this.deployThese(fix.files, options);
       return;
     }
     const { signal, onOutput } = options;
     const execute = { timeoutMs: 1_800_000, signal, onStdout: onOutput, onStderr: onOutput };
     const { exitCode, stderr } = fix.environment
-      ? await this.executeCommand(fix.command, execute)
+      ? await this.executeSetUp(fix.command, execute)
       : await this.execute(`mkdir -p -- ${quote(this.remoteRoot)} && cd -- ${quote(this.remoteRoot)} || exit\n${fix.command}`, execute);
     if (exitCode === 0) return;
-    const said = stderr.trim().split('\n').at(-1) ?? '';
+    const said = lastLine(stderr);
     throw new UserError(
       'remote-failed',
       `"${fix.title}" did not work: \`${fix.command}\` ended with exit code ${exitCode}${said === '' ? '' : ` (${said})`}. Do it by hand on the pod, then verify again.`,
@@ -603,63 +616,21 @@ export class Orchestrator implements Disposable {
     action: FixAction,
     options: DeployOptions & { readonly run?: RunManifest; readonly onOutput?: (text: string) => void } = {},
   ): Promise<string> {
-    switch (action.kind) {
-      case 'edit':
-        await (options.run === undefined ? applyEdit(action.edit) : this.applyEditFor(options.run, action));
-        return `${this.map.relativeOfLocal(action.edit.file) ?? action.edit.file}:${action.edit.line}: ${action.edit.oldText} became ${action.edit.newText}.`;
-      case 'suggest-edit':
-        await applyEdit(action.edit);
-        return `${this.map.relativeOfLocal(action.edit.file) ?? action.edit.file}:${action.edit.line}:\n${action.diff}\n`;
-      case 'install': {
-        const result = await this.executeCommand(action.command, {
-          timeoutMs: 600_000,
-          signal: options.signal,
-          onStdout: options.onOutput,
-          onStderr: options.onOutput,
-        });
-        if (result.exitCode !== 0) {
-          const said = result.stderr.trim().split('\n').at(-1) ?? '';
-          throw new UserError(
-            'remote-failed',
-            `\`${action.command}\` ended with exit code ${result.exitCode} on the pod${said === '' ? '' : `: ${said}`}. Install it there by hand, or add it to the project's requirements.`,
-          );
-        }
-        return `${action.command}: done.`;
-      }
-      case 'run-stage': {
-        const run = await this.startTraining(action.request, options.signal);
-        return `Stage ${action.stage} was started as run ${run.manifest.id}; \`rpo follow ${run.manifest.id}\` shows when it is done.`;
-      }
-      case 'deploy':
-      case 'deploy-and-retrain': {
-        const report = action.files.length > 0 ? await this.deployer.deploy(action.files, options) : await this.deployChanged(options);
-        return `${report.files.length} ${report.files.length === 1 ? 'file' : 'files'} deployed.`;
-      }
-    }
+    const { signal, onOutput } = options;
+    return this.fixActions.apply(action, options.run, {
+      run: async (command) => this.executeSetUp(command, { timeoutMs: 600_000, signal, onStdout: onOutput, onStderr: onOutput }),
+      deploy: async (files) => (await this.deployThese(files, options)).files.length,
+      start: async (request) => (await this.startTraining(request, signal)).manifest.id,
+    });
   }
 
   /** The change that was made because of this run already, where the action would change the same setting once more; null: it may be done. */
   async appliedBefore(action: FixAction, run: RunManifest): Promise<AppliedEdit | null> {
-    if (action.kind !== 'edit') return null;
-    const before = await this.appliedEdits.find(run.id, this.map.relativeOfLocal(action.edit.file) ?? action.edit.file, action.setting);
-    // What was taken back by hand may be done again.
-    return before === null || before.from === action.edit.oldText ? null : before;
+    return this.fixActions.appliedBefore(action, run);
   }
 
-  /** A fix scales the value that the run had: not what an earlier fix made of it. */
-  private async applyEditFor(run: RunManifest, action: Extract<FixAction, { kind: 'edit' }>): Promise<void> {
-    const { edit, setting } = action;
-    const path = this.map.relativeOfLocal(edit.file) ?? edit.file;
-    const before = await this.appliedBefore(action, run);
-    if (before !== null)
-      throw new UserError(
-        'local-failed',
-        `${setting} in ${path} was changed from ${before.from} to ${before.to} because of run ${run.id} already. Train again with it first; the next run's findings go on from there.`,
-      );
-    await checkUnchanged(edit.file, path, run);
-    // Written down first: should the edit fail, the old value still stands there and it may be tried again.
-    await this.appliedEdits.add({ run: run.id, path, setting, from: edit.oldText, to: edit.newText });
-    await applyEdit(edit);
+  private async deployThese(files: readonly string[], options: DeployOptions): Promise<DeployReport> {
+    return files.length > 0 ? this.deployer.deploy(files, options) : this.deployChanged(options);
   }
 
   private async drive(stored: StoredPipeline, options: Omit<RetrainOptions, keyof PlanOptions> & { readonly retry?: boolean }) {
@@ -791,18 +762,4 @@ export async function hostKeyOfPod(
   const home = new Home(options.home);
   const { name, entry } = await home.pod(options.pod);
   return { pod: name, ...(await shownHostKey(await podOptions(entry, { name, knownHostsFile: home.knownHostsFile }), options.signal)) };
-}
-
-/** @throws UserError 'local-failed' when the file is not the one that the run was started with, as far as that is known */
-async function checkUnchanged(file: string, path: string, run: RunManifest): Promise<void> {
-  const then = run.sources[path];
-  if (then === undefined) return;
-  const now = createHash('sha256')
-    .update(await readFile(file))
-    .digest('hex');
-  if (then === now) return;
-  throw new UserError(
-    'local-failed',
-    `${path} is not what it was when run ${run.id} started, so this fix may be in it already. Deploy it and train again, or change it by hand.`,
-  );
 }

@@ -35,7 +35,7 @@ export class Fixes {
         return undefined;
       }
       case 'install':
-        await this.install(run, action.command);
+        await this.install(run, action);
         return idOf(await this.training.again(run));
       case 'deploy':
       case 'deploy-and-retrain':
@@ -75,24 +75,17 @@ export class Fixes {
     if (chosen === button) await vscode.commands.executeCommand(commands.trainAgain, { run: run.id });
   }
 
-  private async install(run: RunRef, command: string): Promise<void> {
+  private async install(run: RunRef, action: Extract<FixAction, { kind: 'install' }>): Promise<void> {
     const orchestrator = await this.sessions.get(run.root, run.pod);
     const channel = this.outputs.plain();
-    channel.appendLine(`> ${run.pod}: ${command}`);
-    await withProgress(`${command} on ${run.pod}`, async (work) => {
-      const result = await orchestrator.executeCommand(command, {
-        timeoutMs: 600_000,
-        signal: work.signal,
-        onStdout: (text) => channel.append(stripControl(text)),
-        onStderr: (text) => channel.append(stripControl(text)),
-      });
-      if (result.exitCode === 0) return;
-      channel.show(true);
-      const said = result.stderr.trim().split('\n').at(-1) ?? '';
-      throw new UserError(
-        'remote-failed',
-        `\`${command}\` ended with exit code ${result.exitCode} on ${run.pod}${said === '' ? '' : `: ${stripControl(said)}`}. Install it there by hand, or add it to the project's requirements.`,
-      );
+    channel.appendLine(`> ${run.pod}: ${action.command}`);
+    await withProgress(`${action.command} on ${run.pod}`, async (work) => {
+      try {
+        await orchestrator.applyFix(action, { signal: work.signal, onOutput: (text) => channel.append(stripControl(text)) });
+      } catch (error) {
+        channel.show(true);
+        throw error;
+      }
     });
   }
 }

@@ -2,6 +2,7 @@ import type * as vscode from 'vscode';
 import type { Disposable } from '../core/disposable.ts';
 import { isUserError, messageOf } from '../core/errors.ts';
 import { Emitter } from '../core/event.ts';
+import { firstSentence } from '../core/sentence.ts';
 import type { MetricLine } from '../monitor/metric.ts';
 import type { Orchestrator, RunEvent, WatchedRun } from '../orchestrator.ts';
 import type { Run } from '../runs/run.ts';
@@ -155,7 +156,7 @@ export class RunWatches implements Disposable {
         return;
       }
       case 'interrupted':
-        output.note(`The connection was lost (${event.message}). The run goes on; trying again in ${Math.ceil(event.delayMs / 1000)} s.`);
+        output.note(`${firstSentence(event.message)} The run keeps going; reconnecting in ${Math.ceil(event.delayMs / 1000)} s.`);
         this.update(ref.id, { state: { kind: 'interrupted', message: event.message } });
         return;
       case 'line':

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isUserError, UserError } from '../core/errors.ts';
+import { firstSentence } from '../core/sentence.ts';
 import type { Orchestrator, RetrainOptions } from '../orchestrator.ts';
 import type { PipelineView } from '../pipeline/pipeline.ts';
 import { deployed, renderDeployed, transfer } from './deploy.ts';
@@ -165,7 +166,7 @@ function teller(call: Call): Pick<RetrainOptions, 'onChange' | 'onRunEvent'> {
       if (event.kind === 'interrupted')
         call.emit({
           kind: 'note',
-          text: `The connection was lost (${event.message}); trying again in ${duration(event.delayMs)}. The run goes on.`,
+          text: `${firstSentence(event.message)} The run keeps going; reconnecting in ${duration(event.delayMs)}.`,
         });
     },
   };

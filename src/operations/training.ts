@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isUserError, UserError } from '../core/errors.ts';
+import { firstSentence } from '../core/sentence.ts';
 import type { LocatedFinding } from '../fixes/located.ts';
 import type { Finding } from '../monitor/finding.ts';
 import type { Orchestrator } from '../orchestrator.ts';
@@ -216,7 +217,7 @@ export async function watch(orchestrator: Orchestrator, run: Run, from: number, 
           case 'interrupted':
             return call.emit({
               kind: 'note',
-              text: `The connection was lost (${event.message}); trying again in ${duration(event.delayMs)}. The run goes on.`,
+              text: `${firstSentence(event.message)} The run keeps going; reconnecting in ${duration(event.delayMs)}.`,
             });
           case 'line':
             return;

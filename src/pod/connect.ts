@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Event } from '../core/event.ts';
 import { UserError } from '../core/errors.ts';
+import { isRunpodProxy, proxyAdvice } from '../core/runpodProxy.ts';
 import { quote } from '../core/shell.ts';
 import { ChannelPool } from './channelPool.ts';
 import type { Connection } from './connection.ts';
@@ -34,13 +35,7 @@ import { NoShell } from './warmChannel.ts';
  * @throws UserError 'interactive-only' for RunPod's proxy.
  */
 export function connectPod(options: PodOptions): SshPod {
-  if (/(^|\.)ssh\.runpod\.io$/i.test(options.host)) {
-    throw new UserError(
-      'interactive-only',
-      `${options.host} is RunPod's proxy: it gives a terminal only, no commands and no files. Use the pod's direct address: open its Connect menu and copy the line under "SSH over exposed TCP" ` +
-        '(`ssh root@IP -p PORT -i KEY`). If there is none, expose TCP port 22 of the pod ("Edit Pod", Expose TCP Ports: 22).',
-    );
-  }
+  if (isRunpodProxy(options.host)) throw new UserError('interactive-only', proxyAdvice);
   return new SshPod(options);
 }
 

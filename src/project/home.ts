@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { join } from 'node:path';
 import { isUserError, messageOf, UserError } from '../core/errors.ts';
+import { isRunpodProxy, proxyAdvice } from '../core/runpodProxy.ts';
 import { writeAtomic } from './atomicFile.ts';
 import { type PlacedMessage, readConfig } from './configFile.ts';
 import { withLock } from './fileLock.ts';
@@ -166,8 +167,13 @@ export class Home {
 }
 
 function checkPods({ pods, selected }: PodsFile): PlacedMessage[] {
-  if (selected === undefined || Object.hasOwn(pods, selected)) return [];
-  return [{ path: ['selected'], message: `there is no pod "${selected}". ${didYouMean(selected, Object.keys(pods), 'pods')}` }];
+  const proxies = Object.entries(pods).filter(([, entry]) => 'host' in entry && isRunpodProxy(entry.host));
+  const unusable = proxies.map(([name]) => ({ path: ['pods', name, 'host'], message: proxyAdvice }));
+  if (selected === undefined || Object.hasOwn(pods, selected)) return unusable;
+  return [
+    ...unusable,
+    { path: ['selected'], message: `there is no pod "${selected}". ${didYouMean(selected, Object.keys(pods), 'pods')}` },
+  ];
 }
 
 function checkName(name: string): void {

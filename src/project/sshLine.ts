@@ -1,5 +1,6 @@
 import { isIP, isIPv6 } from 'node:net';
 import { UserError } from '../core/errors.ts';
+import { isRunpodProxy, proxyAdvice } from '../core/runpodProxy.ts';
 import type { PodEntry } from './schema.ts';
 
 /** What a pasted SSH line says. */
@@ -43,13 +44,7 @@ export function parseSshLine(text: string): SshLine {
   const address = readAddress(target, text);
   const user = address.user ?? options.get('l')?.at(-1) ?? optionO(options, 'User');
   const host = address.host;
-  if (/(^|\.)ssh\.runpod\.io$/i.test(host)) {
-    throw new UserError(
-      'interactive-only',
-      'ssh.runpod.io only gives an interactive shell: no commands, no files. In RunPod\'s console open the pod\'s Connect tab and take the line under "SSH over exposed TCP". ' +
-        'If there is none, edit the pod and add 22/tcp to its exposed TCP ports.',
-    );
-  }
+  if (isRunpodProxy(host)) throw new UserError('interactive-only', proxyAdvice);
   const portText = options.get('p')?.[0] ?? optionO(options, 'Port') ?? address.port;
   const identityFile = options.get('i')?.[0] ?? optionO(options, 'IdentityFile');
   if (identityFile?.endsWith('.pub')) {

@@ -44,7 +44,7 @@ describe('a pasted SSH line', () => {
   }
 
   const bad: readonly (readonly [string, Reason, RegExp])[] = [
-    ['ssh abc123-64410f6e@ssh.runpod.io -i ~/.ssh/id_ed25519', 'interactive-only', /Connect tab.*"SSH over exposed TCP".*22\/tcp/],
+    ['ssh abc123-64410f6e@ssh.runpod.io -i ~/.ssh/id_ed25519', 'interactive-only', /Connect, .*"SSH over exposed TCP".*exposed TCP ports/],
     ['ssh -J bastion root@10.0.0.1', 'unsupported', /~\/\.ssh\/config/],
     ['ssh root@1.2.3.4 -p 2 -i ~/.ssh/id_rsa.pub', 'bad-argument', /public half.*private key instead: -i ~\/\.ssh\/id_rsa\.$/],
     ['', 'bad-argument', /Nothing was pasted; expected a line like/],
