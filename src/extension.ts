@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { DisposableStore } from './core/disposable.ts';
 import { messageOf } from './core/errors.ts';
+import { ApiKeys } from './editor/apiKeys.ts';
 import { ArrayView } from './editor/arrayView.ts';
 import { AgentCallers } from './editor/agentCallers.ts';
 import { registerCommands } from './editor/commands.ts';
@@ -47,7 +48,8 @@ export function activate(context: vscode.ExtensionContext): void {
     const failures = new Failures(log, configProblems);
     const projects = store.add(new Projects());
     const passphrases = new Passphrases(context.secrets);
-    const sessions = store.add(new Sessions(log, passphrases, configProblems));
+    const apiKeys = new ApiKeys(context.secrets);
+    const sessions = store.add(new Sessions(log, passphrases, apiKeys, configProblems));
 
     const outputs = store.add(new RunOutputs());
     const problems = store.add(new Problems());
@@ -64,7 +66,7 @@ export function activate(context: vscode.ExtensionContext): void {
     const downloads = new Downloads(projects, sessions, watches, store.add(new ResultProblems()), log);
     store.add(watches.onDidEnd(({ ref, watched }) => void downloads.afterRun(ref, watched.exitCode)));
     const pipelines = new Pipelines(projects, sessions, watches, store.add(new PipelineTree()));
-    const pods = store.add(new Pods(sessions, status));
+    const pods = store.add(new Pods(sessions, apiKeys, status));
     const practice = new Practice(context.extensionUri, projects, sessions, status, log);
     const journal = store.add(new JournalView(projects));
 
@@ -83,7 +85,7 @@ export function activate(context: vscode.ExtensionContext): void {
       extensionId: context.extension.id,
     });
     store.add(registerCommands(byCommand, fixes, failures, journal.add));
-    store.add(new LanguageModelTools(context.extension, store.add(new AgentCallers(projects, passphrases, log))));
+    store.add(new LanguageModelTools(context.extension, store.add(new AgentCallers(projects, passphrases, apiKeys, log))));
     store.add(new McpServers(context.extension, projects));
     store.add(new OtherStarts(projects, training, log));
     store.add(new SaveDeployment(projects, deployment, failures));

@@ -1,6 +1,8 @@
 import { join, posix, resolve } from 'node:path';
 import { hostname, userInfo } from 'node:os';
 import { stat, writeFile } from 'node:fs/promises';
+import { findApiKey } from './cloud/apiKey.ts';
+import { podAddress } from './cloud/podAddress.ts';
 import type { Disposable } from './core/disposable.ts';
 import { messageOf, UserError } from './core/errors.ts';
 import { lastLine } from './core/lastLine.ts';
@@ -24,7 +26,7 @@ import { type Job, makePlan, type PlanOptions, runIdOf } from './pipeline/plan.t
 import { PipelineStore, type StoredPipeline } from './pipeline/store.ts';
 import { connectPod } from './pod/connect.ts';
 import type { ExecResult, HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
-import { podOptions } from './pod/podOptions.ts';
+import { type FindPod, podOptions } from './pod/podOptions.ts';
 import { type ShownHostKey, shownHostKey } from './pod/shownHostKey.ts';
 import { checkAddress } from './project/address.ts';
 import { expandPreset, listDeployable } from './project/files.ts';
@@ -58,6 +60,8 @@ export type { RunEvent, WatchedRun, WatchOptions } from './runs/watch.ts';
 /** What the outside may have to answer. */
 export interface OrchestratorPorts {
   readonly askPassphrase?: PodOptions['askPassphrase'];
+  /** RunPod's API key where neither RUNPOD_API_KEY nor ~/.runpod/config.toml has one; undefined: there is none. */
+  readonly askApiKey?: () => Promise<string | undefined>;
   readonly log?: (line: string) => void;
   /** Who starts runs; default `user@host`. */
   readonly startedBy?: string;
@@ -190,13 +194,17 @@ export class Orchestrator implements Disposable {
     const project = await loadProject(resolve(options.projectRoot));
     const { name, entry } = await home.pod(options.pod);
     const pod = connectPod(
-      await podOptions(entry, {
-        name,
-        hostKeys: entry.hostKeys,
-        knownHostsFile: home.knownHostsFile,
-        askPassphrase: options.askPassphrase,
-        log: options.log,
-      }),
+      await podOptions(
+        entry,
+        {
+          name,
+          hostKeys: entry.hostKeys,
+          knownHostsFile: home.knownHostsFile,
+          askPassphrase: options.askPassphrase,
+          log: options.log,
+        },
+        podFinder(options.askApiKey),
+      ),
     );
     return new Orchestrator(project, pod, entry, home, options);
   }
@@ -751,15 +759,21 @@ function guardWrites(pod: Pod, mayWrite: (remotePath: string) => void): Pod {
   });
 }
 
+/** Looks a pod up at RunPod; the key is looked for each time, since it may have been corrected. */
+function podFinder(askApiKey: OrchestratorPorts['askApiKey']): FindPod {
+  return async (podId) => podAddress(podId, await findApiKey(askApiKey));
+}
+
 /**
  * Asks one of the person's pods for its host key, without logging in.
  *
  * @throws UserError 'not-configured', 'bad-argument', 'unreachable', ...
  */
 export async function hostKeyOfPod(
-  options: { readonly pod?: string; readonly home?: string; readonly signal?: AbortSignal } = {},
+  options: Pick<OpenOptions, 'pod' | 'home' | 'askApiKey'> & { readonly signal?: AbortSignal } = {},
 ): Promise<ShownHostKey & { readonly pod: string }> {
   const home = new Home(options.home);
   const { name, entry } = await home.pod(options.pod);
-  return { pod: name, ...(await shownHostKey(await podOptions(entry, { name, knownHostsFile: home.knownHostsFile }), options.signal)) };
+  const there = await podOptions(entry, { name, knownHostsFile: home.knownHostsFile }, podFinder(options.askApiKey));
+  return { pod: name, ...(await shownHostKey(there, options.signal)) };
 }

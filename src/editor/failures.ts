@@ -80,6 +80,9 @@ export class Failures {
         return [addPod, startPracticePod];
       case 'folder':
         return [command('Open Folder', 'vscode.openFolder'), command('Open Example Project', commands.openExample)];
+      // It was asked for, and declined.
+      case 'api-key':
+        return [];
       case 'trust':
         return [command('Manage Workspace Trust', 'workbench.trust.manage')];
       default:

@@ -4,6 +4,7 @@ import { messageOf } from '../core/errors.ts';
 import type { Home } from '../project/home.ts';
 import type { PodEntry } from '../project/schema.ts';
 import { commands } from '../manifest.ts';
+import type { ApiKeys } from './apiKeys.ts';
 import { openHome } from './home.ts';
 import type { Sessions } from './sessions.ts';
 import type { StatusBar } from './statusBar.ts';
@@ -17,6 +18,7 @@ export class Pods implements Disposable {
 
   constructor(
     private readonly sessions: Sessions,
+    private readonly apiKeys: ApiKeys,
     private readonly status: StatusBar,
   ) {}
 
@@ -55,7 +57,7 @@ export class Pods implements Disposable {
       options.line ??
       (await vscode.window.showInputBox({
         title: 'RunPod: Add Pod (1/2)',
-        prompt: 'Paste the SSH line of the pod: in RunPod\'s console, Connect, "SSH over exposed TCP"',
+        prompt: 'Paste the SSH line of the pod (in RunPod\'s console: Connect, "SSH over exposed TCP"), or its pod id',
         placeHolder: 'ssh root@213.173.98.12 -p 12345 -i ~/.ssh/id_ed25519',
         ignoreFocusOut: true,
         validateInput: (typed) => (typed.trim() === '' ? undefined : complaint(typed)),
@@ -116,7 +118,9 @@ export class Pods implements Disposable {
   /** Shows both fingerprints, and remembers the new key when the person says so. */
   async trustHostKey(wanted?: string, confirmed = false): Promise<string> {
     const { hostKeyOfPod } = await import('../orchestrator.ts');
-    const shown = await withProgress('Asking for the host key', (work) => hostKeyOfPod({ pod: wanted, signal: work.signal }));
+    const shown = await withProgress('Asking for the host key', (work) =>
+      hostKeyOfPod({ pod: wanted, askApiKey: this.apiKeys.ask, signal: work.signal }),
+    );
     const name = shown.pod;
     if (!confirmed) {
       const before = shown.remembered.length === 0 ? 'No key was remembered so far.' : `Remembered: ${shown.remembered.join(', ')}`;

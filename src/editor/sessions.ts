@@ -2,11 +2,13 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { type Disposable, DisposableStore, toDisposable } from '../core/disposable.ts';
+import { isUserError } from '../core/errors.ts';
 import { Emitter } from '../core/event.ts';
 import type { Orchestrator } from '../orchestrator.ts';
 import type { PodState } from '../pod/pod.ts';
 import type { Home } from '../project/home.ts';
 import type { ConfigProblems } from './configProblems.ts';
+import type { ApiKeys } from './apiKeys.ts';
 import { openHome } from './home.ts';
 import type { Log } from './log.ts';
 import type { Passphrases } from './passphrases.ts';
@@ -42,6 +44,7 @@ export class Sessions implements Disposable {
   constructor(
     private readonly log: Log,
     private readonly passphrases: Passphrases,
+    private readonly apiKeys: ApiKeys,
     private readonly configProblems: ConfigProblems,
   ) {}
 
@@ -91,7 +94,16 @@ export class Sessions implements Disposable {
     const known = this.opened.get(key);
     if (known?.stamp === stamp) return known.orchestrator;
 
-    const orchestrator = await Orchestrator.open({ projectRoot: root, pod, log: this.log.info, askPassphrase: this.passphrases.ask });
+    const orchestrator = await Orchestrator.open({
+      projectRoot: root,
+      pod,
+      log: this.log.info,
+      askPassphrase: this.passphrases.ask,
+      askApiKey: this.apiKeys.ask,
+    }).catch(async (error: unknown) => {
+      if (isUserError(error, 'auth-failed') && error.details['apiKey'] === true) await this.apiKeys.forget();
+      throw error;
+    });
     this.configProblems.clear(join(root, 'runpod.json'));
     const store = new DisposableStore();
     const opened: Opened = { stamp, orchestrator: store.add(orchestrator), store, users: 0, retired: false };

@@ -25,6 +25,8 @@ describe('a pasted SSH line', () => {
       'pod-12345',
     ],
     ['root@213.173.98.12:12345', noKey, 'pod-12345'],
+    [' 7h9k2m4n6p\n', { podId: '7h9k2m4n6p' }, '7h9k2m4n6p'],
+    ['7h9k2m4n6p -i ~/.ssh/k', { podId: '7h9k2m4n6p', identityFile: '~/.ssh/k' }, '7h9k2m4n6p'],
     ['213.173.98.12:12345', { host: '213.173.98.12', port: 12345 }, 'pod-12345'],
     ['ssh://root@213.173.98.12:12345/', noKey, 'pod-12345'],
     ['ssh root@gpu.example.com', { host: 'gpu.example.com', user: 'root' }, 'gpu'],
