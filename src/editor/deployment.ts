@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import * as vscode from 'vscode';
+import { bytes, duration } from '../core/amounts.ts';
 import { UserError } from '../core/errors.ts';
 import type { DeployOptions, DeployReport } from '../deploy/deploy.ts';
 import type { Orchestrator } from '../orchestrator.ts';
@@ -144,7 +145,7 @@ export class Deployment {
 /** `$(check) train.py on my-pod in 109 ms` */
 export function outcome({ files, milliseconds }: DeployReport, pod: string): string {
   const sent = files.filter(({ changed }) => changed);
-  const took = milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+  const took = duration(milliseconds);
   const [first] = sent;
   if (!first)
     return files.length === 1 && files[0]
@@ -192,8 +193,7 @@ function named(uris: readonly vscode.Uri[]): string {
 }
 
 function words({ bytesDone, bytesTotal }: TransferProgress): [string, number] {
-  const mb = (bytes: number) => (bytes / 1_000_000).toFixed(1);
-  return [`${mb(bytesDone)} of ${mb(bytesTotal)} MB`, bytesTotal === 0 ? 1 : bytesDone / bytesTotal];
+  return [`${bytes(bytesDone)} of ${bytes(bytesTotal)}`, bytesTotal === 0 ? 1 : bytesDone / bytesTotal];
 }
 
 function basenameOf(path: string): string {

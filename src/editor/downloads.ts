@@ -1,5 +1,6 @@
 import { isAbsolute, join, relative } from 'node:path';
 import * as vscode from 'vscode';
+import { bytes } from '../core/amounts.ts';
 import { messageOf, UserError } from '../core/errors.ts';
 import type { Orchestrator } from '../orchestrator.ts';
 import type { TransferOptions, TransferProgress } from '../pod/pod.ts';
@@ -129,6 +130,6 @@ function transfer(work: Work): TransferOptions {
   return {
     signal: work.signal,
     onProgress: ({ bytesDone, bytesTotal }: TransferProgress) =>
-      work.report(`${(bytesDone / 1e6).toFixed(1)} of ${(bytesTotal / 1e6).toFixed(1)} MB`, bytesTotal === 0 ? 1 : bytesDone / bytesTotal),
+      work.report(`${bytes(bytesDone)} of ${bytes(bytesTotal)}`, bytesTotal === 0 ? 1 : bytesDone / bytesTotal),
   };
 }

@@ -18,7 +18,7 @@ const fetchedSchema = z.object({
     z.object({
       path: z.string().describe('Below the folder.'),
       bytes: z.int(),
-      changed: z.boolean().describe('False when it was here already with the same bytes.'),
+      changed: z.boolean().describe('False if the same file was here already.'),
     }),
   ),
   milliseconds: z.number(),
@@ -41,7 +41,7 @@ export const upload = operation({
       .describe(
         'Where to on the pod, below the remote root or absolute; a file goes into a folder that is there, or if it ends in /. Default: its place in the project.',
       ),
-    exclude: z.array(z.string().min(1)).default([]).describe('Left out of a folder; gitignore syntax.'),
+    exclude: z.array(z.string().min(1)).default([]).describe('Files of a folder to leave out; gitignore syntax.'),
   }),
   output: deployedSchema,
   positional: ['local', 'remote'],
@@ -73,7 +73,7 @@ export const download = operation({
   input: z.object({
     remote: z.string().min(1).describe('File or folder on the pod, below the remote root or absolute.'),
     local: z.string().min(1).describe('Local file or folder to write to.'),
-    exclude: z.array(z.string().min(1)).default([]).describe('Left out of a folder; gitignore syntax.'),
+    exclude: z.array(z.string().min(1)).default([]).describe('Files of a folder to leave out; gitignore syntax.'),
   }),
   output: fetchedSchema,
   positional: ['remote', 'local'],

@@ -33,7 +33,7 @@ export const gpu = operation({
     pod: z.string(),
     gpus: z.array(gpuSchema),
     processes: z.array(z.string()).describe('pid, program, memory; of other containers, as far as the driver shows them.'),
-    running: z.array(z.string()).describe('Ids of runs of this project that go on.'),
+    running: z.array(z.string()).describe('Ids of the runs of this project that are still going.'),
   }),
   async handle(context, _input, { signal }) {
     const orchestrator = await context.orchestrator();

@@ -108,7 +108,7 @@ export const pipelines = operation({
   title: 'List pipelines',
   description: 'Lists the retraining pipelines of the project on the pod, newest first.',
   effect: 'read',
-  input: z.object({ limit: z.int().min(1).max(1000).default(20).describe('How many at most.') }),
+  input: z.object({ limit: z.int().min(1).max(1000).default(20).describe('Maximum number of entries.') }),
   output: z.object({
     pod: z.string(),
     pipelines: z.array(

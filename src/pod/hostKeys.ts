@@ -1,8 +1,9 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { UserError } from '../core/errors.ts';
+import { writeAtomic } from '../project/atomicFile.ts';
 import type { HostKeyPolicy } from './pod.ts';
 
 /** What one server showed, or one line of known_hosts remembers. */
@@ -139,9 +140,7 @@ export async function forgetHostKey(knownHostsFile: string, name: string): Promi
     return others.length > 0 ? [`${others.join(',')} ${entry.key.type} ${entry.key.blob.toString('base64')}`] : [];
   });
   if (!found) return false;
-  const beside = `${knownHostsFile}.${process.pid}.tmp`;
-  await writeFile(beside, lines.join('\n'), { mode: 0o600 });
-  await rename(beside, knownHostsFile);
+  await writeAtomic(knownHostsFile, lines.join('\n'));
   return true;
 }
 
@@ -195,7 +194,7 @@ async function readText(path: string): Promise<string> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
-    throw new UserError('local-failed', `The host keys in ${path} cannot be read: ${(error as Error).message}. Mend or remove that file.`, {
+    throw new UserError('local-failed', `The host keys in ${path} cannot be read: ${(error as Error).message}. Fix or remove that file.`, {
       cause: error,
     });
   }
