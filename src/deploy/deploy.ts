@@ -323,7 +323,11 @@ export class Deployer {
     }
     const localPath = this.map.join(relative) ?? path;
     const info = factsOf(localPath, relative);
-    if (!info.isFile()) throw new UserError('local-missing', `${relative} is not a file, so nothing was deployed. Name the files in it, or a preset of runpod.json.`);
+    if (!info.isFile())
+      throw new UserError(
+        'local-missing',
+        `${relative} is not a file, so nothing was deployed. Name the files in it, or a preset of runpod.json.`,
+      );
     return {
       path: relative,
       localPath,

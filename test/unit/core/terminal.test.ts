@@ -43,7 +43,11 @@ describe('control sequences of a pod', () => {
   });
 
   it('never come through, and a lone ESC does not hold output back for ever', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => assert.doesNotMatch(stripControl(text), /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/)));
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) =>
+        assert.doesNotMatch(stripControl(text), /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/),
+      ),
+    );
     assert.ok(new ControlStripper().write(`${escape}]0;${'x'.repeat(1000)}\u0007end`).endsWith('end'));
   });
 });
@@ -64,6 +68,7 @@ describe('secrets that programs print', () => {
   });
 
   it('are not seen where there are none', () => {
-    for (const text of ['disk-usage 3', 'task-a', 'tokens: 512', 'sk-learn 1.2', 'NUM_TOKENS=512000', 'epoch 3 loss 0.5']) assert.equal(maskSecrets(text), text);
+    for (const text of ['disk-usage 3', 'task-a', 'tokens: 512', 'sk-learn 1.2', 'NUM_TOKENS=512000', 'epoch 3 loss 0.5'])
+      assert.equal(maskSecrets(text), text);
   });
 });

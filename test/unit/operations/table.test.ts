@@ -43,7 +43,14 @@ const watched = {
   milliseconds: 1,
 };
 const file = (i: number) => ({ path: `src/${i}-${long.slice(0, 80)}.py`, remotePath: '/r', bytes: 5, changed: true });
-const fetched = { pod: 'p', folder: '/f', missing: many(500, () => long), incomplete: many(500, () => ({ path: long, why: long })), files: many(1_000, file), milliseconds: 1 };
+const fetched = {
+  pod: 'p',
+  folder: '/f',
+  missing: many(500, () => long),
+  incomplete: many(500, () => ({ path: long, why: long })),
+  files: many(1_000, file),
+  milliseconds: 1,
+};
 const verdict = {
   file: 'a.npy',
   labels: null,
@@ -107,7 +114,16 @@ const large: Readonly<Record<string, unknown>> = {
     stages: many(20, (i) => ({
       name: `${i}`,
       state: 'failed',
-      jobs: many(10, () => ({ key: 'k', label: 'm', state: 'failed', run: 'r', seconds: 1, accuracy: 0.5, summary: long, hints: many(20, () => long) })),
+      jobs: many(10, () => ({
+        key: 'k',
+        label: 'm',
+        state: 'failed',
+        run: 'r',
+        seconds: 1,
+        accuracy: 0.5,
+        summary: long,
+        hints: many(20, () => long),
+      })),
     })),
   },
   fix: {
