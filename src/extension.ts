@@ -63,9 +63,10 @@ export function activate(context: vscode.ExtensionContext): void {
     store.add(new ArrayView(projects));
 
     const environment = new Environment(projects, sessions, outputs, store.add(new EnvironmentView()));
-    const downloads = new Downloads(projects, sessions, watches, store.add(new ResultProblems()), log);
+    const results = store.add(new ResultProblems());
+    const downloads = new Downloads(projects, sessions, watches, results, log);
     store.add(watches.onDidEnd(({ ref, watched }) => void downloads.afterRun(ref, watched.exitCode)));
-    const pipelines = new Pipelines(projects, sessions, watches, store.add(new PipelineTree()));
+    const pipelines = store.add(new Pipelines(projects, sessions, watches, store.add(new PipelineTree()), results, log));
     const pods = store.add(new Pods(sessions, apiKeys, status));
     const practice = new Practice(context.extensionUri, projects, sessions, status, log);
     const journal = store.add(new JournalView(projects));

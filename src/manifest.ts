@@ -20,6 +20,7 @@ export const commands = {
   trainAgain: 'runpod.trainAgain',
   retrainPipeline: 'runpod.retrainPipeline',
   resumePipeline: 'runpod.resumePipeline',
+  refreshPipelines: 'runpod.refreshPipelines',
   stopTraining: 'runpod.stopTraining',
   followRun: 'runpod.followRun',
   runCommand: 'runpod.runCommand',
@@ -82,8 +83,16 @@ export interface CommandArguments {
     },
   ];
   'runpod.trainAgain': [options?: WaitOption & { readonly run?: string }];
-  'runpod.retrainPipeline': [options?: { readonly models?: readonly string[]; readonly device?: string }];
+  'runpod.retrainPipeline': [
+    options?: {
+      readonly models?: readonly string[];
+      readonly stages?: readonly string[];
+      readonly device?: string;
+      readonly onFailure?: 'stop' | 'continue';
+    },
+  ];
   'runpod.resumePipeline': [options?: { readonly pipeline?: string }];
+  'runpod.refreshPipelines': [];
   'runpod.stopTraining': [options?: { readonly run?: string }];
   'runpod.followRun': [options?: WaitOption & { readonly run?: string }];
   'runpod.runCommand': [options?: { readonly command?: string }];

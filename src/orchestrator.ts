@@ -1,10 +1,9 @@
 import { join, posix, resolve } from 'node:path';
 import { hostname, userInfo } from 'node:os';
-import { stat, writeFile } from 'node:fs/promises';
 import { findApiKey } from './cloud/apiKey.ts';
 import { podAddress } from './cloud/podAddress.ts';
 import type { Disposable } from './core/disposable.ts';
-import { messageOf, UserError } from './core/errors.ts';
+import { UserError } from './core/errors.ts';
 import { lastLine } from './core/lastLine.ts';
 import { PathMap } from './core/pathMap.ts';
 import { quote } from './core/shell.ts';
@@ -21,9 +20,10 @@ import { Locator } from './fixes/locator.ts';
 import { StartedRuns } from './journal/startedRuns.ts';
 import type { Finding } from './monitor/finding.ts';
 import { TrainingMonitor } from './monitor/monitor.ts';
-import { type DriveOptions, drivePipeline, type Judged, type PipelinePorts, type PipelineView } from './pipeline/pipeline.ts';
-import { type Job, makePlan, type PlanOptions, runIdOf } from './pipeline/plan.ts';
-import { PipelineStore, type StoredPipeline } from './pipeline/store.ts';
+import { collectJob } from './pipeline/collect.ts';
+import { type DriveOptions, drivePipeline, type Judged, lookAt, type PipelinePorts, type PipelineView } from './pipeline/pipeline.ts';
+import { type Job, makePlan, type PlanOptions } from './pipeline/plan.ts';
+import { PipelineStore, runsOf, type StoredPipeline } from './pipeline/store.ts';
 import { connectPod } from './pod/connect.ts';
 import type { ExecResult, HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
 import { type FindPod, podOptions } from './pod/podOptions.ts';
@@ -32,23 +32,24 @@ import { checkAddress } from './project/address.ts';
 import { expandPreset, listDeployable } from './project/files.ts';
 import { Home } from './project/home.ts';
 import {
-  checkModel,
   expandTemplates,
+  labelsPath,
   loadProject,
   type PodPlaces,
   type Project,
   remoteRootOf,
-  resultPatterns,
   setUpLines,
   type TrainingRequest,
   trainingCommand,
 } from './project/project.ts';
 import { projectSchema } from './project/schema.ts';
-import { type FetchOptions, fetchResults, type FetchReport } from './results/fetch.ts';
+import { type CollectedRun, Collector } from './results/collect.ts';
+import { type FetchedFile, fetchedTo, type FetchReport } from './results/fetch.ts';
 import { type FileVerdict, judgeFile } from './results/judge.ts';
-import { ofOldSeeds, seedOf } from './results/old.ts';
-import { isArray } from './results/previous.ts';
+import { judgeAll, type Judgements } from './results/judgeAll.ts';
+import { oldResults, type SeedFile } from './results/old.ts';
 import { checkpointCommand, checkpointInput, parseCheckpoint, resumingCommand } from './runs/checkpoint.ts';
+import { oldRuns, type OldRun } from './runs/old.ts';
 import { newRunId, type Run, type RunManifest } from './runs/run.ts';
 import { Runs, type StopOptions } from './runs/runs.ts';
 import { parseSourceCheck, type SourceCheck, sourceCheckCommand, sourceCheckInput } from './runs/sourceCheck.ts';
@@ -134,6 +135,7 @@ export class Orchestrator implements Disposable {
   readonly runs: Runs;
   readonly pipelines: PipelineStore;
   private readonly deployer: Deployer;
+  private readonly collector: Collector;
   private readonly locator: Locator;
   private readonly started: StartedRuns;
   private readonly fixActions: FixActions;
@@ -160,6 +162,11 @@ export class Orchestrator implements Disposable {
     this.deployer = new Deployer(puts, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot), {
       local: new RememberedHashes(home.stateFolder, ['local', project.root]),
       pod: new RememberedHashes(home.stateFolder, ['pod', pod.name, remoteRoot]),
+    });
+    this.collector = new Collector(pod, project, this.map, {
+      fetched: async (files) => this.deployer.fetched(files),
+      newestCheckpoint: async (manifest, patterns, signal) => this.newestCheckpoint(manifest, patterns, signal),
+      isRunning: async (signal) => (await this.runs.list(signal)).some(({ status }) => status.kind === 'running'),
     });
     this.locator = new Locator(project, this.map);
     this.started = new StartedRuns(home.stateFolder);
@@ -284,7 +291,7 @@ export class Orchestrator implements Disposable {
    * @throws UserError 'remote-missing' when there is no such folder
    */
   async downloadDirectory(remote: string, local: string, options: DirectoryOptions = {}): Promise<FetchReport> {
-    return this.fetchInto({
+    return this.collector.fetchInto({
       remoteRoot: this.remotePath(remote),
       patterns: ['**'],
       mustExist: true,
@@ -409,12 +416,20 @@ export class Orchestrator implements Disposable {
     return this.deployer.deployedSources();
   }
 
-  /** Starts a run on the pod, detached: it outlives the connection. `id`: of the form of newRunId(); fails when there is such a run. */
-  async startTraining(request: TrainingRequest, signal?: AbortSignal, id?: string): Promise<Run> {
+  /**
+   * Starts a run on the pod, detached: it outlives the connection.
+   *
+   * @param job of a pipeline: its id, and the run's, of the form of newRunId(); fails when there is such a run
+   */
+  async startTraining(
+    request: TrainingRequest,
+    signal?: AbortSignal,
+    job?: { readonly id: string; readonly pipeline: string },
+  ): Promise<Run> {
     const training = trainingCommand(this.project, request, this.places);
     const now = new Date();
     const manifest: RunManifest = {
-      id: id ?? newRunId(training.model, now, Math.random),
+      id: job?.id ?? newRunId(training.model, now, Math.random),
       model: training.model,
       command: training.command,
       cwd: this.remoteRoot,
@@ -424,6 +439,7 @@ export class Orchestrator implements Disposable {
       startedAt: now.toISOString(),
       startedBy: this.startedBy,
       sources: await this.deployer.deployedSources(),
+      ...(job && { pipeline: job.pipeline }),
     };
     return this.start(manifest, signal);
   }
@@ -434,7 +450,7 @@ export class Orchestrator implements Disposable {
    * @param options.resume from the newest whole checkpoint that the run wrote, where runpod.json says how; default true
    */
   async restartTraining(
-    { manifest }: Run,
+    { manifest: { pipeline: _, ...manifest } }: Run,
     options: { readonly resume?: boolean; readonly signal?: AbortSignal } = {},
   ): Promise<{ readonly run: Run; readonly checkpoint: string | null }> {
     const resume = options.resume === false ? undefined : this.project.config.train.resume;
@@ -495,40 +511,17 @@ export class Orchestrator implements Disposable {
 
   /** Fetches a model's result files into a local folder; only what changed. */
   async downloadResults(model: string, folder: string, options: TransferOptions & { readonly seed?: number } = {}): Promise<FetchReport> {
-    const { config } = this.project;
-    checkModel(model, Object.keys(config.train.models));
-    const patterns = resultPatterns(this.project, { model, seed: options.seed ?? config.train.models[model]?.seed ?? config.train.seed });
-    if (patterns.length === 0)
-      throw new UserError(
-        'not-configured',
-        'runpod.json does not say what a run leaves behind. Add the paths under "results", e.g. ["artifacts/{model}/**"].',
-      );
-    return this.fetch(patterns, folder, options);
+    return this.collector.ofModel(model, folder, options);
   }
 
   /** Fetches the project's log files, and the output of the newest runs, into a local folder. */
   async downloadLogs(folder: string, options: TransferOptions = {}): Promise<FetchReport> {
-    return this.fetch([...this.project.config.logs, '.runpod/runs/*/output.log', '.runpod/runs/*/run.json'], folder, options);
+    return this.collector.logs(folder, options);
   }
 
-  /**
-   * Fetches what a run left, whichever way it ended: its log and what was started; after a success its results, or else the
-   * project's logs and the newest whole checkpoint, where runpod.json says what that is.
-   */
-  async collectRun(id: string, folder: string, options: TransferOptions = {}): Promise<FetchReport> {
-    const { manifest, status } = await this.runs.get(id, options.signal);
-    const { model, seed } = manifest;
-    const patterns = [`.runpod/runs/${id}/output.log`, `.runpod/runs/${id}/run.json`];
-    if (status.kind === 'exited' && status.exitCode === 0) {
-      if (model !== null) patterns.push(...resultPatterns(this.project, { model, seed: seed ?? undefined }));
-    } else {
-      patterns.push(...this.project.config.logs);
-      const { resume } = this.project.config.train;
-      const checkpoint = resume && (await this.newestCheckpoint(manifest, resume.checkpoints, options.signal));
-      const below = checkpoint ? this.map.relativeOfRemote(checkpoint) : null;
-      if (below !== null) patterns.push(below.replace(/[\\*?[\]{}()!+@|]/g, '\\$&'));
-    }
-    return this.fetch(patterns, folder, options);
+  /** Fetches what a run left, whichever way it ended: Collector.ofRun(). */
+  async collectRun(id: string, folder: string, options: TransferOptions = {}): Promise<CollectedRun> {
+    return this.collector.ofRun(await this.runs.get(id, options.signal), folder, options);
   }
 
   /**
@@ -548,48 +541,54 @@ export class Orchestrator implements Disposable {
     return this.drive(await this.pipelines.read(id, options.signal), { ...options, retry: true });
   }
 
-  /** Folders of runs beyond the newest `keep`, with the size of their logs; never of one that runs or is part of the last pipeline. */
-  async oldRuns(keep: number, signal?: AbortSignal): Promise<readonly { readonly path: string; readonly bytes: number }[]> {
+  /** The pipelines of the pod as their runs tell them, whoever drives them; oldest first. */
+  async lookAtPipelines(signal?: AbortSignal): Promise<readonly { readonly stored: StoredPipeline; readonly view: PipelineView }[]> {
     const [runs, pipelines] = await Promise.all([this.runs.list(signal), this.pipelines.list(signal)]);
-    const last = pipelines.at(-1);
-    const needed = new Set(
-      last && last.rounds.flatMap((round) => last.plan.stages.flatMap(({ jobs }) => jobs.map((job) => runIdOf(last.plan, job, round)))),
-    );
-    return runs
-      .slice(0, -keep)
-      .filter(({ manifest, status }) => status.kind !== 'running' && !needed.has(manifest.id))
-      .map(({ manifest, logBytes }) => ({ path: `.runpod/runs/${manifest.id}`, bytes: logBytes }));
+    return pipelines.map((stored) => ({ stored, view: lookAt(stored, runs) }));
   }
 
-  /** Result files of seeds beyond the newest `keep` of each model. */
-  async oldResults(keep: number, signal?: AbortSignal): Promise<readonly { readonly path: string; readonly bytes: number }[]> {
-    const { train, results } = this.project.config;
-    const found = await Promise.all(
-      Object.entries(train.models).flatMap(([model, own]) =>
-        (own.results ?? results)
-          .filter((pattern) => pattern.includes('{seed}'))
-          .map(async (pattern) => {
-            const filled = pattern.replaceAll('{model}', model);
-            const base = posix.dirname(filled.slice(0, filled.indexOf('{seed}')) + 'x');
-            const files = await this.pod.listFiles(posix.join(this.remoteRoot, base), { signal });
-            return files.flatMap((file) => {
-              const path = posix.join(base, file.path);
-              const seed = seedOf(filled, path);
-              return seed === null ? [] : [{ path, bytes: file.bytes, mtimeMs: file.mtimeMs, model, seed }];
-            });
-          }),
-      ),
-    );
-    const old = ofOldSeeds(found.flat(), keep).map(({ path, bytes }) => ({ path, bytes }));
-    return old.sort((a, b) => (a.path < b.path ? -1 : 1));
+  /** Folders of runs beyond the newest `keep`, with the size of their logs; never of one that runs, or is part of the last pipeline or of an unfinished one. */
+  async oldRuns(keep: number, signal?: AbortSignal): Promise<readonly OldRun[]> {
+    const [runs, pipelines] = await Promise.all([this.runs.list(signal), this.pipelines.list(signal)]);
+    return oldRuns(runs, keep, new Set(pipelines.filter((one, i) => !one.isFinished || i === pipelines.length - 1).flatMap(runsOf)));
+  }
+
+  /** Results and checkpoints of seeds beyond the newest `keep` of each model; never of one that is being trained. */
+  async oldResults(keep: number, signal?: AbortSignal): Promise<readonly SeedFile[]> {
+    const [runs, old] = await Promise.all([
+      this.runs.list(signal),
+      oldResults(this.pod, this.remoteRoot, this.project.config, keep, signal),
+    ]);
+    const seeds = new Set(runs.flatMap(({ manifest, status }) => (status.kind === 'running' ? [String(manifest.seed)] : [])));
+    return old.filter(({ seed }) => !seeds.has(seed));
+  }
+
+  /** Which of these files of the pod, below the remote root, are in a local folder with the same bytes. */
+  async fetchedTo(
+    folder: string,
+    files: readonly { readonly path: string; readonly bytes: number }[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlySet<string>> {
+    return fetchedTo(this.pod, this.remoteRoot, resolve(this.project.root, folder), files, signal);
   }
 
   /** Reads local predictions (.npy, .npz) and judges them; `labels`: a file of true classes, default: the one that runpod.json names. */
   async validate(file: string, labels?: string): Promise<FileVerdict> {
     return judgeFile(resolve(this.project.root, file), {
-      named: this.project.config.labels,
+      named: labelsPath(this.project),
+      minShare: this.project.config.validation.minShare,
       ...(labels === undefined ? {} : { labels: resolve(this.project.root, labels) }),
     });
+  }
+
+  /** Judges the predictions among fetched files; `of`: what was trained, as far as it is known. */
+  async judgeFetched(
+    files: readonly Pick<FetchedFile, 'path' | 'localPath'>[],
+    of: { readonly model?: string | null; readonly seed?: number } = {},
+  ): Promise<Judgements> {
+    const { predictions, minShare } = this.project.config.validation;
+    const labels = labelsPath(this.project, of);
+    return judgeAll(files, { labels, minShare, ...(predictions && { predictions: expandTemplates(predictions, of) }) });
   }
 
   /** What the monitor makes of a run's log as it is now; for one that goes on, too. */
@@ -648,7 +647,7 @@ export class Orchestrator implements Disposable {
       stored,
       {
         runs: async (signal) => this.runs.list(signal),
-        start: async (job, run, signal) => this.startTraining(job.request, signal, run),
+        start: async (job, run, signal) => this.startTraining(job.request, signal, { id: run, pipeline: id }),
         watch: options.watch ?? (async (run, onEvent, signal) => this.watchRun(run, { onEvent, signal })),
         collect: async (job, run, signal) => this.collectJob(job, run, folder, signal),
         beginRound: async (number, startedAt) => {
@@ -656,56 +655,18 @@ export class Orchestrator implements Disposable {
           return this.pipelines.read(id, options.signal);
         },
         reject: async (run) => this.pipelines.reject(id, run),
+        finish: async () => this.pipelines.finish(id),
       },
       options,
     );
   }
 
-  /** Fetches what a job left, and judges the predictions among it. */
-  private async collectJob(job: Job, run: string, folder: string, signal: AbortSignal | undefined): Promise<Judged> {
-    const { stages, labels } = this.project.config;
-    const ofRun = await this.collectRun(run, folder, { signal });
-    const own = expandTemplates(stages.find(({ name }) => name === job.stage)?.results ?? [], { model: job.model, seed: job.request.seed });
-    const ofStage = own.length === 0 ? null : await this.fetch(own, folder, { signal });
-    const files = [...ofRun.files, ...(ofStage?.files ?? [])];
-    const problems = [...ofRun.incomplete, ...(ofStage?.incomplete ?? [])].map(({ path, why }) => `${path} is not whole: ${why}.`);
-    const missing = [...ofRun.missing, ...(ofStage?.missing ?? [])];
-    const isEmpty = missing.length > 0 && !files.some(({ path }) => !path.startsWith('.runpod/'));
-    if (isEmpty && problems.length === 0) problems.push(`It left no results: nothing on the pod matches ${missing.join(', ')}.`);
-    const arrays = files.filter(({ path }) => isArray(path) && path !== labels);
-    const verdicts = await Promise.all(
-      arrays.map(async ({ path, localPath }) => {
-        try {
-          return [{ path, verdict: await this.validate(localPath) }];
-        } catch (error) {
-          problems.push(messageOf(error));
-          return [];
-        }
-      }),
-    );
-    return { files: files.length, verdicts: verdicts.flat(), problems };
-  }
-
-  private async fetch(patterns: readonly string[], folder: string, options: TransferOptions): Promise<FetchReport> {
-    const localFolder = resolve(this.project.root, folder);
-    const info = await stat(localFolder).catch(() => null);
-    if (info && !info.isDirectory()) throw new UserError('local-failed', `${folder} is a file. Name a folder to download into.`);
-    const report = await this.fetchInto({
-      remoteRoot: this.remoteRoot,
-      patterns,
-      wholeOnly: true,
-      localFolder,
-      signal: options.signal,
-      onProgress: options.onProgress,
+  private async collectJob(job: Job, id: string, folder: string, signal: AbortSignal | undefined): Promise<Judged> {
+    const run = await this.runs.get(id, signal);
+    return collectJob(job, run, this.project.config, {
+      ofRun: async (more) => this.collector.ofRun(run, folder, { signal }, more),
+      judge: async (files) => this.judgeFetched(files, { model: run.manifest.model, seed: run.manifest.seed ?? undefined }),
     });
-    if (info === null && report.files.length > 0 && this.map.relativeOfLocal(localFolder)) await keepFromDeploys(localFolder);
-    return report;
-  }
-
-  private async fetchInto(options: FetchOptions): Promise<FetchReport> {
-    const report = await fetchResults(this.pod, options);
-    await this.deployer.fetched(report.files.map((file) => ({ ...file, remotePath: posix.join(options.remoteRoot, file.path) })));
-    return report;
   }
 
   private async start(manifest: RunManifest, signal: AbortSignal | undefined): Promise<Run> {
@@ -722,17 +683,6 @@ export class Orchestrator implements Disposable {
   private remotePath(path: string): string {
     return posix.resolve(this.remoteRoot, path);
   }
-}
-
-/** A new folder of the project that holds what came from the pod is not to be deployed to it: .gitignore says so to git, too. */
-async function keepFromDeploys(folder: string): Promise<void> {
-  await writeFile(join(folder, '.gitignore'), '*\n').catch((error: unknown) => {
-    throw new UserError(
-      'local-failed',
-      `What was fetched is in ${folder}, but no .gitignore can be written there (${messageOf(error)}). Add that folder to "exclude" in runpod.json.`,
-      { cause: error },
-    );
-  });
 }
 
 /** Decodes UTF-8 that comes in pieces. */

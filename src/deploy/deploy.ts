@@ -2,7 +2,7 @@ import { lstatSync, type Stats, statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import type { PathMap } from '../core/pathMap.ts';
-import { Turns } from '../core/turns.ts';
+import { Turns } from '../pod/turns.ts';
 import type { FileToPut, Pod, PutFile, PutOptions, TransferOptions } from '../pod/pod.ts';
 import { checkSize, type SizeLimits } from './guard.ts';
 import type { Ledger, LedgerEntries, LedgerEntry } from './ledger.ts';

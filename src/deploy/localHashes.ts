@@ -2,7 +2,7 @@ import { createHash, hash } from 'node:crypto';
 import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { messageOf, throwIfCancelled, UserError } from '../core/errors.ts';
-import { Turns } from '../core/turns.ts';
+import { Turns } from '../pod/turns.ts';
 import type { HashMemory } from '../pod/pod.ts';
 
 /** A write within the clock's step of the one before it leaves size and times as they were; so the hash of a young file is not kept. */

@@ -66,12 +66,13 @@ function section({ name, array, description, verdict }: ShownArray, open: boolea
   return name === '' ? title + parts : `<details${open ? ' open' : ''}><summary>${title}</summary>${parts}</details>`;
 }
 
-function verdictPart({ ok, summary, problems, classes, comparison }: FileVerdict): string {
+function verdictPart({ ok, summary, problems, classes, comparison, note }: FileVerdict): string {
   const rest = problems.filter(({ message }) => !summary.startsWith(message.replace(/\.$/, '')));
   const lines = [
     `<p class="${ok ? (problems.length > 0 ? 'warning' : '') : 'error'}">${escape(summary)}</p>`,
     ...rest.map(({ severity, message }) => `<p class="${severity}">${escape(message)}</p>`),
     comparison?.agreement == null ? '' : `<p class="kind">${percent(comparison.agreement)} of the rows as in the run before.</p>`,
+    note === null ? '' : `<p class="kind">${escape(note)}</p>`,
   ];
   const withLabels = classes.some(({ accuracy }) => accuracy !== undefined);
   const table = classes

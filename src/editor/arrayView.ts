@@ -5,9 +5,12 @@ import * as vscode from 'vscode';
 import { type Disposable, DisposableStore } from '../core/disposable.ts';
 import { messageOf, UserError } from '../core/errors.ts';
 import { customEditors } from '../manifest.ts';
+import type { NpyArray } from '../results/npy.ts';
 import { arrayPage, messagePage, type ShownArray } from './arrayPage.ts';
 import type { Projects } from './projects.ts';
 
+/** More than these are no page that anybody reads. */
+const maxShownArrays = 50;
 /** Reading and counting more than this would hold up the other extensions of the window. */
 const maxShownBytes = 256 * 1024 ** 2;
 
@@ -59,29 +62,27 @@ export class ArrayView implements vscode.CustomReadonlyEditorProvider, Disposabl
         `${basename(file)} has ${Math.round(size / 1024 ** 2)} MB; files up to ${maxShownBytes / 1024 ** 2} MB are shown.`,
       );
     const [{ readArrays }, { describe }] = await Promise.all([import('../results/npz.ts'), import('../results/describe.ts')]);
-    const arrays = [...(await readArrays(file))];
+    const arrays = [...(await readArrays(file, maxShownBytes))];
     return Promise.all(
-      arrays.map(async ([name, array]) => ({
+      arrays.slice(0, maxShownArrays).map(async ([name, array]) => ({
         name,
         array,
         description: describe(array),
-        verdict: await this.judge(uri, arrays.length === 1 ? file : `${file}#${name}`),
+        verdict: await this.judge(uri, arrays.length === 1 ? file : `${file}#${name}`, array),
       })),
     );
   }
 
   /** Null for what is no predictions: measurements, images, the labels themselves would only be called bad ones. */
-  private async judge(uri: vscode.Uri, reference: string): Promise<ShownArray['verdict']> {
-    const [{ judgeFile }, { loadProject }] = await Promise.all([import('../results/judge.ts'), import('../project/project.ts')]);
+  private async judge(uri: vscode.Uri, reference: string, array: NpyArray): Promise<ShownArray['verdict']> {
+    const [{ judgeArray }, { labelsPath, loadProject }] = await Promise.all([
+      import('../results/judge.ts'),
+      import('../project/project.ts'),
+    ]);
     const root = await this.projects.nearest(uri);
-    const named =
-      root === null
-        ? undefined
-        : await loadProject(root).then(
-            ({ config }) => config.labels,
-            () => undefined,
-          );
-    const verdict = await judgeFile(reference, { named }).catch(() => null);
+    const project = root === null ? null : await loadProject(root).catch(() => null);
+    const options = project === null ? {} : { named: labelsPath(project), minShare: project.config.validation.minShare };
+    const verdict = await judgeArray(reference, array, options).catch(() => null);
     return verdict === null || verdict.kind === null ? null : verdict;
   }
 }

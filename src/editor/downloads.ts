@@ -4,7 +4,7 @@ import { bytes } from '../core/amounts.ts';
 import { messageOf, UserError } from '../core/errors.ts';
 import type { Orchestrator } from '../orchestrator.ts';
 import type { TransferOptions, TransferProgress } from '../pod/pod.ts';
-import type { FetchReport } from '../results/fetch.ts';
+import type { FetchedFile, FetchReport } from '../results/fetch.ts';
 import type { Log } from './log.ts';
 import { type Projects, shortPath } from './projects.ts';
 import type { ResultProblems } from './resultProblems.ts';
@@ -38,7 +38,7 @@ export class Downloads {
         `${orchestrator.pod.name} has no results of ${model} yet: nothing there matches ${report.missing.join(', ')}. Train it first, or correct "results" in runpod.json.`,
       );
     }
-    const verdict = await this.judge(orchestrator, report);
+    const verdict = await this.judge(orchestrator, report.files, model);
     void announce(orchestrator, report, `Results of ${model}`, verdict);
     return report;
   }
@@ -58,15 +58,21 @@ export class Downloads {
     return report;
   }
 
-  /** Fetches what a run that has just ended left, if the person wants that. Never disturbs: a failure is told in the log. */
-  async afterRun({ root, pod, id, model }: RunRef, exitCode: number | null): Promise<void> {
+  /**
+   * Fetches what a run that has just ended left, if the person wants that; what a job of a pipeline left, the pipeline fetches.
+   * Never disturbs: a failure is told in the log.
+   */
+  async afterRun({ root, pod, id, model, pipeline }: RunRef, exitCode: number | null): Promise<void> {
+    if (pipeline !== undefined) return;
     const when = readSetting('runpod.downloads.automatic', vscode.Uri.file(root));
     if (when === 'never' || (when === 'success' && exitCode !== 0)) return;
     try {
       const orchestrator = await this.sessions.get(root, pod);
       const report = await orchestrator.collectRun(id, defaultFolder(root));
-      await this.judge(orchestrator, report);
-      mention(`$(cloud-download) ${model ?? 'The run'} left ${report.files.length} files in ${shortPath(root, report.folder)}`);
+      const own = report.files.filter(({ path }) => !report.older.includes(path));
+      // Of a run that failed, predictions are of an earlier one, or half of something.
+      if (exitCode === 0) await this.judge(orchestrator, own, model);
+      mention(`$(cloud-download) ${model ?? 'The run'} left ${own.length} files in ${shortPath(root, report.folder)}`);
     } catch (error) {
       this.log.info(`what run ${id} left could not be fetched: ${messageOf(error)}`);
     }
@@ -90,19 +96,11 @@ export class Downloads {
   }
 
   /** A sentence about the predictions among the files; empty when there are none that can be judged. */
-  private async judge(orchestrator: Orchestrator, report: FetchReport): Promise<string> {
-    const { labels } = orchestrator.project.config;
-    const sentences: string[] = [];
-    for (const { path, localPath } of report.files.filter(({ path }) => /\.np[yz]$/.test(path) && path !== labels)) {
-      try {
-        const verdict = await orchestrator.validate(localPath);
-        this.problems.show(localPath, verdict);
-        sentences.push(`${path.split('/').at(-1)}: ${verdict.summary}`);
-      } catch (error) {
-        this.log.info(`${path} could not be judged: ${String(error)}`);
-      }
-    }
-    return sentences.join(' ');
+  private async judge(orchestrator: Orchestrator, files: readonly FetchedFile[], model: string | null): Promise<string> {
+    const { verdicts, problems } = await orchestrator.judgeFetched(files, { model });
+    for (const problem of problems) this.log.info(problem);
+    for (const { localPath, verdict } of verdicts) this.problems.show(localPath, verdict);
+    return verdicts.map(({ path, verdict }) => `${path.split('/').at(-1)}: ${verdict.summary}`).join(' ');
   }
 }
 

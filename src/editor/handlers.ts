@@ -62,6 +62,7 @@ export function handlers({
       answer(await training.again(options?.run === undefined ? undefined : watches.view(options.run)?.ref), options?.wait),
     [commands.retrainPipeline]: (options) => pipelines.retrain(options),
     [commands.resumePipeline]: (options) => pipelines.resume(options),
+    [commands.refreshPipelines]: () => pipelines.refresh(),
     [commands.stopTraining]: (options) => training.stop(options?.run),
     [commands.followRun]: async (options) => answer(await training.follow(options?.run), options?.wait),
     [commands.runCommand]: (options) => environment.runCommand(options?.command),

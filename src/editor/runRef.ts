@@ -9,6 +9,8 @@ export interface RunRef {
   readonly model: string | null;
   /** What to ask for to train the same again. */
   readonly request: TrainingRequest;
+  /** The pipeline that it is a job of, and that fetches and judges what it leaves. */
+  readonly pipeline?: string;
 }
 
 /** What the person calls it. */

@@ -42,6 +42,8 @@ export class RunWatches implements Disposable {
 
   private readonly ends = new Emitter<{ readonly ref: RunRef; readonly watched: WatchedRun }>();
 
+  /** Pipelines that this window drives: it follows their runs itself, as parts of them. */
+  readonly driven = new Set<string>();
   readonly onDidChange = this.changes.event;
   /** A run that was followed has ended; not for one that had ended long before. */
   readonly onDidEnd = this.ends.event;

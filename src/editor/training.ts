@@ -87,6 +87,8 @@ export class Training {
     if (this.watches.view(id)) return;
     const orchestrator = await this.sessions.get(root, pod);
     const run = await orchestrator.runs.get(id);
+    const { pipeline } = run.manifest;
+    if (pipeline !== undefined && this.watches.driven.has(pipeline)) return;
     // Meanwhile it may have turned out to be our own.
     if (!this.watches.view(id)) void this.watches.follow(run, refOf(run, orchestrator), orchestrator, false);
   }
@@ -124,13 +126,20 @@ export class Training {
 
 /** A run that somebody else started, as far as its manifest tells how to start it again. */
 export function refOf({ manifest }: Run, orchestrator: Orchestrator): RunRef {
-  const { id, model, command, device, seed } = manifest;
+  const { id, model, command, device, seed, pipeline } = manifest;
   const same = {
     ...(model === null ? { command } : { model }),
     ...(device === null ? {} : { device }),
     ...(seed === null ? {} : { seed }),
   };
-  return { id, root: orchestrator.project.root, pod: orchestrator.pod.name, model, request: same };
+  return {
+    id,
+    root: orchestrator.project.root,
+    pod: orchestrator.pod.name,
+    model,
+    request: same,
+    ...(pipeline === undefined ? {} : { pipeline }),
+  };
 }
 
 async function chooseTraining({ project }: Orchestrator, request: TrainingRequest): Promise<TrainingRequest> {

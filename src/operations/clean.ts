@@ -1,4 +1,4 @@
-import { posix } from 'node:path';
+import { posix, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
 import type { Orchestrator } from '../orchestrator.ts';
@@ -10,40 +10,58 @@ export const clean = operation({
   audience: 'people',
   title: 'Clean up old artifacts',
   description:
-    'Shows which logs of old runs, and which results of older seeds, could go from the pod, and how much they take; with `yes` it deletes them. What runs, the last pipeline, and the newest of each are never touched.',
+    'Shows which logs of old runs, and which results of older seeds, could go from the pod, and how much they take; with `yes` it deletes them. What runs, pipelines that are not at their end, and the newest of each are never touched.',
   effect: 'destroy',
   input: z.object({
     keep: z.int().min(1).max(10_000).default(5).describe('How many runs, and how many seeds of each model, are kept.'),
     yes: z.boolean().default(false).describe('Delete what is shown.'),
+    folder: z.string().min(1).default('results').describe('Local folder in which to look whether it was fetched.'),
   }),
   output: z.object({
     pod: z.string(),
     keep: z.int(),
-    items: z.array(z.object({ path: z.string().describe('Below the remote root.'), bytes: z.int() })),
+    items: z.array(
+      z.object({
+        path: z.string().describe('Below the remote root.'),
+        bytes: z.int(),
+        isHere: z.boolean().describe('The same bytes lie in the local folder; of a run, those of its log.'),
+      }),
+    ),
     bytes: z.int(),
     deleted: z.boolean(),
   }),
+  localPaths: ['folder'],
   examples: [
     ['rpo clean', 'what could go, and how much'],
     ['rpo clean --keep 3 --yes', 'all but the newest three'],
   ],
-  async handle(context, { keep, yes }, { signal, progress }) {
+  async handle(context, { keep, yes, folder }, { signal, progress }) {
     const orchestrator = await context.orchestrator();
     progress({ message: 'looking for what is old' });
     const [logs, artifacts] = await Promise.all([orchestrator.oldRuns(keep, signal), orchestrator.oldResults(keep, signal)]);
-    const items = [...logs, ...artifacts];
+    const local = resolve(context.projectRoot, folder);
+    const here = await orchestrator.fetchedTo(
+      local,
+      [...logs.map(({ path, bytes: size }) => ({ path: `${path}/output.log`, bytes: size })), ...artifacts],
+      signal,
+    );
+    const items = [...logs, ...artifacts].map(({ path, bytes: size }) => ({
+      path,
+      bytes: size,
+      isHere: here.has(path) || here.has(`${path}/output.log`),
+    }));
     if (yes && items.length > 0) await remove(orchestrator, items, signal);
     return {
       pod: orchestrator.pod.name,
       keep,
-      items: items.map((item) => ({ ...item })),
+      items,
       bytes: items.reduce((sum, item) => sum + item.bytes, 0),
       deleted: yes && items.length > 0,
     };
   },
   render({ pod, keep, items, bytes: total, deleted }) {
     if (items.length === 0) return `There is nothing on ${pod} beyond the newest ${keep}.`;
-    const rows = columns(items.map((item) => [`  ${item.path}`, bytes(item.bytes)]));
+    const rows = columns(items.map((item) => [`  ${item.path}`, bytes(item.bytes), item.isHere ? '' : 'not fetched yet']));
     const what = `${count(items.length, 'item')}, ${bytes(total)}`;
     const end = deleted
       ? `Deleted from ${pod}: ${what}.`
@@ -52,10 +70,10 @@ export const clean = operation({
   },
 });
 
-/** One trip, however many: the paths go over stdin. */
+/** One trip, however many: the paths go over stdin, each to its NUL, since a name may hold a newline. */
 async function remove(orchestrator: Orchestrator, items: readonly { readonly path: string }[], signal: AbortSignal): Promise<void> {
-  const paths = items.map(({ path }) => posix.join(orchestrator.remoteRoot, path) + '\n').join('');
-  const { exitCode, stderr } = await orchestrator.pod.exec('s=0; while IFS= read -r path; do rm -rf -- "$path" || s=1; done; exit $s', {
+  const paths = items.map(({ path }) => posix.join(orchestrator.remoteRoot, path) + '\0').join('');
+  const { exitCode, stderr } = await orchestrator.pod.exec('xargs -0 -r rm -rf --', {
     stdin: paths,
     timeoutMs: 300_000,
     signal,

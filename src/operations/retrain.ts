@@ -66,11 +66,7 @@ export const retrain = operation({
   async handle(context, { models, stages, deploy, resume, folder, ...input }, call) {
     const orchestrator = await context.orchestrator();
     const split = (names: readonly string[]) => names.flatMap((name) => name.split(',')).filter((name) => name !== '');
-    if (resume !== undefined && models.length + stages.length > 0)
-      throw new UserError(
-        'bad-argument',
-        'What a pipeline trains was settled when it was started. Leave out --models and --stages, or --resume.',
-      );
+    if (resume !== undefined) refuseSettled({ models, stages, ...input });
     await deployFirst(orchestrator, deploy, call);
     const options: RetrainOptions = { folder, signal: call.signal, ...teller(call) };
     let latest: PipelineView | undefined;
@@ -93,9 +89,15 @@ export const retrain = operation({
             });
       return record(view);
     } catch (error) {
+      if (latest === undefined || !isUserError(error)) throw error;
       // The run that goes on, and where the pipeline stands, are an answer.
-      if (latest === undefined || !isUserError(error, 'cancelled')) throw error;
-      return record(latest);
+      if (error.reason === 'cancelled') return record(latest);
+      call.emit({ kind: 'note', text: renderPipeline(record(latest)) });
+      throw new UserError(
+        error.reason,
+        `${error.message} What has succeeded is not trained again: \`rpo retrain --resume ${latest.id}\` goes on when that is mended.`,
+        { cause: error, details: error.details },
+      );
     }
   },
   render: renderPipeline,
@@ -112,30 +114,58 @@ export const pipelines = operation({
   output: z.object({
     pod: z.string(),
     pipelines: z.array(
-      z.object({ id: z.string(), startedAt: z.string(), startedBy: z.string(), rounds: z.int(), stages: z.array(z.string()) }),
+      z.object({
+        id: z.string(),
+        state: z.enum(['running', 'succeeded', 'failed']).describe('As its runs tell it; failed: not at its end, and nothing of it runs.'),
+        startedAt: z.string(),
+        startedBy: z.string(),
+        rounds: z.int(),
+        stages: z.array(z.string()),
+      }),
     ),
   }),
   async handle(context, { limit }, { signal }) {
     const orchestrator = await context.orchestrator();
-    const all = (await orchestrator.pipelines.list(signal)).slice(-limit).reverse();
+    const all = (await orchestrator.lookAtPipelines(signal)).slice(-limit).reverse();
     return {
       pod: orchestrator.pod.name,
-      pipelines: all.map(({ plan: { id, startedAt, startedBy, stages }, rounds }) => ({
-        id,
-        startedAt,
-        startedBy,
-        rounds: rounds.length,
-        stages: stages.map(({ name }) => name),
-      })),
+      pipelines: all.map(({ stored: { plan, rounds }, view: { state } }) => {
+        const { id, startedAt, startedBy, stages } = plan;
+        return { id, state, startedAt, startedBy, rounds: rounds.length, stages: stages.map(({ name }) => name) };
+      }),
     };
   },
   render({ pod, pipelines: all }) {
     if (all.length === 0) return `No pipelines on ${pod} yet. Start one with \`rpo retrain\`.`;
     return fitting(
-      columns(all.map(({ id, startedBy, rounds, stages }) => [id, count(rounds, 'round'), `by ${startedBy}`, stages.join(', ')])),
+      columns(
+        all.map(({ id, state, startedBy, rounds, stages }) => [id, state, count(rounds, 'round'), `by ${startedBy}`, stages.join(', ')]),
+      ),
     );
   },
 });
+
+/** @throws UserError 'bad-argument' for what would silently not be used */
+function refuseSettled(input: {
+  readonly models: readonly string[];
+  readonly stages: readonly string[];
+  readonly device?: string;
+  readonly seed?: number;
+  readonly continue: boolean;
+}): void {
+  const given = [
+    ...(input.models.length > 0 ? ['--models'] : []),
+    ...(input.stages.length > 0 ? ['--stages'] : []),
+    ...(input.device === undefined ? [] : ['--device']),
+    ...(input.seed === undefined ? [] : ['--seed']),
+    ...(input.continue ? ['--continue'] : []),
+  ];
+  if (given.length === 0) return;
+  throw new UserError(
+    'bad-argument',
+    `What a pipeline trains, and how, was settled when it was started. Leave out ${given.join(', ')}, or --resume.`,
+  );
+}
 
 async function deployFirst(orchestrator: Orchestrator, what: string, call: Call): Promise<void> {
   if (what === 'none') return;

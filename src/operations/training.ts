@@ -78,7 +78,9 @@ export const train = operation({
       .string()
       .min(1)
       .optional()
-      .describe('When it ends, download what it left into this local folder: results, or after a failure logs and the last checkpoint.'),
+      .describe(
+        'When it ends, download what it left into this local folder: results, or after a failure its log, configuration and last checkpoint.',
+      ),
   }),
   output: watchedSchema,
   positional: ['model'],
@@ -102,8 +104,15 @@ export const train = operation({
     call.emit({ kind: 'note', text: `Run ${run.manifest.id} on ${orchestrator.pod.name}: ${run.manifest.command}` });
     const watched = await watch(orchestrator, run, 0, call);
     if (fetch !== undefined && watched.watching === 'to-the-end') {
-      const { files, folder } = await orchestrator.collectRun(watched.run, fetch, transfer(call, 'fetching what it left'));
-      call.emit({ kind: 'note', text: `${count(files.length, 'file')} of the run in ${folder}.` });
+      const { files, folder, older, incomplete } = await orchestrator.collectRun(
+        watched.run,
+        fetch,
+        transfer(call, 'fetching what it left'),
+      );
+      call.emit({ kind: 'note', text: `${count(files.length - older.length, 'file')} of the run in ${folder}.` });
+      for (const path of older.slice(0, 5)) call.emit({ kind: 'note', text: `! ${path} is of before this run.` });
+      for (const { path, why } of incomplete.slice(0, 5))
+        call.emit({ kind: 'note', text: `! Not fetched, since it is not whole: ${path} (${why}).` });
     }
     return watched;
   },

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { FileVerdict } from '../results/judge.ts';
-import { loadProject } from '../project/project.ts';
+import { labelsPath, loadProject } from '../project/project.ts';
 import { shortPath } from './findings.ts';
 import { operation } from './operation.ts';
 import { fitting } from './text.ts';
@@ -33,6 +33,7 @@ export const verdictSchema = z.object({
     })
     .nullable()
     .describe('Comparison with the previous run, whose file was here before.'),
+  note: z.string().nullable().describe('What could not be done, and does not speak against the predictions.'),
 });
 
 type VerdictRecord = z.output<typeof verdictSchema>;
@@ -65,11 +66,13 @@ export const validate = operation({
   async handle(context, { files, labels, previous }) {
     const { judgeFile } = await import('../results/judge.ts');
     const local = (path: string | undefined) => (path === undefined ? undefined : resolve(context.projectRoot, path));
-    const named = labels === undefined ? (await loadProject(context.projectRoot)).config.labels : undefined;
+    const project = await loadProject(context.projectRoot);
+    const named = labels === undefined ? labelsPath(project) : undefined;
+    const { minShare } = project.config.validation;
     const verdicts: VerdictRecord[] = [];
     for (const file of files) {
       const path = resolve(context.projectRoot, file);
-      const verdict = await judgeFile(path, { labels: local(labels), named, previous: local(previous) });
+      const verdict = await judgeFile(path, { labels: local(labels), named, previous: local(previous), minShare });
       verdicts.push(verdictRecord(path, verdict, context.projectRoot));
     }
     return { ok: verdicts.every((verdict) => verdict.ok), verdicts };
@@ -79,7 +82,7 @@ export const validate = operation({
 });
 
 export function verdictRecord(file: string, verdict: FileVerdict, projectRoot: string): VerdictRecord {
-  const { ok, summary, problems, shape, dtype, classes, accuracy, nan, inf, labels, comparison } = verdict;
+  const { ok, summary, problems, shape, dtype, classes, accuracy, nan, inf, labels, comparison, note } = verdict;
   return {
     file: shortPath(file, projectRoot),
     labels: labels === null ? null : shortPath(labels, projectRoot),
@@ -97,11 +100,12 @@ export function verdictRecord(file: string, verdict: FileVerdict, projectRoot: s
       agreement: comparison.agreement,
       ...(comparison.accuracy === undefined ? {} : { accuracy: comparison.accuracy }),
     },
+    note,
   };
 }
 
 /** One verdict in words. */
-export function verdictLines({ file, ok, summary, problems, shape, dtype, classes, labels, comparison }: VerdictRecord): string[] {
+export function verdictLines({ file, ok, summary, problems, shape, dtype, classes, labels, comparison, note }: VerdictRecord): string[] {
   const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
   const shown = classes
     .slice(0, 20)
@@ -115,6 +119,7 @@ export function verdictLines({ file, ok, summary, problems, shape, dtype, classe
     ...shown,
     ...(classes.length > 20 ? [`    ... and ${classes.length - 20} more classes`] : []),
     ...(comparison === null ? [] : [`    ${comparisonText(comparison)}`]),
+    ...(note === null ? [] : [`    ${note}`]),
     ...(labels === null ? ['    There were no labels to compare with: --labels FILE.'] : []),
   ];
 }

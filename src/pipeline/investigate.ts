@@ -19,16 +19,14 @@ export function readClues(clues: Clues, text: string): void {
   clues.classWeights ||= /class[_ -]?weight|balanc(?:e|ed|ing)\b/i.test(text);
 }
 
-/** Why predictions may have collapsed, likeliest first; nothing when they have not. */
+/** Why predictions may have lost classes, likeliest first; nothing when they have lost none. */
 export function investigate(
   verdict: Verdict,
   { metrics, errors }: Pick<WatchedRun, 'metrics' | 'errors'>,
   clues: Clues,
   job: Job,
 ): readonly string[] {
-  const predicted = verdict.classes.filter(({ count }) => count > 0);
-  const never = verdict.classes.filter(({ count }) => count === 0);
-  if (predicted.length > 1 && never.length === 0) return [];
+  if (verdict.lost.length === 0) return [];
   const hints: string[] = [];
   const gradients = metrics.flatMap((line) => Object.entries(line.metrics).filter(([name]) => /grad/i.test(name)));
   const last = gradients.at(-1)?.[1];
@@ -44,12 +42,12 @@ export function investigate(
     );
   else if (job.request.encoder !== undefined || /encoder/i.test(job.request.command ?? ''))
     hints.push('Encoder: make sure that its weights were really loaded, and that its parameters still require gradients after loading.');
-  const shares = verdict.classes.filter(({ accuracy }) => accuracy !== undefined);
   if (!clues.classWeights)
     hints.push(
       'Class weights: nothing in the log speaks of them. Weigh the loss by the inverse frequency of each class, or sample the rare ones more often.',
     );
-  if (never.length > 0 && shares.length > 0)
+  const never = verdict.classes.filter(({ count, accuracy }) => count === 0 && accuracy !== undefined);
+  if (never.length > 0)
     hints.push(
       `Class ${never.map((one) => one.class).join(', ')} ${never.length === 1 ? 'is' : 'are'} never predicted although there are such rows: look at their labels and at how folds are drawn.`,
     );

@@ -1,6 +1,6 @@
 import { isUserError, throwIfCancelled } from '../core/errors.ts';
 import type { Run } from '../runs/run.ts';
-import type { FileVerdict } from '../results/judge.ts';
+import type { Judgement } from '../results/judgeAll.ts';
 import type { RunEvent, WatchedRun } from '../runs/watch.ts';
 import type { Clues } from './investigate.ts';
 import { investigate, readClues } from './investigate.ts';
@@ -52,7 +52,7 @@ export interface PipelineView {
 export interface Judged {
   readonly files: number;
   /** Of its predictions. */
-  readonly verdicts: readonly { readonly path: string; readonly verdict: FileVerdict }[];
+  readonly verdicts: readonly Judgement[];
   /** Result files that are missing or not whole. */
   readonly problems: readonly string[];
 }
@@ -67,6 +67,8 @@ export interface PipelinePorts {
   collect(job: Job, id: string, signal?: AbortSignal): Promise<Judged>;
   beginRound(number: number, startedAt: string): Promise<StoredPipeline>;
   reject(run: string): Promise<void>;
+  /** All jobs have succeeded. */
+  finish(): Promise<void>;
 }
 
 export interface DriveOptions {
@@ -75,6 +77,8 @@ export interface DriveOptions {
   readonly signal?: AbortSignal;
   readonly onChange?: (view: PipelineView) => void;
   readonly onRunEvent?: (job: JobView, event: RunEvent) => void;
+  /** What a job that ended well left. */
+  readonly onJudged?: (job: JobView, judged: Judged) => void;
   /** For a new round; default: the clock. */
   readonly now?: () => Date;
 }
@@ -102,17 +106,7 @@ class Drive {
     private readonly options: DriveOptions,
   ) {
     this.plan = stored.plan;
-    for (const job of this.jobs())
-      this.views.set(job.key, {
-        key: job.key,
-        label: job.model ?? job.stage,
-        state: 'waiting',
-        run: null,
-        seconds: null,
-        accuracy: null,
-        summary: '',
-        hints: [],
-      });
+    for (const job of this.jobs()) this.views.set(job.key, waiting(job));
   }
 
   async run(): Promise<PipelineView> {
@@ -131,8 +125,10 @@ class Drive {
       }
     }
     this.ended = true;
+    const view = this.view();
+    if (view.state === 'succeeded' && !this.stored.isFinished) await this.ports.finish();
     this.changed();
-    return this.view();
+    return view;
   }
 
   /** Why a job is not even begun; null when nothing is in its way. */
@@ -153,6 +149,10 @@ class Drive {
       if (run && (this.isGood(run) || run.status.kind === 'running') && (await this.follow(job, run))) return true;
     }
     if (this.views.get(job.key)?.run === current) return false;
+    if (this.stored.isFinished && !rounds.some((round) => this.known.has(runIdOf(this.plan, job, round)))) {
+      this.update(job, { state: 'succeeded', summary: 'done; its run was cleaned up since' });
+      return true;
+    }
     return this.follow(job, this.known.get(current) ?? (await this.start(job, current)));
   }
 
@@ -170,7 +170,7 @@ class Drive {
 
   private async follow(job: Job, run: Run): Promise<boolean> {
     const { id } = run.manifest;
-    this.update(job, { state: 'running', run: id, summary: '' });
+    this.update(job, { state: 'running', run: id, summary: '', hints: [] });
     const clues: Clues = { frozen: null, classWeights: false };
     const watched = await this.ports.watch(
       id,
@@ -191,23 +191,26 @@ class Drive {
       return false;
     }
     this.update(job, { state: 'fetching', seconds });
-    const { verdicts, problems } = await this.ports.collect(job, id, this.options.signal);
+    const judged = await this.ports.collect(job, id, this.options.signal);
+    const { verdicts, problems } = judged;
+    const view = this.views.get(job.key);
+    if (view) this.options.onJudged?.(view, judged);
     const bad = verdicts.filter(({ verdict }) => !verdict.ok);
     const accuracy = verdicts.map(({ verdict }) => verdict.accuracy).find((value) => value !== undefined) ?? null;
     const summary = [...problems, ...(bad.length > 0 ? bad : verdicts).map(({ verdict }) => verdict.summary)].join(' ');
+    const hints = [...new Set(verdicts.flatMap(({ verdict }) => investigate(verdict, watched, clues, job)))];
     if (bad.length + problems.length === 0) {
-      this.update(job, { state: 'succeeded', accuracy, summary });
+      this.update(job, { state: 'succeeded', accuracy, summary, hints });
       return true;
     }
     await this.ports.reject(id);
     this.stored = { ...this.stored, rejected: new Set([...this.stored.rejected, id]) };
-    const hints = bad.flatMap(({ verdict }) => investigate(verdict, watched, clues, job));
-    this.update(job, { state: 'failed', accuracy, summary, hints: [...new Set(hints)] });
+    this.update(job, { state: 'failed', accuracy, summary, hints });
     return false;
   }
 
-  private isGood({ manifest, status }: Run): boolean {
-    return status.kind === 'exited' && status.exitCode === 0 && !this.stored.rejected.has(manifest.id);
+  private isGood(run: Run): boolean {
+    return isGood(this.stored, run);
   }
 
   /** In all rounds so far, and not going on. */
@@ -236,19 +239,57 @@ class Drive {
   }
 
   private view(): PipelineView {
-    const stages = this.plan.stages.map(({ name, jobs }): StageView => {
-      const views = jobs.flatMap(({ key }) => this.views.get(key) ?? []);
-      return { name, state: stateOf(views), jobs: views };
-    });
-    const isGood = stages.every(({ state }) => state === 'succeeded');
-    return {
-      id: this.plan.id,
-      state: !this.ended ? 'running' : isGood ? 'succeeded' : 'failed',
-      startedAt: this.plan.startedAt,
-      rounds: this.stored.rounds.length,
-      stages,
-    };
+    return viewOf(this.stored, this.views, this.ended);
   }
+}
+
+/**
+ * A pipeline as its runs tell it, without driving it: what their results came to is known only as far as a run was rejected
+ * for them. Whether anybody drives it is not known either: one that is not at its end counts as running while a run of it does.
+ */
+export function lookAt(stored: StoredPipeline, runs: readonly Run[]): PipelineView {
+  const known = new Map(runs.map((run) => [run.manifest.id, run]));
+  const jobs = stored.plan.stages.flatMap((stage) => stage.jobs);
+  const views = jobs.map((job): [string, JobView] => {
+    const own = stored.rounds.flatMap((round) => known.get(runIdOf(stored.plan, job, round)) ?? []);
+    const run = own.findLast((one) => isGood(stored, one)) ?? own.at(-1);
+    if (run === undefined) return [job.key, stored.isFinished ? { ...waiting(job), state: 'succeeded' } : waiting(job)];
+    const { manifest, status } = run;
+    const state = status.kind === 'running' ? 'running' : isGood(stored, run) ? 'succeeded' : 'failed';
+    const summary =
+      state !== 'failed'
+        ? ''
+        : stored.rejected.has(manifest.id)
+          ? 'its results were rejected'
+          : status.kind === 'exited'
+            ? `exit code ${status.exitCode}`
+            : status.kind;
+    return [job.key, { ...waiting(job), state, run: manifest.id, seconds: secondsOf(run), summary }];
+  });
+  return viewOf(stored, new Map(views), !views.some(([, { state }]) => state === 'running'));
+}
+
+function viewOf({ plan, rounds }: StoredPipeline, views: ReadonlyMap<string, JobView>, isAtRest: boolean): PipelineView {
+  const stages = plan.stages.map(({ name, jobs }): StageView => {
+    const own = jobs.flatMap(({ key }) => views.get(key) ?? []);
+    return { name, state: stateOf(own), jobs: own };
+  });
+  const hasSucceeded = stages.every(({ state }) => state === 'succeeded');
+  return {
+    id: plan.id,
+    state: !isAtRest ? 'running' : hasSucceeded ? 'succeeded' : 'failed',
+    startedAt: plan.startedAt,
+    rounds: rounds.length,
+    stages,
+  };
+}
+
+function waiting({ key, model, stage }: Job): JobView {
+  return { key, label: model ?? stage, state: 'waiting', run: null, seconds: null, accuracy: null, summary: '', hints: [] };
+}
+
+function isGood({ rejected }: StoredPipeline, { manifest, status }: Run): boolean {
+  return status.kind === 'exited' && status.exitCode === 0 && !rejected.has(manifest.id);
 }
 
 /** Of several jobs together. */
@@ -259,10 +300,8 @@ function stateOf(jobs: readonly JobView[]): JobState {
   return 'succeeded';
 }
 
-/** From its start to its last output; the pod's clock may be off by a little, so never below zero. */
-function secondsOf({ manifest, lastOutputMs }: Run): number | null {
-  const startedMs = Date.parse(manifest.startedAt);
-  return lastOutputMs === null || Number.isNaN(startedMs) ? null : Math.max(0, (lastOutputMs - startedMs) / 1000);
+function secondsOf({ tookMs }: Run): number | null {
+  return tookMs === null ? null : tookMs / 1000;
 }
 
 function whyFailed({ run, exitCode, errors }: WatchedRun): string {

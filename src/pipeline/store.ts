@@ -3,7 +3,7 @@ import { UserError } from '../core/errors.ts';
 import { quote } from '../core/shell.ts';
 import type { Pod } from '../pod/pod.ts';
 import { remoteFailure } from '../pod/remoteFailure.ts';
-import { isPipelineId, type PipelinePlan } from './plan.ts';
+import { isPipelineId, type PipelinePlan, runIdOf } from './plan.ts';
 
 /** A pipeline as its folder on the pod tells it; what its jobs came to is told by their runs. */
 export interface StoredPipeline {
@@ -12,11 +12,18 @@ export interface StoredPipeline {
   readonly rounds: readonly string[];
   /** Runs that ended well and whose results are not good for anything. */
   readonly rejected: ReadonlySet<string>;
+  /** All of its jobs succeeded once: what became of their runs since then does not matter. */
+  readonly isFinished: boolean;
+}
+
+/** The ids of the runs that it has, or will have. */
+export function runsOf({ plan, rounds }: StoredPipeline): readonly string[] {
+  return rounds.flatMap((round) => plan.stages.flatMap(({ jobs }) => jobs.map((job) => runIdOf(plan, job, round))));
 }
 
 /**
  * The pipelines of one project on one pod: `<remoteRoot>/.runpod/pipelines/<id>/` holds `plan.json`, a file `round-<n>`
- * with its time for each round, and an empty file `rejected-<run>` for each run whose results are bad.
+ * with its time for each round, an empty file `rejected-<run>` for each run whose results are bad, and `finished` when all is done.
  */
 export class PipelineStore {
   private readonly folder: string;
@@ -44,14 +51,14 @@ cat >plan.new && mv plan.new plan.json`,
       signal,
       JSON.stringify(plan) + '\n',
     );
-    return { plan, rounds: [plan.startedAt], rejected: new Set() };
+    return { plan, rounds: [plan.startedAt], rejected: new Set(), isFinished: false };
   }
 
-  /** @param id default: the newest @throws UserError 'run-unknown' */
+  /** @param id default: the newest that has a plan @throws UserError 'run-unknown' */
   async read(id: string | undefined, signal?: AbortSignal): Promise<StoredPipeline> {
     if (id !== undefined && !isPipelineId(id)) throw this.unknown(id);
-    const all = await this.query(id === undefined ? '$(ls 2>/dev/null | tail -n 1)' : quote(id), signal);
-    const [found] = all;
+    // Whoever was cut off while he made one left a folder without a plan, or with half of one.
+    const found = (await this.query(id === undefined ? '*' : quote(id), signal)).at(-1);
     if (!found) throw this.unknown(id);
     return found;
   }
@@ -71,8 +78,17 @@ cat >plan.new && mv plan.new plan.json`,
     );
   }
 
+  /** All of its jobs have succeeded. */
+  async finish(id: string, signal?: AbortSignal): Promise<void> {
+    await this.exec(`cd ${quote(posix.join(this.folder, id))} && : >finished`, 'Writing down the end of the pipeline', signal);
+  }
+
   async reject(id: string, run: string, signal?: AbortSignal): Promise<void> {
-    await this.exec(`cd ${quote(posix.join(this.folder, id))} && : >${quote(`rejected-${run}`)}`, 'Writing down a verdict', signal);
+    await this.exec(
+      `cd ${quote(posix.join(this.folder, id))} && : >${quote(`rejected-${run}`)} && rm -f finished`,
+      'Writing down a verdict',
+      signal,
+    );
   }
 
   /** @param folders shell words, in the folder of all pipelines */
@@ -84,6 +100,7 @@ for d in ${folders}; do
   printf 'plan '; head -n 1 "$d/plan.json"
   n=1; while [ -e "$d/round-$n" ]; do printf 'round '; head -n 1 "$d/round-$n"; n=$((n + 1)); done
   for r in "$d"/rejected-*; do [ -e "$r" ] && printf 'rejected %s\\n' "\${r##*/rejected-}"; done
+  [ ! -e "$d/finished" ] || echo 'finished '
 done
 exit 0`,
       'Reading the pipelines',
@@ -113,16 +130,17 @@ exit 0`,
 
 /** A plan that cannot be read is left out with all that belongs to it: the folder may hold anything. */
 export function parsePipelines(text: string): readonly StoredPipeline[] {
-  const found: { plan: PipelinePlan; rounds: string[]; rejected: Set<string> }[] = [];
+  const found: { plan: PipelinePlan; rounds: string[]; rejected: Set<string>; isFinished: boolean }[] = [];
   let current: (typeof found)[number] | undefined;
   for (const line of text.split('\n')) {
-    const [, kind, rest = ''] = /^(plan|round|rejected) (.*)$/.exec(line) ?? [];
+    const [, kind, rest = ''] = /^(plan|round|rejected|finished) (.*)$/.exec(line) ?? [];
     if (kind === 'plan') {
       const plan = parsePlan(rest);
-      current = plan ? { plan, rounds: [], rejected: new Set() } : undefined;
+      current = plan ? { plan, rounds: [], rejected: new Set(), isFinished: false } : undefined;
       if (current) found.push(current);
     } else if (kind === 'round' && !Number.isNaN(Date.parse(rest))) current?.rounds.push(rest);
     else if (kind === 'rejected') current?.rejected.add(rest);
+    else if (kind === 'finished' && current) current.isFinished = true;
   }
   return found.filter(({ rounds }) => rounds.length > 0);
 }

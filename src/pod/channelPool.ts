@@ -3,14 +3,21 @@ import type { Disposable } from '../core/disposable.ts';
 import { messageOf, throwIfCancelled, UserError } from '../core/errors.ts';
 import { SessionRefused, type Connection } from './connection.ts';
 import { orAborted, type Link } from './link.ts';
+import type { PodState } from './pod.ts';
 import { WarmChannel } from './warmChannel.ts';
 
-/** How many warm channels wait for a request, unless told otherwise. Two: a deploy and the run that follows it. */
-const defaultParked = 2;
+/** After the first request: what follows may be one more, or the end. */
+const parkedAtFirst = 2;
+/** How many warm channels wait for a request, unless told otherwise. Over five of them ten megabytes of source go in one round trip (putLanes.ts). */
+const defaultParked = 5;
 /** An extra connection with nothing to do is let go after this. */
 const extraIdleMs = 30_000;
 /** With one session each, so many requests beside the first can be under way. */
 const mostExtras = 16;
+/** The rate of a line shows from here on. */
+const tellingBytes = 512 * 1024;
+/** A parked channel that lived no longer than this is not replaced by itself. */
+const shortLifeMs = 10_000;
 
 /**
  * Hands out warm channels, each for one request, and parks new ones in the background.
@@ -21,18 +28,28 @@ const mostExtras = 16;
  */
 export class ChannelPool implements Disposable {
   private readonly parked = new Set<Promise<WarmChannel>>();
+  /** Of the parked ones, those that wait for a request by now. */
+  private readonly ready = new Set<Promise<WarmChannel>>();
   private readonly extras = new Set<Connection>();
   private parkedOn: Connection | undefined;
   private extraBeingMade: Promise<void> | undefined;
   /** Requests that wait for any session to end. */
   private readonly waiting = new Set<() => void>();
   private disposed = false;
+  private isFirst = true;
 
   constructor(
     private readonly link: Link,
     private readonly log: (line: string) => void,
     private readonly parkedWanted = defaultParked,
-  ) {}
+  ) {
+    let before: PodState['kind'] = link.state.kind;
+    link.onState(({ kind }) => {
+      // Who waited out an interruption gets the next answer as soon as before.
+      if (kind === 'connected' && before === 'reconnecting') this.park();
+      before = kind;
+    });
+  }
 
   /** The pod's. */
   get name(): string {
@@ -49,8 +66,23 @@ export class ChannelPool implements Disposable {
     );
     const warm = await orAborted(taken, signal, () => new UserError('cancelled', `The request to ${this.link.name} was cancelled.`));
     warm.channel.once('close', () => this.wakeWaiting());
-    setImmediate(() => this.park()); // after the request is on its way
+    const wanted = this.isFirst ? Math.min(parkedAtFirst, this.parkedWanted) : this.parkedWanted;
+    this.isFirst = false;
+    setImmediate(() => this.park(wanted)); // after the request is on its way
     return warm;
+  }
+
+  /** Requests that can be sent now without opening a session. */
+  get readyCount(): number {
+    return this.ready.size;
+  }
+
+  /** What the line has been seen to carry to the pod, bytes a second; 0 while that is not known. */
+  uploadBytesPerS = 0;
+
+  /** To be told when the pod has read so many bytes, so long after they were sent. Less than the line's delay says nothing about its rate. */
+  learnRate(bytes: number, ms: number): void {
+    if (bytes >= tellingBytes) this.uploadBytesPerS = (bytes / Math.max(1, ms - this.roundTripMs)) * 1000;
   }
 
   /** Of the main connection; infinite while there is none. */
@@ -80,10 +112,18 @@ export class ChannelPool implements Disposable {
   }
 
   private parkOne(connection: Connection): void {
+    const begunMs = performance.now();
     const opening = WarmChannel.open(connection);
     this.parked.add(opening);
     void opening.then(
-      ({ channel }) => channel.once('close', () => this.parked.delete(opening)),
+      ({ channel }) => {
+        if (this.parked.has(opening)) this.ready.add(opening);
+        channel.once('close', () => {
+          this.ready.delete(opening);
+          // One that the server ended while it waited: there is to be another, unless that is all it does.
+          if (this.parked.delete(opening) && performance.now() - begunMs > shortLifeMs) this.park();
+        });
+      },
       (error: unknown) => {
         this.parked.delete(opening);
         if (!(error instanceof SessionRefused)) this.log(`${this.link.name}: no warm channel: ${messageOf(error)}`);
@@ -93,8 +133,11 @@ export class ChannelPool implements Disposable {
 
   private nextParked(connection: Connection): Promise<WarmChannel> | undefined {
     this.parkOn(connection);
-    const [first] = this.parked;
-    if (first) this.parked.delete(first);
+    const [first] = this.ready.size > 0 ? this.ready : this.parked;
+    if (first) {
+      this.ready.delete(first);
+      this.parked.delete(first);
+    }
     return first;
   }
 
@@ -102,6 +145,7 @@ export class ChannelPool implements Disposable {
   private parkOn(connection: Connection): void {
     if (this.parkedOn === connection) return;
     this.parked.clear();
+    this.ready.clear();
     this.parkedOn = connection;
   }
 
@@ -147,7 +191,7 @@ export class ChannelPool implements Disposable {
       .openExtra(signal)
       .then((connection) => {
         if (this.disposed) return connection.end();
-        connection.sessionsGranted = main.sessionsGranted;
+        connection.limitSessions(main.sessionsGranted);
         this.extras.add(connection);
         this.log(`${this.link.name}: one more connection, since the server grants no more than ${main.sessionsGranted} sessions on one`);
         void connection.closed.then(() => {

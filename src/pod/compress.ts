@@ -1,23 +1,16 @@
 import { pipeline, Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createGzip, gzip, type ZlibOptions } from 'node:zlib';
-import type { ChannelPool } from './channelPool.ts';
 import type { Source } from './source.ts';
 
 const options: ZlibOptions = { level: 1 };
 
-/** Less fits into the first window of a channel anyway. */
-const leastBytes = 512 * 1024;
-/** A nearer pod has it sooner than gzip is done. */
-const leastRoundTripMs = 15;
 /** So much of the content is tried out. */
 const sampleBytes = 128 * 1024;
 const worthwhileRatio = 0.8;
 
-/** Whether these files arrive sooner compressed: there are enough of them, the way is long, and a sample of them shrinks. */
-export async function paysToCompress(pool: ChannelPool, sources: readonly Source[]): Promise<boolean> {
-  const bytes = sources.reduce((sum, source) => sum + source.bytes, 0);
-  if (bytes < leastBytes || pool.roundTripMs < leastRoundTripMs) return false;
+/** Whether a sample of these files shrinks. */
+export async function shrinks(sources: readonly Source[]): Promise<boolean> {
   const sample: Uint8Array[] = [];
   let sampled = 0;
   for (const { from } of sources) {

@@ -9,6 +9,7 @@ import type { PodOptions } from './pod.ts';
 
 /** sshd's default for MaxSessions (sshd_config(5)); what a server really grants is learnt when it refuses. */
 const assumedSessions = 10;
+const trustRefusalMs = 60_000;
 
 /** The server would not open one more session on this connection. */
 export class SessionRefused extends Error {}
@@ -16,10 +17,9 @@ export class SessionRefused extends Error {}
 /** One authenticated SSH connection, and how many sessions are open on it. */
 export class Connection {
   private openCount = 0;
-  /** The shortest time a session took to open: the line's round trip and a few milliseconds of the server. */
+  /** The shortest time in which a shell answered: the line's round trip and a few milliseconds of the pod. Infinite while unknown. */
   roundTripMs = Infinity;
-  /** Learnt or assumed: the most sessions at a time. */
-  sessionsGranted = assumedSessions;
+  private learnt: { readonly sessions: number; readonly untilMs: number } | undefined;
   private ended: { readonly error: UserError } | undefined;
   /** Settles when the connection is gone, for whatever reason. */
   readonly closed: Promise<UserError>;
@@ -42,6 +42,16 @@ export class Connection {
 
   get isOpen(): boolean {
     return this.ended === undefined;
+  }
+
+  /** Assumed, or learnt by a refusal: the most sessions at a time. */
+  get sessionsGranted(): number {
+    return this.learnt && performance.now() < this.learnt.untilMs ? this.learnt.sessions : assumedSessions;
+  }
+
+  /** A refusal may have been the moment's: after a while it is tried again. */
+  limitSessions(sessions: number): void {
+    this.learnt = { sessions, untilMs: performance.now() + trustRefusalMs };
   }
 
   get sessionsOpen(): number {
@@ -70,20 +80,18 @@ export class Connection {
   private open<C extends ClientChannel | SFTPWrapper>(start: (done: (error: Error | undefined, channel: C) => void) => void): Promise<C> {
     if (this.ended) return Promise.reject(this.ended.error);
     this.openCount++;
-    const begunMs = performance.now();
     return new Promise<C>((resolve, reject) => {
       const fail = (error: Error) => {
         this.openCount--;
         // A refusal carries the server's reason code (RFC 4254, 5.1); anything else is the connection going down.
         if (this.ended || !('reason' in error)) return reject(this.ended?.error ?? connectionLost(this.name, error));
         // sshd counts a session until it has seen our close; at least one is granted by every server worth talking to.
-        this.sessionsGranted = Math.max(1, this.openCount);
+        this.limitSessions(Math.max(1, this.openCount));
         reject(new SessionRefused(error.message));
       };
       try {
         start((error, channel) => {
           if (error) return fail(error);
-          this.roundTripMs = Math.min(this.roundTripMs, performance.now() - begunMs);
           channel.once('close', () => this.openCount--);
           resolve(channel);
         });

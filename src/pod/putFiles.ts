@@ -1,17 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { throwIfCancelled, UserError } from '../core/errors.ts';
+import { posix } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import type { ChannelPool } from './channelPool.ts';
 import { type Ending, placingEnding, sendingEnding } from './ending.ts';
 import { exec } from './exec.ts';
 import { checkRoom } from './diskRoom.ts';
 import type { FileToPut, PutFile, PutOptions } from './pod.ts';
 import { putOneScript } from './putOneScript.ts';
-import { putScript, stagedPath, type Payload } from './putScript.ts';
+import { putScript, stagedPath, stagingFolder, type Payload } from './putScript.ts';
 import { remoteFailure } from './remoteFailure.ts';
 import { largeBytes, stripes } from './segments.ts';
 import { changedMeanwhile, hasChanged, inspect, sameContent, type Source } from './source.ts';
 import { tarEnd, tarHeader, tarPadding } from './tar.ts';
-import { compressed, paysToCompress } from './compress.ts';
+import { compressed, shrinks } from './compress.ts';
+import { divide, type Lane, isFast, laneScript, lanesFolder } from './putLanes.ts';
 import { partOf, type Part, uploadPart } from './uploadPart.ts';
 
 /** One call of putFiles. */
@@ -27,11 +30,21 @@ interface PutSet {
 async function askPod(
   pool: ChannelPool,
   script: string,
-  options: { readonly stdin?: AsyncIterable<Uint8Array>; readonly signal?: AbortSignal; readonly ending: Ending },
+  options: {
+    readonly stdin?: AsyncIterable<Uint8Array>;
+    readonly signal?: AbortSignal;
+    readonly ending: Ending;
+    /** It has read all that was sent. */
+    readonly onTook: () => void;
+  },
 ): Promise<{ readonly stdout: string; readonly stderr: string }> {
   let stdout = '';
   try {
-    return await exec(pool, script, { ...options, onStdout: (chunk) => (stdout += chunk.toString('latin1')) });
+    const onStdout = (chunk: Buffer) => {
+      if (stdout === '' && chunk.toString('latin1').startsWith('rpo-took')) options.onTook();
+      stdout += chunk.toString('latin1');
+    };
+    return await exec(pool, script, { ...options, onStdout });
   } catch (error) {
     if (!/^rpo ok.*\n/m.test(stdout)) throw error;
     return { stdout, stderr: '' };
@@ -44,7 +57,7 @@ interface Outcome {
   readonly strangers: ReadonlySet<number>;
 }
 
-type Answer = (Outcome & { readonly kind: 'ok' | 'send'; readonly said: string }) | { readonly kind: 'lacks tar' };
+type Answer = (Outcome & { readonly kind: 'ok' | 'send'; readonly said: string }) | { readonly kind: 'lacks tar' | 'lacks gzip' };
 
 /** `Pod.putFiles`: one round trip for a set of small files; around large ones, one to look and one to finish. */
 export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], options: PutOptions = {}): Promise<readonly PutFile[]> {
@@ -80,8 +93,8 @@ async function putSet(pool: ChannelPool, set: PutSet, longestInline: number): Pr
   const parts = set.sources.flatMap((source, index) => (source.bytes > longestInline ? [partOf(source, index)] : []));
   if (parts.length > 0) {
     const probe = await ask(pool, set, 'probe', parts);
-    if (probe.kind === 'lacks tar') return undefined;
     if (probe.kind === 'ok') return probe;
+    if (probe.kind !== 'send') return undefined;
     const missing = parts.filter(({ index }) => !probe.same.has(index));
     for (const part of missing) part.resumeFrom(probe.said, set.onBytes);
     checkRoom(probe.said, missing);
@@ -94,20 +107,102 @@ async function putSet(pool: ChannelPool, set: PutSet, longestInline: number): Pr
     await Promise.all(Array.from({ length: abreast }, work));
   }
   const inline = set.sources.filter(({ bytes }) => bytes <= longestInline);
-  const payload: Payload =
-    inline.length === 0 ? 'parts' : set.sources.length === 1 ? 'raw' : (await paysToCompress(pool, inline)) ? 'tar.gz' : 'tar';
-  const answer = await ask(pool, set, payload, parts);
-  return answer.kind === 'lacks tar' ? undefined : answer;
+  const answer = await send(pool, set, inline, parts);
+  return answer.kind === 'ok' || answer.kind === 'send' ? answer : undefined;
 }
 
-async function ask(pool: ChannelPool, set: PutSet, payload: Payload, parts: readonly Part[]): Promise<Answer> {
-  const { sources, token, signal } = set;
-  const inline = sources.filter((_, index) => !parts.some((part) => part.index === index));
+/** The small files of a set over as many sessions as pay, and then all of it put in place. */
+async function send(pool: ChannelPool, set: PutSet, inline: readonly Source[], parts: readonly Part[], hasGzip = true): Promise<Answer> {
+  if (inline.length === 0) return ask(pool, set, 'parts', parts);
+  if (set.sources.length === 1) return ask(pool, set, 'raw', parts);
+  const { first, others } = divide(pool, hasGzip ? inline : []);
+  const payload = hasGzip && others.length === 0 && (await paysToCompress(pool, inline)) ? 'tar.gz' : 'tar';
   let sent = 0;
   const onBytes = (bytes: number) => {
     sent += bytes;
     set.onBytes(bytes);
   };
+  const counted = { ...set, onBytes };
+  const bring = bringLanes(pool, counted, others);
+  try {
+    const answer = await ask(pool, counted, payload, parts, hasGzip ? first : inline, others);
+    if (answer.kind !== 'lacks gzip') return answer;
+    set.onBytes(-sent);
+  } catch (error) {
+    // What went wrong in another lane is told by the first one only as "not staged".
+    throw isUserError(error, 'cancelled') ? error : ((await bring.failed()) ?? error);
+  } finally {
+    await bring.end();
+  }
+  return send(pool, set, inline, parts, false);
+}
+
+/** Less fits into the first window of a channel anyway. */
+const leastCompressedBytes = 512 * 1024;
+/** A nearer pod has it sooner than gzip is done. */
+const leastCompressedMs = 15;
+
+/** Whether these files arrive sooner compressed: there are enough of them, the way is long, and a sample of them shrinks. */
+async function paysToCompress(pool: ChannelPool, sources: readonly Source[]): Promise<boolean> {
+  const bytes = sources.reduce((sum, source) => sum + source.bytes, 0);
+  return !isFast(pool) && bytes >= leastCompressedBytes && pool.roundTripMs >= leastCompressedMs && shrinks(sources);
+}
+
+/** Starts the other lanes; compressed, if that pays. The first one never is, and shows what the line carries. */
+function bringLanes(pool: ChannelPool, set: PutSet, lanes: readonly Lane[]) {
+  const stop = new AbortController();
+  let failure: Error | undefined;
+  const [any] = set.sources;
+  const folder = lanesFolder(posix.dirname(any?.remotePath ?? '/'), set.token);
+  const bringOne = async (lane: Lane, isCompressed: boolean): Promise<void> => {
+    const folders = [...new Set(lane.sources.map(({ remotePath }) => stagingFolder(posix.dirname(remotePath), set.token)))];
+    const content = tarStream(lane.sources, set.token, set.onBytes);
+    const { exitCode, stderr } = await exec(pool, laneScript(lane, folder, folders, isCompressed), {
+      stdin: isCompressed ? compressed(content) : content,
+      signal: stop.signal,
+      ending: sendingEnding,
+    });
+    if (exitCode !== 0) throw remoteFailure(`Writing ${set.sources.length} files`, stderr);
+  };
+  const begun: Promise<void>[] = [];
+  const begin = async () => {
+    const mayShrink = lanes.length > 0 && !isFast(pool) && (await shrinks(set.sources));
+    for (const lane of lanes) {
+      if (stop.signal.aborted) return;
+      begun.push(
+        bringOne(lane, mayShrink).catch((error: unknown) => {
+          if (!stop.signal.aborted) failure ??= error instanceof Error ? error : new Error(String(error));
+        }),
+      );
+    }
+  };
+  const all = begin().then(() => Promise.all(begun));
+  return {
+    /** Why a lane failed, if one did. */
+    failed: async () => {
+      await Promise.race([all, delay(laneFailureMs, undefined, { ref: false })]);
+      return failure;
+    },
+    /** Ends those that are still under way. */
+    end: async () => {
+      stop.abort();
+      await all;
+    },
+  };
+}
+
+/** The answer of a lane that failed comes at about the time of the first one's. */
+const laneFailureMs = 1_000;
+
+async function ask(
+  pool: ChannelPool,
+  set: PutSet,
+  payload: Payload,
+  parts: readonly Part[],
+  inline: readonly Source[] = set.sources.filter((_, index) => !parts.some((part) => part.index === index)),
+  others: readonly Lane[] = [],
+): Promise<Answer> {
+  const { sources, token, signal, onBytes } = set;
   const stdin: Record<Payload, () => AsyncIterable<Buffer> | undefined> = {
     raw: () => rawStream(inline, onBytes),
     tar: () => tarStream(inline, token, onBytes),
@@ -117,8 +212,13 @@ async function ask(pool: ChannelPool, set: PutSet, payload: Payload, parts: read
   };
   const [one] = sources;
   const script =
-    payload === 'raw' && one ? putOneScript(one, token, set.keepStrangers) : putScript(sources, token, payload, parts, set.keepStrangers);
+    payload === 'raw' && one
+      ? putOneScript(one, token, set.keepStrangers)
+      : putScript(sources, token, payload, parts, set.keepStrangers, others);
+  const sentMs = performance.now();
+  const sentBytes = inline.reduce((sum, { bytes }) => sum + bytes, 0);
   const { stdout, stderr } = await askPod(pool, script, {
+    onTook: () => payload === 'tar' && pool.learnRate(sentBytes, performance.now() - sentMs),
     stdin: stdin[payload](),
     signal,
     ending: payload === 'probe' ? sendingEnding : placingEnding,
@@ -132,11 +232,7 @@ async function ask(pool: ChannelPool, set: PutSet, payload: Payload, parts: read
     case 'refused':
       throw refusal(words.map((index) => sources[Number(index)]?.remotePath ?? '?'));
     case 'lacks':
-      if (words[0] === 'tar') return { kind: 'lacks tar' };
-      if (words[0] === 'gzip') {
-        set.onBytes(-sent);
-        return ask(pool, set, 'tar', parts);
-      }
+      if (words[0] === 'tar' || words[0] === 'gzip') return { kind: `lacks ${words[0]}` };
       throw new UserError(
         'unsupported',
         'The pod has none of sha256sum, shasum, openssl and python3, so nothing sent there can be verified. Install coreutils there.',
@@ -188,7 +284,28 @@ async function* rawStream(sources: readonly Source[], onBytes: (bytes: number) =
   for (const source of sources) yield* sameContent(source, onBytes);
 }
 
-async function* tarStream(sources: readonly Source[], token: string, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
+function tarStream(sources: readonly Source[], token: string, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
+  return inPieces(tarMembers(sources, token, onBytes));
+}
+
+/** Enough for several packets; each write costs about as much as ten kilobytes. */
+const pieceBytes = 128 * 1024;
+
+/** The same bytes in pieces of a useful size. */
+async function* inPieces(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let waiting: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of content) {
+    waiting.push(chunk);
+    bytes += chunk.length;
+    if (bytes < pieceBytes) continue;
+    yield Buffer.concat(waiting);
+    [waiting, bytes] = [[], 0];
+  }
+  if (bytes > 0) yield Buffer.concat(waiting);
+}
+
+async function* tarMembers(sources: readonly Source[], token: string, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
   const mtimeS = Date.now() / 1000;
   for (const source of sources) {
     yield tarHeader(stagedPath(source.remotePath, token).slice(1), source.bytes, mtimeS, parseInt(source.mode, 8));

@@ -3,6 +3,7 @@ import { quote, quoteAll } from '../core/shell.ts';
 import { askRoom } from './diskRoom.ts';
 import { defineLists, defineSums, prologue } from './remoteShell.ts';
 import type { PutOptions } from './pod.ts';
+import { awaitLanes, type Lane, lanesFolder, openLanes } from './putLanes.ts';
 import { askParts, type Part } from './uploadPart.ts';
 
 /** One file as the script sees it. */
@@ -57,7 +58,7 @@ export function stagedPath(remotePath: string, token: string): string {
  *
  * It says one line: `rpo ok [index of each identical file]…`, `rpo refused INDEX…`, `rpo failed STEP`, `rpo lacks sums|tar|gzip`;
  * when probing, `rpo send [index of each identical file]…` with what askParts and askRoom say before it.
- * Before `ok` comes `rpo-kept [index of each file that replaced a stranger]…` when strangers are to be kept.
+ * Before that comes `rpo-took` when a tar was read, and `rpo-kept [index of each file that replaced a stranger]…` when strangers are to be kept.
  */
 export function putScript(
   files: readonly PlannedFile[],
@@ -65,6 +66,7 @@ export function putScript(
   payload: Payload,
   parts: readonly Part[],
   strangers: PutOptions['keepStrangers'],
+  lanes: readonly Lane[] = [],
 ): string {
   const groups = groupFiles(files);
   const folders = [...new Set(groups.map((group) => group.folder))];
@@ -79,9 +81,14 @@ export function putScript(
       'g "$@"; }',
     ].join('\n'),
   );
-  const staging = chunks(folders, groupSize).map(
-    (some) => `"$@" ${quoteAll(some.flatMap((folder) => [stagingFolder(folder, token), `${stagingFolder(folder, token)}.old`]))} || return`,
-  );
+  const ofLanes = lanesFolder(folders[0] ?? '/', token);
+  const staging = [
+    ...chunks(folders, groupSize).map(
+      (some) =>
+        `"$@" ${quoteAll(some.flatMap((folder) => [stagingFolder(folder, token), `${stagingFolder(folder, token)}.old`]))} || return`,
+    ),
+    ...(lanes.length > 0 ? [`"$@" ${quote(ofLanes)}`] : []),
+  ];
   // Nothing needs to be compared where nothing is.
   const mayAllBeNew = files.every(({ expected }) => expected.length === 0 || expected.includes('-'));
   const modes = [...new Set(files.map(({ mode }) => mode))];
@@ -107,7 +114,7 @@ ${walkFolders(folders)}
 none() { b() { f=$1; }; g() { :; }; }
 have_sums || { result lacks sums; exit 0; }
 ${payload.startsWith('tar') || payload === 'probe' ? lackTar(files.length > parts.length) : ''}
-${payload === 'tar.gz' ? 'command -v gzip >/dev/null 2>&1 || { result lacks gzip; exit 0; }' : ''}
+${payload === 'tar.gz' || lanes.length > 0 ? 'command -v gzip >/dev/null 2>&1 || { result lacks gzip; exit 0; }' : ''}
 big=${parts.length > 0 ? 1 : ''}; ${defineLists(files.map(({ remotePath }) => remotePath))}
 
 look() {
@@ -175,7 +182,10 @@ ${removeRemains}
 b() { removeRemains "$1"; return 1; }
 all
 staging mkdir -p -- || fail folder
+${lanes.length > 0 ? openLanes(ofLanes) : ''}
 ${take[payload]} || fail stage
+${payload.startsWith('tar') ? 'echo rpo-took' : ''}
+${lanes.length > 0 ? awaitLanes(lanes) : ''}
 # Last, so that a payload that breaks off leaves the parts for the next attempt.
 ${parts.map(({ index, partPath, source }) => `changed ${index} && { mv -f -- ${quote(partPath)} ${quote(stagedPath(source.remotePath, token))} && rm -f -- ${quote(`${partPath}.done`)} || fail stage; }`).join('\n')}
 
@@ -212,9 +222,14 @@ special() { [ -d "$1" ] && fail directory; [ -e "$1" ] && fail special; }
 `;
 
 /** Until the commit, any end takes away what was made. A connection that is gone must not end the script before it has tidied up. */
-export const trapUndo = `trap undo EXIT
+export const trapUndo = trapEnd('undo');
+
+/** Any end of the script calls the function. */
+export function trapEnd(name: string): string {
+  return `trap ${name} EXIT
 trap '' PIPE
 trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM`;
+}
 
 /** Defines removeRemains FOLDER: what a killed upload left there long ago. */
 export const removeRemains = `

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { throwIfCancelled, UserError } from '../core/errors.ts';
-import { Turns } from '../core/turns.ts';
+import { Turns } from './turns.ts';
 import type { FileToPut } from './pod.ts';
 import type { PlannedFile } from './putScript.ts';
 import { largeBytes } from './segments.ts';

@@ -54,6 +54,16 @@ export function asOneLine(script: string): string {
 
 const momentMs = 100;
 
+/** A slow machine takes a second; a login script that waits for somebody to type takes for ever. */
+const readyWithinMs = 30_000;
+
+function notReady(pod: string): UserError {
+  return new UserError(
+    'timeout',
+    `${pod} lets you in, but its login shell was not ready after ${readyWithinMs / 1000} s. Look whether ~/.profile or ~/.bashrc there waits for input or for a program that hangs.`,
+  );
+}
+
 /** The machine lets us in and ends whatever we start: it runs a command of its own instead. */
 export class NoShell extends UserError {
   constructor(pod: string) {
@@ -81,6 +91,7 @@ export class WarmChannel {
     const channel = await connection.openSession(bootstrap);
     const nonce = `rpo-${randomBytes(9).toString('base64url')}`;
     // A default IFS ends in a newline, which is the one way to name one in a single line without a fork.
+    const askedMs = performance.now();
     channel.write('rpo_nl="${IFS#??}"; ' + asOneLine(takeEnvironment() + announce(nonce) + 'IFS= read -r rpo_line; eval "$rpo_line"'));
     const processGroup = await new Promise<number>((resolve, reject) => {
       let text = '';
@@ -92,13 +103,19 @@ export class WarmChannel {
           text = text.slice(-256);
           return;
         }
+        connection.roundTripMs = Math.min(connection.roundTripMs, performance.now() - askedMs);
         finish(() => resolve(Number(ready[1])));
       };
       // The end of a connection ends its channels first, so a moment has to tell which of the two it was.
       const tellWhy = () => reject(connection.isOpen ? new NoShell(connection.name) : connectionLost(connection.name));
       const onClose = () => finish(() => setTimeout(tellWhy, momentMs));
       const dropStderr = () => {};
+      const timer = setTimeout(() => {
+        channel.destroy();
+        finish(() => reject(notReady(connection.name)));
+      }, readyWithinMs);
       const finish = (then: () => void) => {
+        clearTimeout(timer);
         // Flowing on, or the end of a parked channel would go unnoticed.
         channel.off('data', onData).off('close', onClose).resume();
         channel.stderr.off('data', dropStderr).resume();

@@ -107,6 +107,8 @@ function checkPaths(config: ProjectConfig): PlacedMessage[] {
   const lists: (readonly [Path, readonly string[] | undefined])[] = [
     [['results'], config.results],
     [['logs'], config.logs],
+    [['train', 'checkpoints'], config.train.checkpoints],
+    [['validation', 'predictions'], config.validation.predictions],
     ...Object.entries(config.train.models).map(([name, model]) => [['train', 'models', name, 'results'], model.results] as const),
     ...config.stages.map((stage, index) => [['stages', index, 'results'], stage.results] as const),
   ];

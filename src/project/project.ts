@@ -215,6 +215,15 @@ export function resultPatterns(project: Project, values: { readonly model?: stri
   return expandTemplates(own ?? results, values);
 }
 
+/** The file with the true classes, below the remote root and, once fetched, below the results' folder; undefined when runpod.json names none. */
+export function labelsPath(
+  { config }: Project,
+  values: { readonly model?: string | null; readonly seed?: number } = {},
+): string | undefined {
+  const { labels, train } = config;
+  return labels === undefined ? undefined : fill(labels, { model: values.model ?? '', seed: String(values.seed ?? train.seed) });
+}
+
 /** @throws UserError 'bad-argument' when runpod.json has models and this is none of them, or it cannot be a name at all. */
 export function checkModel(model: string, known: readonly string[]): void {
   const problem = model === '' ? 'a model name cannot be empty' : modelNameProblem(model);

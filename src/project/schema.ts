@@ -83,11 +83,20 @@ export const projectSchema = z
         seed: z.int().min(0).default(1337).describe('Default for {seed}.'),
         resume: z
           .strictObject({
-            checkpoints: z.array(template).min(1).describe('Files or globs below the remote root. {model} and {seed} are replaced.'),
+            checkpoints: z
+              .array(template)
+              .min(1)
+              .describe('Files or globs below the remote root, of which the newest whole one counts. {model} and {seed} are replaced.'),
             argument: template.default('--resume {checkpoint}').describe('What is added to the command; {checkpoint} is replaced.'),
           })
           .optional()
           .describe('How a run goes on from its newest checkpoint when it is started again after a fix.'),
+        checkpoints: z
+          .array(template)
+          .default(['**/*.ckpt', '**/*.pt', '**/*.pth'])
+          .describe(
+            'Files or globs below the remote root, of which the newest whole one that a run wrote comes home when it fails; resume.checkpoints counts instead where it is given. {model} and {seed} are replaced.',
+          ),
         models: z.record(z.string().min(1), modelSchema).default({}).describe('The models that can be trained.'),
       })
       .prefault({})
@@ -100,9 +109,30 @@ export const projectSchema = z
     results: z
       .array(template)
       .default([])
-      .describe('Files or globs that a run leaves behind, below the remote root. {model} and {seed} are replaced.'),
+      .describe(
+        'Files or globs that a run leaves behind, below the remote root. {model} and {seed} are replaced; of each that names {model}, a stage of the pipeline must leave something new.',
+      ),
     logs: z.array(template).default(['logs/**/*.log']).describe('Log files or globs below the remote root.'),
     labels: template.optional().describe('The .npy file with the true classes, below the remote root; results are validated against it.'),
+    validation: z
+      .strictObject({
+        predictions: z
+          .array(template)
+          .optional()
+          .describe(
+            'Which results are predictions: .npy or .npz files or globs, FILE.npz#NAME for one of several arrays. {model} and {seed} are replaced. Without it: arrays that can be read as classes and fit the labels.',
+          ),
+        minShare: z
+          .number()
+          .min(0)
+          .max(1)
+          .default(0.01)
+          .describe(
+            'A class that is predicted for a smaller part of the rows has collapsed, unless it is as rare among the labels. Default: 0.01.',
+          ),
+      })
+      .prefault({})
+      .describe('How results are judged.'),
     checks: z
       .strictObject({
         files: z.array(z.string().min(1)).default([]).describe('Files that must be on the pod.'),

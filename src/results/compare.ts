@@ -1,5 +1,5 @@
 import type { NpyArray } from './npy.ts';
-import { classRows } from './predictions.ts';
+import { classRows, placesIn } from './predictions.ts';
 import type { Problem, Verdict } from './validate.ts';
 
 /** How predictions differ from those of the run before. */
@@ -41,7 +41,13 @@ export function compareRuns(
 function agreementOf(now: NpyArray, before: NpyArray): number | null {
   const [a, b] = [classRows(now), classRows(before)];
   if (typeof a === 'string' || typeof b === 'string' || a.rows.length !== b.rows.length || a.rows.length === 0) return null;
-  return a.rows.filter((row, i) => row === b.rows[i]).length / a.rows.length;
+  const places = placesIn(a, b);
+  let alike = 0;
+  for (let at = 0; at < a.rows.length; at++) {
+    const row = a.rows[at] ?? -1;
+    if ((row < 0 ? row : places[row]) === b.rows[at]) alike++;
+  }
+  return alike / a.rows.length;
 }
 
 function percent(share: number): string {

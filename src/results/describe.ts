@@ -24,6 +24,8 @@ const shownRows = 20;
 const shownColumns = 12;
 const fewValues = 20;
 const bins = 20;
+/** Counting more than this would hold up whoever waits for the page. */
+const maxCounted = 20_000_000;
 
 /** Any array: the first axis is rows, all others together are columns. */
 export function describe(array: NpyArray): Description {
@@ -34,6 +36,8 @@ export function describe(array: NpyArray): Description {
     Array.from({ length: Math.min(columns, shownColumns) }, (_, column) => shown(values[row * columns + column])),
   );
   const rest = { columns, rows, moreRows: rowCount - rows.length, moreColumns: Math.max(0, columns - shownColumns) };
+  if (values.length > maxCounted)
+    return { statistics: [['values', `${values.length.toLocaleString('en-US')}: too many to count through here`]], histogram: [], ...rest };
   if (kind === 'string') return { statistics: [], histogram: each(values as readonly string[]) ?? [], ...rest };
   return { ...ofNumbers(values as Float64Array | BigInt64Array), ...rest };
 }

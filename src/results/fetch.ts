@@ -1,14 +1,13 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, posix, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { throwIfCancelled } from '../core/errors.ts';
 import { PathMap } from '../core/pathMap.ts';
 import type { GotFile, Pod, RemoteFile, TransferProgress } from '../pod/pod.ts';
 import { baseOf, matcher } from '../project/globs.ts';
 import { leavesOut } from '../project/ignoreRules.ts';
-import { keepPrevious } from './previous.ts';
+import { replace, sha256Of } from './previous.ts';
 import { notWhole } from './whole.ts';
 
 /** What is to be fetched. */
@@ -23,6 +22,13 @@ export interface FetchOptions {
   readonly mustExist?: boolean;
   /** A file that its own format calls cut off is told and not put in place: it is still being written, or never was finished. */
   readonly wholeOnly?: boolean;
+  /** Of what the patterns match, what is wanted; default: all of it. */
+  readonly only?: (path: string) => boolean;
+  /**
+   * Something on the pod may be writing to these files. With `wholeOnly`, one whose size or time changes while it is fetched,
+   * within two seconds at least, is told as not whole: most formats do not say where they end.
+   */
+  readonly isBusy?: boolean;
   /** Files keep their folders below this one. */
   readonly localFolder: string;
   readonly signal?: AbortSignal;
@@ -37,6 +43,8 @@ export interface FetchedFile {
   readonly localPath: string;
   readonly bytes: number;
   readonly sha256: string;
+  /** When it was last written, milliseconds since 1970 by the pod's clock. */
+  readonly mtimeMs: number;
   /** False when it was here already with the same bytes. */
   readonly changed: boolean;
 }
@@ -52,6 +60,9 @@ export interface FetchReport {
   readonly incomplete: readonly { readonly path: string; readonly why: string }[];
   readonly milliseconds: number;
 }
+
+/** How long a file of a run that goes on has to stay as it is. */
+const settleMs = 2_000;
 
 /**
  * Fetches what matches the patterns. A file that is here with the same size and SHA-256 is not fetched again; each fetched
@@ -71,7 +82,7 @@ export async function fetchResults(pod: Pod, options: FetchOptions): Promise<Fet
   const missing: string[] = [];
   for (const pattern of patterns) {
     const matches = matcher(pattern);
-    const hits = listed.filter((file) => matches(file.path) && !leftOut(file.path));
+    const hits = listed.filter((file) => matches(file.path) && !leftOut(file.path) && options.only?.(file.path) !== false);
     if (hits.length === 0) missing.push(pattern);
     for (const hit of hits) wanted.set(hit.path, hit);
   }
@@ -80,6 +91,9 @@ export async function fetchResults(pod: Pod, options: FetchOptions): Promise<Fet
   const unchanged = await sameHere(pod, here, [...wanted.values()], signal);
   const fetch = paths.filter((path) => !unchanged.has(path));
   throwIfCancelled(signal, 'The download');
+  const settled = options.isBusy && fetch.length > 0 ? sleep(settleMs, undefined, { signal }) : null;
+  // An abort is told by whoever waits for it below, or by the transfer.
+  settled?.catch(() => undefined);
   // Below the target, so that putting in place is a renaming; of its own, since two may fetch at once.
   const incoming = join(folder, `.incoming-${randomBytes(6).toString('hex')}`);
   const into = options.wholeOnly ? incoming : folder;
@@ -87,7 +101,18 @@ export async function fetchResults(pod: Pod, options: FetchOptions): Promise<Fet
   let incomplete: FetchReport['incomplete'] = [];
   try {
     if (fetch.length > 0) got = await pod.getFiles(remoteRoot, fetch, into, { signal, onProgress: options.onProgress });
-    if (options.wholeOnly) incomplete = await putInPlace(got, here);
+    if (settled !== null) {
+      await settled.catch(() => throwIfCancelled(signal, 'The download'));
+      const changed = changedSince(wanted, await listBelow(pod, options));
+      incomplete = got.flatMap(({ remotePath }) => {
+        const path = posix.relative(remoteRoot, remotePath);
+        return changed.has(path) ? [{ path, why: 'a run is still writing it' }] : [];
+      });
+    }
+    if (options.wholeOnly) {
+      const still = got.filter(({ remotePath }) => !incomplete.some(({ path }) => path === posix.relative(remoteRoot, remotePath)));
+      incomplete = [...incomplete, ...(await putInPlace(still, here))];
+    }
   } finally {
     await rm(incoming, { recursive: true, force: true });
   }
@@ -95,12 +120,13 @@ export async function fetchResults(pod: Pod, options: FetchOptions): Promise<Fet
   const files = paths.flatMap((path): FetchedFile[] => {
     const file = gotByPath.get(path);
     const localPath = here.join(path);
+    const mtimeMs = wanted.get(path)?.mtimeMs ?? 0;
     if (incomplete.some((one) => one.path === path)) return [];
     if (file !== undefined)
-      return [{ path, localPath: localPath ?? file.localPath, bytes: file.bytes, sha256: file.sha256, changed: true }];
+      return [{ path, localPath: localPath ?? file.localPath, bytes: file.bytes, sha256: file.sha256, mtimeMs, changed: true }];
     const sha256 = unchanged.get(path);
     if (localPath === null || sha256 === undefined) return [];
-    return [{ path, localPath, bytes: wanted.get(path)?.bytes ?? 0, sha256, changed: false }];
+    return [{ path, localPath, bytes: wanted.get(path)?.bytes ?? 0, sha256, mtimeMs, changed: false }];
   });
   return { folder, files, missing, incomplete, milliseconds: Math.round(performance.now() - begun) };
 }
@@ -108,7 +134,7 @@ export async function fetchResults(pod: Pod, options: FetchOptions): Promise<Fet
 /** Moves what is whole from where it arrived to where it belongs. @returns what is not */
 async function putInPlace(got: readonly GotFile[], here: PathMap): Promise<FetchReport['incomplete']> {
   const incomplete: { path: string; why: string }[] = [];
-  for (const { remotePath, localPath: arrived } of got) {
+  for (const { remotePath, localPath: arrived, sha256 } of got) {
     const path = posix.relative(here.remoteRoot, remotePath);
     const why = await notWhole(arrived);
     const target = here.join(path);
@@ -116,11 +142,17 @@ async function putInPlace(got: readonly GotFile[], here: PathMap): Promise<Fetch
       incomplete.push({ path, why: why ?? 'its name leads out of the folder' });
       continue;
     }
-    await keepPrevious(here.localRoot, [path]);
     await mkdir(dirname(target), { recursive: true });
-    await rename(arrived, target);
+    await replace(here.localRoot, path, arrived, sha256);
   }
   return incomplete;
+}
+
+/** The paths that are another size or time now, or gone. */
+function changedSince(before: ReadonlyMap<string, RemoteFile>, listed: readonly RemoteFile[]): ReadonlySet<string> {
+  const now = new Map(listed.map((file) => [file.path, file]));
+  const isSame = (file: RemoteFile) => now.get(file.path)?.bytes === file.bytes && now.get(file.path)?.mtimeMs === file.mtimeMs;
+  return new Set([...before.values()].filter((file) => !isSame(file)).map(({ path }) => path));
 }
 
 /** The files of every folder that a pattern starts in; no folder is listed twice, nor within another. */
@@ -136,11 +168,23 @@ async function listBelow(pod: Pod, { remoteRoot, patterns, mustExist, signal }: 
   return lists.flat();
 }
 
+/** Which of these files of the pod are in a local folder with the same bytes. */
+export async function fetchedTo(
+  pod: Pod,
+  remoteRoot: string,
+  localFolder: string,
+  files: readonly Pick<RemoteFile, 'path' | 'bytes'>[],
+  signal?: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const here = new PathMap(localFolder, remoteRoot, process.platform === 'win32' ? 'win32' : 'posix');
+  return new Set((await sameHere(pod, here, files, signal)).keys());
+}
+
 /** The hashes of the paths whose local copy has the pod's bytes: sizes first, which are free, then hashes of what is left. */
 async function sameHere(
   pod: Pod,
   here: PathMap,
-  files: readonly RemoteFile[],
+  files: readonly Pick<RemoteFile, 'path' | 'bytes'>[],
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, string>> {
   const candidates: { readonly path: string; readonly localPath: string }[] = [];
@@ -162,15 +206,4 @@ async function sameHere(
     if (typeof hash === 'string' && hash === (await sha256Of(localPath))) same.set(path, hash);
   }
   return same;
-}
-
-/** Null when the file cannot be read: then it is fetched, and whatever is wrong there is told by that. */
-async function sha256Of(file: string): Promise<string | null> {
-  const hash = createHash('sha256');
-  try {
-    await pipeline(createReadStream(file), hash);
-    return hash.digest('hex');
-  } catch {
-    return null;
-  }
 }

@@ -1,29 +1,39 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { unzipSync } from 'fflate';
-import { messageOf, UserError } from '../core/errors.ts';
+import { isUserError, messageOf, UserError } from '../core/errors.ts';
 import { type NpyArray, parseNpy } from './npy.ts';
 
 /** All arrays of a file together, unpacked; a zip of a few KB may claim any size. */
 const maxUnpackedBytes = 1024 ** 3;
+/** Of a file: the data, and the header of a .npy or the directory of a .npz. */
+const maxFileBytes = maxUnpackedBytes + 1024 ** 2;
 const maxArrays = 1_000;
 
 /**
  * The arrays of a .npy file (one, named '') or a .npz file (by name).
  *
- * @throws UserError 'local-missing' or 'local-failed' for the file, and as parseNpy() and parseNpz().
+ * @param maxBytes of all arrays together; default and most: 1 GB
+ * @throws UserError 'local-missing' or 'local-failed' for the file, 'bad-argument' for too large a one, and as parseNpy() and parseNpz().
  */
-export async function readArrays(file: string): Promise<ReadonlyMap<string, NpyArray>> {
+export async function readArrays(file: string, maxBytes = maxUnpackedBytes): Promise<ReadonlyMap<string, NpyArray>> {
   let bytes: Buffer;
   try {
+    const { size } = await stat(file);
+    if (size > maxFileBytes)
+      throw new UserError(
+        'bad-argument',
+        `${basename(file)} has ${Math.round(size / 1024 ** 2)} MB; files up to ${Math.round(maxFileBytes / 1024 ** 2)} MB are read. Look at it on the pod.`,
+      );
     bytes = await readFile(file);
   } catch (error) {
+    if (isUserError(error)) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ENOENT')
       throw new UserError('local-missing', `There is no file ${file}. Download the results first.`, { cause: error });
     throw new UserError('local-failed', `${file} cannot be read: ${messageOf(error)}.`, { cause: error });
   }
   const name = basename(file);
-  return isZip(bytes) ? parseNpz(bytes, name) : new Map([['', parseNpy(bytes, name)]]);
+  return isZip(bytes) ? parseNpz(bytes, name, maxBytes) : new Map([['', parseNpy(bytes, name)]]);
 }
 
 /**
@@ -48,7 +58,7 @@ export async function readArray(reference: string): Promise<NpyArray> {
  * @throws UserError 'transfer-corrupt' for a zip that is cut off or damaged, 'bad-argument' for one that holds something
  *   else or too much, and as parseNpy() for each array.
  */
-export function parseNpz(bytes: Uint8Array, name: string): ReadonlyMap<string, NpyArray> {
+export function parseNpz(bytes: Uint8Array, name: string, maxBytes = maxUnpackedBytes): ReadonlyMap<string, NpyArray> {
   const refused: string[] = [];
   let total = 0;
   let count = 0;
@@ -59,7 +69,7 @@ export function parseNpz(bytes: Uint8Array, name: string): ReadonlyMap<string, N
         if (!entry.endsWith('.npy')) refused.push(entry);
         total += originalSize;
         count++;
-        return refused.length === 0 && total <= maxUnpackedBytes && count <= maxArrays;
+        return refused.length === 0 && total <= maxBytes && count <= maxArrays;
       },
     });
   } catch (error) {
@@ -75,10 +85,10 @@ export function parseNpz(bytes: Uint8Array, name: string): ReadonlyMap<string, N
       'bad-argument',
       `${name} holds ${JSON.stringify(stranger)}, which is no array. Give a file that numpy.savez() wrote.`,
     );
-  if (total > maxUnpackedBytes || count > maxArrays)
+  if (total > maxBytes || count > maxArrays)
     throw new UserError(
       'bad-argument',
-      `${name} holds ${count} arrays of ${Math.round(total / 1024 ** 2)} MB; up to ${maxArrays} of ${maxUnpackedBytes / 1024 ** 2} MB are read. Look at it on the pod.`,
+      `${name} holds ${count} arrays of ${Math.round(total / 1024 ** 2)} MB; up to ${maxArrays} of ${maxBytes / 1024 ** 2} MB are read. Look at it on the pod.`,
     );
   if (count === 0) throw new UserError('bad-argument', `${name} holds no array.`);
   return new Map(

@@ -1,5 +1,9 @@
-import { copyFile, mkdir, stat } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { copyFile, mkdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { withLock } from '../project/fileLock.ts';
 
 /** Below a results folder: what was there before it was replaced by a newer run's. */
 const folderName = '.previous';
@@ -9,14 +13,34 @@ export function isArray(path: string): boolean {
   return /\.np[yz]$/.test(path);
 }
 
-/** Keeps the local copies of these files, which are about to be replaced; paths are relative to the folder. */
-export async function keepPrevious(folder: string, paths: readonly string[]): Promise<void> {
-  for (const path of paths.filter(isArray)) {
-    const from = join(folder, path);
-    if (!(await isFile(from))) continue;
-    const to = join(folder, folderName, path);
-    await mkdir(dirname(to), { recursive: true });
-    await copyFile(from, to);
+/**
+ * Puts a file that has arrived in its place, in one step. Of predictions, the copy that was there is kept as the run
+ * before's, unless it has the same bytes: two may fetch the same file at once, and the second then finds the first one's.
+ *
+ * @param path below the folder; that folder of it is there
+ * @param sha256 of what has arrived
+ */
+export async function replace(folder: string, path: string, arrived: string, sha256: string): Promise<void> {
+  const target = join(folder, path);
+  if (!isArray(path) || !(await isFile(target))) return rename(arrived, target);
+  await withLock(join(folder, folderName, '.lock'), async () => {
+    if ((await sha256Of(target)) !== sha256) {
+      const kept = join(folder, folderName, path);
+      await mkdir(dirname(kept), { recursive: true });
+      await copyFile(target, kept);
+    }
+    await rename(arrived, target);
+  });
+}
+
+/** Null when the file cannot be read: then it counts as another one, and whatever is wrong there is told by what comes next. */
+export async function sha256Of(file: string): Promise<string | null> {
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(file), hash);
+    return hash.digest('hex');
+  } catch {
+    return null;
   }
 }
 

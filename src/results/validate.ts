@@ -1,12 +1,15 @@
 import type { NpyArray } from './npy.ts';
-import { classRows, type ClassRows, inOrder } from './predictions.ts';
+import { classRows, type ClassRows, inOrder, placesIn } from './predictions.ts';
 
 export interface ValidateOptions {
   /** True classes, one a row: labels or one-hot. */
   readonly labels?: NpyArray;
   /** The classes there are, in the order of the columns; without it, what labels and predictions show. */
   readonly classes?: readonly string[];
-  /** A class predicted for a smaller part of the rows than this is remarked on, unless it is as rare among the labels. Default 0.01. */
+  /**
+   * A class predicted for a smaller part of the rows than this counts as collapsed, unless it is as rare among the labels:
+   * then half of its part there counts. Default 0.01.
+   */
   readonly minShare?: number;
 }
 
@@ -39,6 +42,8 @@ export interface Verdict {
   /** How the array was read; null when it is no predictions. */
   readonly kind: ClassRows['kind'] | null;
   readonly classes: readonly ClassVerdict[];
+  /** Classes that are never predicted, or for less than the share that is asked for: what there may be a common cause for. */
+  readonly lost: readonly string[];
   /** 0 to 1; left out without labels. */
   readonly accuracy?: number;
   readonly nan: number;
@@ -46,8 +51,8 @@ export interface Verdict {
 }
 
 /**
- * Judges predictions: numbers that are none, class collapse (fewer than two classes, classes hardly ever predicted, classes
- * never right), wrong length, rows that were never written, no better than guessing.
+ * Judges predictions: numbers that are none, class collapse (fewer than two classes, a class of the labels that is never or
+ * hardly ever predicted), classes never right, wrong length, rows that were never written, no better than guessing.
  */
 export function validatePredictions(array: NpyArray, options: ValidateOptions = {}): Verdict {
   const problems: Problem[] = [];
@@ -61,7 +66,18 @@ export function validatePredictions(array: NpyArray, options: ValidateOptions = 
   const read = classRows(array, options.classes ?? columnNames(array, labels));
   if (typeof read === 'string') {
     error(`These are no predictions: ${read}.`);
-    return { ok: false, summary: problems.at(-1)?.message ?? '', problems, shape, dtype, kind: null, classes: [], nan: 0, inf: 0 };
+    return {
+      ok: false,
+      summary: problems.at(-1)?.message ?? '',
+      problems,
+      shape,
+      dtype,
+      kind: null,
+      classes: [],
+      lost: [],
+      nan: 0,
+      inf: 0,
+    };
   }
 
   const total = read.rows.length;
@@ -80,7 +96,7 @@ export function validatePredictions(array: NpyArray, options: ValidateOptions = 
   const strange = options.classes === undefined ? [] : known.filter((name) => !options.classes?.includes(name));
   if (strange.length > 0) error(`There are classes that are not among the expected ones: ${strange.join(', ')}.`);
   const tally = tallyOf(read, compared);
-  const said = total - (tally.predicted.get(null) ?? 0);
+  const said = sum(tally.predicted.values());
   const classes = known.map((name): ClassVerdict => {
     const count = tally.predicted.get(name) ?? 0;
     const own = tally.true.get(name) ?? 0;
@@ -95,7 +111,8 @@ export function validatePredictions(array: NpyArray, options: ValidateOptions = 
   const [only] = predicted.length === 1 && total > 1 ? predicted : [];
   if (only !== undefined && known.length > 1) error(`Class collapse: all ${only.count} rows are predicted as class ${only.class}.`);
   else if (only !== undefined) warning(`All ${only.count} rows are predicted as class ${only.class}, and no other class is known.`);
-  else if (predicted.length > 1) for (const remark of rareClasses(classes, trueShare, options.minShare ?? 0.01)) warning(remark);
+  const rare = rareClasses(classes, trueShare, options.minShare ?? 0.01);
+  if (predicted.length > 1) problems.push(...rare.problems);
   if (trueShare !== undefined && accuracy !== undefined && predicted.length > 1 && read.nan + read.inf + read.blank === 0) {
     const guess = Math.max(...known.map(trueShare));
     if (accuracy <= guess && guess < 1)
@@ -106,7 +123,18 @@ export function validatePredictions(array: NpyArray, options: ValidateOptions = 
   const ok = problems.every((problem) => problem.severity !== 'error');
   const facts = `${total} rows, ${predicted.length} of ${known.length} classes predicted${accuracy === undefined ? '' : `, accuracy ${percent(accuracy)}`}`;
   const summary = problems[0] === undefined ? `${facts}.` : `${problems[0].message.replace(/\.$/, '')} (${facts}).`;
-  const base: Verdict = { ok, summary, problems, shape, dtype, kind: read.kind, classes, nan: read.nan, inf: read.inf };
+  const base: Verdict = {
+    ok,
+    summary,
+    problems,
+    shape,
+    dtype,
+    kind: read.kind,
+    classes,
+    lost: said === 0 ? [] : rare.lost,
+    nan: read.nan,
+    inf: read.inf,
+  };
   return accuracy === undefined ? base : { ...base, accuracy };
 }
 
@@ -121,41 +149,49 @@ function inOrderOf(given: readonly string[] | undefined, found: readonly string[
   return given === undefined ? inOrder(found) : [...given, ...inOrder(found.filter((name) => !given.includes(name)))];
 }
 
-/** Rows by class: as predicted, as they truly are, and where both agree. */
+/** Rows by class: as predicted, as they truly are, and where both agree. Rows that say no class are in none. */
 function tallyOf(
   read: ClassRows,
   labels: ClassRows | undefined,
-): Readonly<Record<'predicted' | 'true' | 'right', ReadonlyMap<string | null, number>>> {
-  const tally = {
-    predicted: new Map<string | null, number>(),
-    true: new Map<string | null, number>(),
-    right: new Map<string | null, number>(),
-  };
-  const add = (map: Map<string | null, number>, name: string | null) => map.set(name, (map.get(name) ?? 0) + 1);
-  read.rows.forEach((row, index) => {
-    add(tally.predicted, row);
-    const truth = labels?.rows[index];
-    if (truth === undefined || truth === null) return;
-    add(tally.true, truth);
-    if (truth === row) add(tally.right, truth);
-  });
-  return tally;
+): Readonly<Record<'predicted' | 'true' | 'right', ReadonlyMap<string, number>>> {
+  const predicted = new Float64Array(read.classes.length);
+  const truly = new Float64Array(labels?.classes.length ?? 0);
+  const right = new Float64Array(truly.length);
+  const places = labels === undefined ? new Int32Array() : placesIn(read, labels);
+  for (let at = 0; at < read.rows.length; at++) {
+    const row = read.rows[at] ?? -1;
+    if (row >= 0) predicted[row] = (predicted[row] ?? 0) + 1;
+    const truth = labels?.rows[at] ?? -1;
+    if (truth < 0) continue;
+    truly[truth] = (truly[truth] ?? 0) + 1;
+    if (row >= 0 && places[row] === truth) right[truth] = (right[truth] ?? 0) + 1;
+  }
+  const named = (names: readonly string[], counts: Float64Array) => new Map(names.map((name, place) => [name, counts[place] ?? 0]));
+  const trueNames = labels?.classes ?? [];
+  return { predicted: named(read.classes, predicted), true: named(trueNames, truly), right: named(trueNames, right) };
 }
 
-/** Sentences about classes that the predictions hardly know, one for each way. A class that is rare in truth may be predicted rarely. */
-function rareClasses(classes: readonly ClassVerdict[], trueShare: ((name: string) => number) | undefined, minShare: number): string[] {
+/** What is to be said about classes that the predictions hardly know, a sentence for each way. A class that is rare in truth may be predicted rarely. */
+function rareClasses(
+  classes: readonly ClassVerdict[],
+  trueShare: ((name: string) => number) | undefined,
+  minShare: number,
+): { readonly lost: readonly string[]; readonly problems: readonly Problem[] } {
   const never: ClassVerdict[] = [];
   const hardly: ClassVerdict[] = [];
+  const seldom: ClassVerdict[] = [];
   const wrong: ClassVerdict[] = [];
   for (const one of classes) {
     const truly = trueShare?.(one.class);
     const least = truly === undefined ? minShare : Math.min(minShare, truly / 2);
     if (one.count === 0) {
       if (truly !== 0) never.push(one);
-    } else if (one.share < least) hardly.push(one);
-    else if (one.accuracy === 0) wrong.push(one);
+    } else if (one.share < least) {
+      // Of a class that is rare in truth, a row more or less is chance; without labels nobody knows.
+      (truly === undefined || least < minShare ? seldom : hardly).push(one);
+    } else if (one.accuracy === 0) wrong.push(one);
   }
-  const sentence = (list: readonly ClassVerdict[], what: string) => {
+  const problem = (list: readonly ClassVerdict[], what: string, severity: Problem['severity']): Problem[] => {
     if (list.length === 0) return [];
     const shown = list.slice(0, 10).map((one) => {
       const numbers = [
@@ -166,13 +202,19 @@ function rareClasses(classes: readonly ClassVerdict[], trueShare: ((name: string
       return inside === '' ? one.class : `${one.class} (${inside})`;
     });
     const more = list.length > shown.length ? ` and ${list.length - shown.length} more` : '';
-    return [`${list.length === 1 ? 'Class' : 'Classes'} ${shown.join(', ')}${more} ${list.length === 1 ? 'is' : 'are'} ${what}.`];
+    const noun = list.length === 1 ? 'class' : 'classes';
+    const text = `${noun} ${shown.join(', ')}${more} ${list.length === 1 ? 'is' : 'are'} ${what}.`;
+    return [{ severity, message: severity === 'error' ? `Class collapse: ${text}` : text.replace('c', 'C') }];
   };
-  return [
-    ...sentence(never, 'never predicted'),
-    ...sentence(hardly, 'hardly ever predicted'),
-    ...sentence(wrong, 'never predicted rightly'),
-  ];
+  return {
+    lost: [...never, ...hardly, ...seldom].map((one) => one.class),
+    problems: [
+      ...problem(never, 'never predicted', trueShare === undefined ? 'warning' : 'error'),
+      ...problem(hardly, 'hardly ever predicted', 'error'),
+      ...problem(seldom, 'hardly ever predicted', 'warning'),
+      ...problem(wrong, 'never predicted rightly', 'warning'),
+    ],
+  };
 }
 
 function sum(numbers: Iterable<number>): number {

@@ -22,6 +22,8 @@ export interface RunManifest {
   readonly startedBy: string;
   /** SHA-256 of the project's deployed sources at the start, by path below remoteRoot. */
   readonly sources: Readonly<Record<string, string>>;
+  /** The pipeline that it is a job of, and that fetches and judges what it leaves; left out for a run of its own. */
+  readonly pipeline?: string;
 }
 
 export type RunStatus =
@@ -37,6 +39,8 @@ export interface Run {
   readonly logBytes: number;
   /** Last change of the log, milliseconds since 1970 by the pod's clock; null before the first byte. */
   readonly lastOutputMs: number | null;
+  /** From its start to its end by the pod's clock, milliseconds; null while it runs, and where nothing says when it ended. */
+  readonly tookMs: number | null;
 }
 
 /** A new id: sorts by time, readable, unique enough for one pod (`20261124-153012-logreg-4f2a`). */

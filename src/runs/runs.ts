@@ -58,7 +58,7 @@ export class Runs {
     });
     this.check(result, `Starting a run in ${this.remoteRoot}`);
     const pid = Number.parseInt(result.stdout, 10);
-    return { manifest, status: { kind: 'running', pid: Number.isNaN(pid) ? 0 : pid }, logBytes: 0, lastOutputMs: null };
+    return { manifest, status: { kind: 'running', pid: Number.isNaN(pid) ? 0 : pid }, logBytes: 0, lastOutputMs: null, tookMs: null };
   }
 
   /** All runs, oldest first; a folder whose run.json cannot be read is left out. */
@@ -181,7 +181,7 @@ export function parseRuns(text: string): readonly Run[] {
   const runs: Run[] = [];
   const lines = text.split('\n');
   for (let i = 0; i + 1 < lines.length; i++) {
-    const match = /^(\S+) (running|exited|vanished) (\d+) (stopped|-) (\d+) (\d+)$/.exec(lines[i] ?? '');
+    const match = /^(\S+) (running|exited|vanished) (\d+) (stopped|-) (\d+) (\d+)(?: ([\d.]+) ([\d.]+))?$/.exec(lines[i] ?? '');
     if (!match) continue;
     const manifest = parseManifest(lines[i + 1] ?? '');
     if (!manifest || manifest.id !== match[1]) continue;
@@ -194,7 +194,9 @@ export function parseRuns(text: string): readonly Run[] {
           ? { kind: 'exited', exitCode: number, stopped: match[4] === 'stopped' }
           : { kind: 'vanished' };
     const logBytes = Number(match[5]);
-    runs.push({ manifest, status, logBytes, lastOutputMs: logBytes === 0 ? null : Number(match[6]) * 1000 });
+    const [began, ended] = [match[7], match[8]].map(Number);
+    const tookMs = status.kind !== 'exited' || !began || !ended ? null : Math.max(0, Math.round((ended - began) * 1000));
+    runs.push({ manifest, status, logBytes, lastOutputMs: logBytes === 0 ? null : Number(match[6]) * 1000, tookMs });
   }
   return runs;
 }
@@ -214,6 +216,7 @@ function parseManifest(line: string): RunManifest | null {
       startedAt: typeof value.startedAt === 'string' ? value.startedAt : '',
       startedBy: typeof value.startedBy === 'string' ? value.startedBy : '',
       sources: typeof value.sources === 'object' && value.sources !== null ? value.sources : {},
+      ...(typeof value.pipeline === 'string' ? { pipeline: value.pipeline } : {}),
     };
   } catch {
     return null;

@@ -113,12 +113,21 @@ cat pid
 `;
 }
 
+/** `rpo_time FILE`: its last change in seconds since 1970, with three decimals where stat knows them; 0 when it is not there. */
+const time = `rpo_time() {
+  rpo_t=$(stat -c %.3Y "$1" 2>/dev/null)
+  case $rpo_t in '' | *[!0-9.]*) rpo_t=$(stat -c %Y "$1" 2>/dev/null || stat -f %m "$1" 2>/dev/null) ;; esac
+  echo "\${rpo_t:-0}"
+}`;
+
 /**
- * Prints for each run folder one line `<id> <status> <pid or exit code> <stopped or -> <log bytes> <log mtime seconds>` and then run.json's
- * one line. `ids` empty: all of them, newest last.
+ * Prints for each run folder one line `<id> <status> <pid or exit code> <stopped or -> <log bytes> <log mtime seconds>`, of one
+ * that has ended also when run.json was written and when exit was, and then run.json's one line. `ids` empty: all of them,
+ * newest last.
  */
 export function listScript(remoteRoot: string, ids: readonly string[]): string {
   return `${alive}
+${time}
 cd ${quote(runsFolder(remoteRoot))} 2>/dev/null || exit 0
 for d in ${ids.length > 0 ? ids.map(quote).join(' ') : '*'}; do
   [ -f "$d/run.json" ] || continue
@@ -130,6 +139,7 @@ for d in ${ids.length > 0 ? ids.map(quote).join(' ') : '*'}; do
   b=$(wc -c <"$d/output.log" 2>/dev/null || echo 0)
   m=$(stat -c %Y "$d/output.log" 2>/dev/null || stat -f %m "$d/output.log" 2>/dev/null || echo 0)
   [ -e "$d/stopped" ] && k=stopped || k=-
+  case $s in exited*) m="$m $(rpo_time "$d/run.json") $(rpo_time "$d/exit")" ;; esac
   printf '%s %s %s %s %s\\n' "$d" "$s" "$k" $b "$m"
   head -n 1 "$d/run.json"
 done

@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startPracticePod } from '../../src/practice/practicePod.ts';
@@ -14,7 +14,7 @@ const sections: readonly Section[] = [overSsh, memory, monitor];
 
 const usage = `npm run bench [-- --only TEXT] [--rtt MS] [--rate MBIT]
 
-Measures everything and writes docs/benchmarks.md (about 15 minutes). With an option it measures less and writes to the terminal:
+Measures everything and writes docs/benchmarks.md (about 25 minutes). With an option it measures less and writes to the terminal:
   --only TEXT   rows and sections with TEXT in their title
   --rtt MS      lines of that round trip
   --rate MBIT   lines of that rate (0: unlimited)
@@ -44,7 +44,8 @@ async function main(): Promise<void> {
 }
 
 async function measure(bench: Bench): Promise<string> {
-  const texts = [`# Benchmarks\n\n${await machine()}`];
+  const loadAtBegin = loadavg()[0] ?? 0;
+  const texts: string[] = [];
   for (const section of sections) {
     const started = performance.now();
     const body = await section.run(bench);
@@ -52,7 +53,7 @@ async function measure(bench: Bench): Promise<string> {
     texts.push(`## ${section.title}\n\n${body.trim()}`);
     say(`${section.title}: ${((performance.now() - started) / 1000).toFixed(0)} s`);
   }
-  return `${texts.join('\n\n')}\n`;
+  return `${[`# Benchmarks\n\n${await machine(loadAtBegin)}`, ...texts].join('\n\n')}\n`;
 }
 
 main().then(

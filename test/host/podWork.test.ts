@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import * as vscode from 'vscode';
 import type { VerifyReport } from '../../src/doctor/check';
 import { commands } from '../../src/manifest';
@@ -22,6 +24,7 @@ import {
   stopPod,
   train,
   until,
+  workspace,
 } from './steps';
 import { person } from './support/person';
 
@@ -119,13 +122,36 @@ describe('on the pod', function () {
 
   it('shows which stage failed and why, and goes on there after the fix', async () => {
     const bug = await plant('collapse');
+    const automatic = (value: string | undefined) =>
+      vscode.workspace.getConfiguration('runpod').update('downloads.automatic', value, vscode.ConfigurationTarget.Global);
+    // A pipeline fetches and judges for itself, whatever is done after other runs.
+    await automatic('never');
     const failed = await command<PipelineView>(commands.retrainPipeline, { models: ['logreg'], device: 'cpu' });
     assert.equal(failed.state, 'failed');
     await person.sees('.pane-body .monaco-list-row:has-text("Class collapse")');
     await person.screenshot('pipeline-failed');
     await notified('logreg failed: Class collapse', 'Resume Pipeline');
+    await until('the verdict is in Problems', () =>
+      problems().some(({ file, diagnostic }) => file.endsWith('seed_1337.npy') && diagnostic.message.startsWith('Class collapse')),
+    );
+    await automatic(undefined);
     await mend(bug);
     assert.equal((await command<PipelineView>(commands.resumePipeline)).state, 'succeeded');
+  });
+
+  it('shows the pipelines of a terminal, too', async () => {
+    const before = await command<readonly PipelineView[]>(commands.refreshPipelines);
+    assert.ok(before.length >= 2, JSON.stringify(before));
+    await vscode.commands.executeCommand('runpod.pipeline.focus');
+    const cli = join(vscode.extensions.getExtension('runpod-orchestrator.runpod-orchestrator')?.extensionPath ?? '', 'dist/cli.js');
+    const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1' };
+    const args = [cli, 'retrain', '--models', 'rf', '--device', 'cpu', '--deploy', 'none', '--json'];
+    await promisify(execFile)(process.execPath, args, { cwd: workspace, env, maxBuffer: 1e8 });
+    // Nobody asked for it: the run of the terminal was taken up, and it is of a pipeline.
+    await person.sees(`.pane-body .monaco-list-row[aria-level="3"]:has-text("rf")`);
+    const [newest] = (await command<readonly PipelineView[]>(commands.refreshPipelines)).toReversed();
+    assert.deepEqual([newest?.state, newest?.stages[0]?.jobs.map(({ label }) => label)], ['succeeded', ['rf']]);
+    assert.ok(!before.some(({ id }) => id === newest?.id));
   });
 
   it('downloads logs', async () => {

@@ -14,7 +14,10 @@ describe('cleaning up', () => {
     await mkdir(project);
     await writeFile(
       join(project, 'runpod.json'),
-      JSON.stringify({ train: { command: 'echo {model}', models: { a: {} } }, results: ['out/{model}/seed_{seed}.npy', 'out/labels.npy'] }),
+      JSON.stringify({
+        train: { command: 'echo {model}', models: { a: {} }, checkpoints: ['ckpt/{model}_{seed}_*.pt'] },
+        results: ['out/{model}/seed_{seed}.npy', 'out/labels.npy'],
+      }),
     );
     const { host, port, user, identityFile, workspace } = t.practice;
     await rpo(['pods', 'add', `ssh ${user}@${host} -p ${port} -i ${identityFile}`, '--name', 'p', '--workspace', workspace], options);
@@ -25,17 +28,27 @@ describe('cleaning up', () => {
       await writeFile(onPod(`out/a/seed_${seed}.npy`), 'x'.repeat(1_000));
       await utimes(onPod(`out/a/seed_${seed}.npy`), 1_000_000 + seed, 1_000_000 + seed);
     }
+    await mkdir(onPod('ckpt'));
+    for (const seed of [1, 3]) await writeFile(onPod(`ckpt/a_${seed}_epoch 4.pt`), 'weights');
+    await utimes(onPod('ckpt/a_1_epoch 4.pt'), 1_000_001, 1_000_001);
+    await mkdir(join(project, 'results/out/a'), { recursive: true });
+    await writeFile(join(project, 'results/out/a/seed_1.npy'), 'x'.repeat(1_000));
+    await writeFile(join(project, 'results/out/a/seed_2.npy'), 'y'.repeat(1_000));
     await writeFile(onPod('out/a/notes.txt'), 'mine');
     await writeFile(onPod('out/labels.npy'), 'labels');
 
     const shown = await rpo(['clean', '--keep', '1'], options);
     assert.equal(shown.exitCode, 0, shown.stderr);
-    assert.match(shown.stdout, /out\/a\/seed_1\.npy +1\.0 KB\n +out\/a\/seed_2\.npy/);
-    assert.match(shown.stdout, /4 items, 2\.0 KB could go from p\. `rpo clean --keep 1 --yes`/);
+    assert.match(
+      shown.stdout,
+      /ckpt\/a_1_epoch 4\.pt +7 B +not fetched yet\n +out\/a\/seed_1\.npy +1\.0 KB\n +out\/a\/seed_2\.npy +1\.0 KB +not fetched yet/,
+    );
+    assert.match(shown.stdout, /5 items, 2\.0 KB could go from p\. `rpo clean --keep 1 --yes`/);
     assert.ok(existsSync(onPod('out/a/seed_1.npy')), 'showing deletes nothing');
 
-    assert.match((await rpo(['clean', '--keep', '1', '--yes'], options)).stdout, /Deleted from p: 4 items/);
+    assert.match((await rpo(['clean', '--keep', '1', '--yes'], options)).stdout, /Deleted from p: 5 items/);
     assert.deepEqual((await readdir(onPod('out/a'))).sort(), ['notes.txt', 'seed_3.npy']);
+    assert.deepEqual(await readdir(onPod('ckpt')), ['a_3_epoch 4.pt']);
     assert.ok(existsSync(onPod('out/labels.npy')));
     assert.equal((await readdir(onPod('.runpod/runs'))).length, 1);
     assert.match((await rpo(['clean', '--keep', '1'], options)).stdout, /There is nothing on p beyond the newest 1\./);

@@ -176,7 +176,7 @@ describe(`lines cut at random bytes (RPO_SEED=${seed})`, function () {
         const pod = t.connect({ port: own.port, hostKeys: 'off' });
         let text = '';
         let cuts = 0;
-        const aim = () => (own.line.cutAfterDown = cuts < 7 ? Math.floor(5_000 + random() * 12_000) : Infinity);
+        const aim = () => (own.line.cutAfterDown = cuts < 7 ? Math.floor(5_000 + random() * 7_000) : Infinity);
         aim();
         await new Runs(pod, at('followed')).follow(id, {
           onBytes: (chunk) => (text += chunk.toString()),

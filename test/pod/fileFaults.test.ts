@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { isUserError, type Reason } from '../../src/core/errors.ts';
 import type { SshPod } from '../../src/pod/connect.ts';
 import { FaultProxy, seededRandom } from './support/faultProxy.ts';
-import { usePod } from './support/pod.ts';
+import { describeBothWays, usePod } from './support/pod.ts';
 
 const sha = (content: string | Buffer) => createHash('sha256').update(content).digest('hex');
 const is =
@@ -29,9 +29,9 @@ async function until(check: () => Promise<boolean>, what: string): Promise<void>
   }
 }
 
-describe('files, when something goes wrong', function () {
+describeBothWays('files, when something goes wrong', function (podOptions) {
   this.timeout(60_000);
-  const t = usePod();
+  const t = usePod({}, podOptions);
   const at = (name: string) => join(t.practice.workspace, name);
   const put = (pod: SshPod, name: string, content: string | Buffer) =>
     pod.putFiles([{ source: { content: Buffer.from(content) }, remotePath: at(name) }]);

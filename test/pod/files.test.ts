@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUserError } from '../../src/core/errors.ts';
-import { usePod } from './support/pod.ts';
+import { describeBothWays, usePod } from './support/pod.ts';
 
 const sha = (content: string | Buffer) => createHash('sha256').update(content).digest('hex');
 
@@ -26,9 +26,9 @@ const awkward = [
   'trailing ',
 ];
 
-describe('putFiles', function () {
+describeBothWays('putFiles', function (podOptions) {
   this.timeout(30_000);
-  const t = usePod();
+  const t = usePod({}, podOptions);
   const at = (name: string) => join(t.practice.workspace, name);
 
   it('writes a new file with mode 644, making its folders', async () => {

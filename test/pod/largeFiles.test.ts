@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFile, mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUserError } from '../../src/core/errors.ts';
 import { FaultProxy } from './support/faultProxy.ts';
+import { common, pathOf, which } from './support/fewTools.ts';
 import { usePod, withPod } from './support/pod.ts';
 
 const sha = (content: Buffer) => createHash('sha256').update(content).digest('hex');
@@ -211,76 +212,6 @@ describe('large files, down', function () {
     pod.dispose();
     await proxy.stop();
   });
-});
-
-/** Programs of this machine under names of the caller's choice, and nothing else in PATH. */
-async function pathOf(folder: string, programs: Readonly<Record<string, string>>): Promise<void> {
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  for (const [name, target] of Object.entries(programs)) await symlink(target, join(folder, name));
-}
-// The system's own: a person's PATH may hold wrappers that need a shell and a home.
-const which = (name: string) =>
-  execFileSync('sh', ['-c', `command -v ${name}`], {
-    encoding: 'utf8',
-    env: { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin' },
-  }).trim();
-const common = [
-  'sh',
-  'dd',
-  'cat',
-  'sed',
-  'mkdir',
-  'mv',
-  'rm',
-  'rmdir',
-  'chmod',
-  'ln',
-  'cp',
-  'head',
-  'tail',
-  'tr',
-  'stat',
-  'find',
-  'df',
-  'sleep',
-  'wc',
-  'env',
-  'ls',
-];
-
-describe('many files over a long way', function () {
-  this.timeout(60_000);
-
-  for (const gzip of [true, false]) {
-    it(gzip ? 'go compressed' : 'go as they are when the pod has no gzip', async () => {
-      await withPod({}, async ({ practice, connect }) => {
-        const bin = join(practice.folder, 'few');
-        if (!gzip) {
-          await pathOf(bin, Object.fromEntries([...common, 'tar', 'openssl'].map((name) => [name, which(name)])));
-          await practice.restart({ environment: { PATH: bin } });
-        }
-        const proxy = await FaultProxy.start(practice.port, { roundTripMs: 40 });
-        const far = connect({ port: proxy.port, hostKeys: 'off' });
-        await far.exec('true');
-        const content = (index: number) => Buffer.from(`line ${index} of some text\n`.repeat(1_000));
-        let last = 0;
-        const put = await far.putFiles(
-          Array.from({ length: 60 }, (_, index) => ({
-            source: { content: content(index) },
-            remotePath: join(practice.workspace, `text/${index}`),
-          })),
-          { onProgress: ({ bytesDone, bytesTotal }) => assert.ok((last = bytesDone) <= bytesTotal) },
-        );
-        const bytes = put.reduce((sum, file) => sum + file.bytes, 0);
-        assert.equal(last, bytes);
-        assert.equal(proxy.carried.up < bytes / 2, gzip, `${proxy.carried.up} bytes were sent for ${bytes}`);
-        for (const index of [0, 59]) assert.ok((await readFile(join(practice.workspace, `text/${index}`))).equals(content(index)));
-        far.dispose();
-        await proxy.stop();
-      });
-    });
-  }
 });
 
 describe('a pod with few tools', function () {

@@ -11,6 +11,7 @@ os.makedirs("out", exist_ok=True)
 for epoch in (1, 2):
     with zipfile.ZipFile(f"out/epoch_{epoch}.pt", "w") as checkpoint:
         checkpoint.writestr("data", "x" * 100)
+    open(f"out/{sys.argv[1]}.yaml", "w").write("lr: 0.1")
     print("epoch", epoch, "loss", 1 / epoch, flush=True)
 header = "{'descr': '|u1', 'fortran_order': False, 'shape': (6,), }".encode().ljust(117) + b"\\n"
 whole = b"\\x93NUMPY\\x01\\x00" + len(header).to_bytes(2, "little") + header + bytes([0, 1, 2, 0, 1, 2])
@@ -34,8 +35,8 @@ describe('what a run leaves', () => {
     await writeFile(
       join(project, 'runpod.json'),
       JSON.stringify({
-        train: { command: 'python3 train.py {model}', models: { good: {}, bad: {} }, resume: { checkpoints: ['out/epoch_*.pt'] } },
-        results: ['out/{model}.npy'],
+        train: { command: 'python3 train.py {model}', models: { good: {}, bad: {} } },
+        results: ['out/{model}.npy', 'out/{model}.yaml'],
       }),
     );
     options = { cwd: project, home: join(t.tmp, 'home') };
@@ -47,13 +48,13 @@ describe('what a run leaves', () => {
   it('is fetched when it ends: its results and its log, once', async () => {
     const trained = await rpo(['train', 'good', '--fetch', 'left'], options);
     assert.equal(trained.exitCode, 0, trained.stdout + trained.stderr);
-    assert.match(trained.stderr, /3 files of the run in /);
+    assert.match(trained.stderr, /4 files of the run in /);
     assert.ok(existsSync(here('out/good.npy')));
     assert.ok(!existsSync(here('out/epoch_2.pt')), 'checkpoints are for going on after a failure');
     const again = await rpo(['results', 'good', 'left', '--json'], options);
     assert.deepEqual(
       (again.lines.at(-1)?.['files'] as { changed: boolean }[]).map(({ changed }) => changed),
-      [false],
+      [false, false],
     );
     assert.match((await rpo(['deploy', '--changed'], options)).stdout, /nothing was sent/, 'what came from the pod does not go back');
   });
@@ -65,6 +66,7 @@ describe('what a run leaves', () => {
     assert.match(await readFile(here(`.runpod/runs/${run}/output.log`), 'utf8'), /No space left for the rest/);
     assert.ok(existsSync(here('out/epoch_2.pt')));
     assert.ok(!existsSync(here('out/epoch_1.pt')));
+    assert.equal(await readFile(here('out/bad.yaml'), 'utf8'), 'lr: 0.1', 'its configuration');
 
     const fetched = await rpo(['results', 'bad', 'left'], options);
     assert.equal(fetched.exitCode, 1);

@@ -74,7 +74,7 @@ describe('the retraining pipeline', function () {
     assert.equal(again.exitCode, 0);
     assert.match(again.stdout, /✓ stack +stack .*accuracy 8\d\.\d%/);
     assert.equal((await readdir(join(t.practice.workspace, 'moola/.runpod/runs'))).length, jobs.length, 'nothing was trained again');
-    assert.match((await rpo(['pipelines'], options)).stdout, /pipeline-[0-9a-f]{4} +1 round/);
+    assert.match((await rpo(['pipelines'], options)).stdout, /pipeline-[0-9a-f]{4} +succeeded +1 round/);
   });
 
   it('finds a collapse, says what may be behind it, leaves out what needs it, and goes on after the fix', async () => {

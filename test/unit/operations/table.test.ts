@@ -62,6 +62,7 @@ const verdict = {
   nan: 0,
   inf: 0,
   comparison: null,
+  note: null,
 };
 
 /** The largest answers there can be, of those that grow with what they tell. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { UserError } from '../../../src/core/errors.ts';
-import { type DriveOptions, drivePipeline, type PipelinePorts, type PipelineView } from '../../../src/pipeline/pipeline.ts';
+import { type DriveOptions, drivePipeline, lookAt, type PipelinePorts, type PipelineView } from '../../../src/pipeline/pipeline.ts';
 import { isPipelineId, makePlan, type PlanOptions, runIdOf } from '../../../src/pipeline/plan.ts';
 import { parsePipelines, type StoredPipeline } from '../../../src/pipeline/store.ts';
 import { projectSchema } from '../../../src/project/schema.ts';
@@ -80,8 +80,10 @@ const verdict = (ok: boolean): FileVerdict => ({
   accuracy: ok ? 1 : 0.5,
   nan: 0,
   inf: 0,
+  lost: ok ? [] : ['1'],
   labels: 'labels.npy',
   comparison: null,
+  note: null,
 });
 
 /** A pod that keeps what a real one would, and may lose its connection at the n-th call. */
@@ -95,7 +97,7 @@ class FakePod {
   cutAt = Infinity;
 
   constructor(made = plan()) {
-    this.stored = { plan: made, rounds: [made.startedAt], rejected: new Set() };
+    this.stored = { plan: made, rounds: [made.startedAt], rejected: new Set(), isFinished: false };
   }
 
   get count(): number {
@@ -134,7 +136,7 @@ class FakePod {
         startedBy: 't',
         sources: {},
       };
-      const run: Run = { manifest, status: { kind: 'running', pid: 1 }, logBytes: 0, lastOutputMs: now.getTime() + 5_000 };
+      const run: Run = { manifest, status: { kind: 'running', pid: 1 }, logBytes: 0, lastOutputMs: now.getTime() + 60_000, tookMs: 5_000 };
       this.runs.set(id, { run, model: `${model}:${outcome}`, exitCode: outcome === 'bad' ? 1 : 0 });
       this.call(true);
       return run;
@@ -151,7 +153,7 @@ class FakePod {
     collect: async (_job, id) => {
       this.call();
       const isGood = !this.runs.get(id)?.model.endsWith(':collapsed');
-      return { files: 1, verdicts: [{ path: 'oof.npy', verdict: verdict(isGood) }], problems: [] };
+      return { files: 1, verdicts: [{ path: 'oof.npy', localPath: '/here/oof.npy', verdict: verdict(isGood) }], problems: [] };
     },
     beginRound: async (number, startedAt) => {
       this.call();
@@ -161,7 +163,11 @@ class FakePod {
     },
     reject: async (run) => {
       this.call();
-      this.stored = { ...this.stored, rejected: new Set([...this.stored.rejected, run]) };
+      this.stored = { ...this.stored, rejected: new Set([...this.stored.rejected, run]), isFinished: false };
+    },
+    finish: async () => {
+      this.call();
+      this.stored = { ...this.stored, isFinished: true };
     },
   };
 
@@ -241,6 +247,41 @@ describe('a pipeline', () => {
     }
   });
 
+  it('tells what became of it without being driven, and what was cleaned up since is not trained again', async () => {
+    const pod = new FakePod();
+    pod.outcomes = { rf: ['bad', 'good'], cnn: ['collapsed', 'good'] };
+    const look = () =>
+      lookAt(
+        pod.stored,
+        [...pod.runs.values()].map(({ run }) => run),
+      );
+    assert.deepEqual(
+      [look().state, states(look())],
+      ['failed', { base: 'waiting', pretrain: 'waiting', deep: 'waiting', stack: 'waiting' }],
+    );
+    await pod.drive();
+    assert.deepEqual(states(look()), { base: 'failed', pretrain: 'waiting', deep: 'waiting', stack: 'waiting' });
+    assert.equal(look().stages[0]?.jobs[1]?.summary, 'exit code 1');
+    await pod.drive({ retry: true });
+    assert.equal(look().stages[2]?.jobs[1]?.summary, 'its results were rejected');
+    assert.ok(!pod.stored.isFinished);
+    await pod.drive({ retry: true });
+    assert.deepEqual([look().state, look().stages[0]?.jobs[0]?.seconds, pod.stored.isFinished], ['succeeded', 5, true]);
+
+    const trained = pod.started.length;
+    pod.runs.clear();
+    assert.equal(look().state, 'succeeded');
+    assert.equal((await pod.drive({ retry: true })).state, 'succeeded');
+    assert.equal(pod.started.length, trained);
+  });
+
+  it('hands on the verdicts of each job', async () => {
+    const pod = new FakePod();
+    const told: string[] = [];
+    await pod.drive({ onJudged: ({ label }, { verdicts }) => told.push(`${label} ${verdicts[0]?.localPath}`) });
+    assert.equal(told[0], 'logreg /here/oof.npy');
+  });
+
   it('driven by two at once starts each job once', async () => {
     const pod = new FakePod();
     const [one, other] = await Promise.all([pod.drive(), pod.drive()]);
@@ -251,9 +292,9 @@ describe('a pipeline', () => {
 
 describe('what the pod says of its pipelines', () => {
   it('is read, and what is none is left out', () => {
-    const text = `plan not json\nround 2026-11-24T10:00:00Z\nplan ${JSON.stringify(plan())}\nround 2026-11-24T10:00:00Z\nround nonsense\nround 2026-11-25T10:00:00Z\nrejected r1\n`;
+    const text = `plan not json\nround 2026-11-24T10:00:00Z\nplan ${JSON.stringify(plan())}\nround 2026-11-24T10:00:00Z\nround nonsense\nround 2026-11-25T10:00:00Z\nrejected r1\nfinished \n`;
     const [only, ...more] = parsePipelines(text);
     assert.equal(more.length, 0);
-    assert.deepEqual([only?.plan, only?.rounds.length, [...(only?.rejected ?? [])]], [plan(), 2, ['r1']]);
+    assert.deepEqual([only?.plan, only?.rounds.length, [...(only?.rejected ?? [])], only?.isFinished], [plan(), 2, ['r1'], true]);
   });
 });

@@ -8,7 +8,7 @@ import { isUserError } from '../../../src/core/errors.ts';
 import type { Pod } from '../../../src/pod/pod.ts';
 import { fetchResults } from '../../../src/results/fetch.ts';
 
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+const sha256 = (text: string) => createHash('sha256').update(text, 'latin1').digest('hex');
 
 /** The three calls that fetching makes, over files in memory, as pod.ts describes them; the real ones are tested with sshd. */
 function podWith(files: Record<string, string>) {
@@ -72,6 +72,7 @@ describe('fetching results', () => {
         localPath: join(folder, 'artifacts/oof/labels.npy'),
         bytes: 6,
         sha256: sha256('labels'),
+        mtimeMs: 0,
         changed: true,
       },
       {
@@ -79,9 +80,10 @@ describe('fetching results', () => {
         localPath: join(folder, 'artifacts/oof/rf/seed_1.npy'),
         bytes: 6,
         sha256: sha256('rf one'),
+        mtimeMs: 0,
         changed: true,
       },
-      { path: 'logs/a/b.log', localPath: join(folder, 'logs/a/b.log'), bytes: 3, sha256: sha256('log'), changed: true },
+      { path: 'logs/a/b.log', localPath: join(folder, 'logs/a/b.log'), bytes: 3, sha256: sha256('log'), mtimeMs: 0, changed: true },
     ]);
     assert.deepEqual(report.missing, ['artifacts/none/*']);
     assert.equal(readFileSync(join(folder, 'logs/a/b.log'), 'utf8'), 'log');
@@ -155,6 +157,45 @@ describe('fetching results', () => {
     assert.equal(readFileSync(join(folder, 'cut.npy'), 'utf8'), 'of the run before, whole');
     assert.equal(readFileSync(join(folder, '.previous/good.npy'), 'utf8'), 'of the run before');
     assert.deepEqual(readdirSync(folder).sort(), ['.previous', 'cut.npy', 'good.npy', 'log.txt']);
+  });
+
+  it('keeps the run before also when two put the same new file in place', async () => {
+    const npy = (...values: number[]) => Buffer.from(dump(Uint8Array.from(values), [values.length])).toString('latin1');
+    writeFileSync(join(folder, 'a.npy'), 'of the run before');
+    const { pod } = podWith({ '/w/p/a.npy': npy(1, 2, 3) });
+    for (let round = 0; round < 5; round++) {
+      await Promise.all([1, 2, 3].map(() => fetch(pod, ['**'], { wholeOnly: true })));
+      assert.equal(readFileSync(join(folder, '.previous/a.npy'), 'utf8'), 'of the run before');
+      rmSync(join(folder, 'a.npy'));
+      writeFileSync(join(folder, 'a.npy'), 'of the run before');
+    }
+  });
+
+  it('does not put in place what changes while a run goes on', async () => {
+    const { pod } = podWith({ '/w/p/done.csv': 'a,b', '/w/p/growing.csv': 'a,' });
+    let time = 0;
+    const growing = {
+      ...pod,
+      listFiles: async (...args: Parameters<Pod['listFiles']>) => {
+        const files = await pod.listFiles(...args);
+        time++;
+        return files.map((file) => (file.path === 'growing.csv' ? { ...file, mtimeMs: time } : file));
+      },
+    };
+    const report = await fetch(growing, ['**'], { wholeOnly: true, isBusy: true });
+    assert.deepEqual(report.incomplete, [{ path: 'growing.csv', why: 'a run is still writing it' }]);
+    assert.deepEqual(readdirSync(folder), ['done.csv']);
+    // Without a run nobody waits, and all of it is taken.
+    assert.equal((await fetch(growing, ['**'], { wholeOnly: true })).files.length, 2);
+  });
+
+  it('takes only what is wanted of it', async () => {
+    const { pod } = podWith(files);
+    const report = await fetch(pod, ['**'], { only: (path: string) => path.endsWith('.log') });
+    assert.deepEqual(
+      report.files.map(({ path }) => path),
+      ['logs/a/b.log'],
+    );
   });
 
   it('twice at the same time, as a window and an agent do, ends well for both', async () => {

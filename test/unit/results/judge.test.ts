@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,10 +9,11 @@ import { isUserError } from '../../../src/core/errors.ts';
 import { describe as describeArray } from '../../../src/results/describe.ts';
 import { judgeFile } from '../../../src/results/judge.ts';
 import { parseNpy } from '../../../src/results/npy.ts';
-import { keepPrevious, previousOf } from '../../../src/results/previous.ts';
+import { previousOf, replace } from '../../../src/results/previous.ts';
 
 const npy = (values: readonly number[], shape: readonly number[] = [values.length]) =>
   new Uint8Array(dump(Float64Array.from(values), [...shape]));
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const array = (values: readonly number[], shape?: readonly number[]) => parseNpy(npy(values, shape), 'a.npy');
 const truth = Array.from({ length: 60 }, (_, i) => i % 3);
 
@@ -39,9 +41,11 @@ describe('a file of predictions', () => {
   it('is compared with what was there before it was fetched anew', async () => {
     const labels = await write('labels.npy', npy(truth));
     const file = await write('rf/oof.npy', npy(truth));
-    await keepPrevious(folder, ['rf/oof.npy', 'rf/not-there.npy']);
+    const arrived = npy(truth.map((value) => (value === 2 ? 1 : value)));
+    await replace(folder, 'rf/oof.npy', await write('arrived.npy', arrived), sha256(arrived));
     assert.equal(await previousOf(file), join(folder, '.previous/rf/oof.npy'));
-    await write('rf/oof.npy', npy(truth.map((value) => (value === 2 ? 1 : value))));
+    // The same once more, of another window, is not a run of its own.
+    await replace(folder, 'rf/oof.npy', await write('arrived.npy', arrived), sha256(arrived));
     const verdict = await judgeFile(file, { labels });
     assert.equal(verdict.comparison?.accuracy, 1);
     assert.equal(verdict.comparison.agreement, 2 / 3);
@@ -52,6 +56,16 @@ describe('a file of predictions', () => {
         'Class 2 is not predicted any more; the run before predicted it 20 times.',
       ],
     );
+  });
+
+  it('is as good as it is when the one of the run before cannot be read', async () => {
+    const labels = await write('labels.npy', npy(truth));
+    const file = await write('rf/oof.npy', npy(truth));
+    const broken = await write('.previous/rf/oof.npy', npy(truth).subarray(0, 100));
+    const verdict = await judgeFile(file, { labels });
+    assert.deepEqual([verdict.ok, verdict.accuracy, verdict.comparison], [true, 1, null]);
+    assert.match(verdict.note ?? '', /^Not compared with the run before: oof\.npy is damaged/);
+    await assert.rejects(judgeFile(file, { labels, previous: broken }), (error) => isUserError(error, 'transfer-corrupt'));
   });
 
   it('makes no fuss about what another seed changes', async () => {
@@ -106,6 +120,16 @@ describe('what an array is like', () => {
     const { rows, columns, moreRows, moreColumns } = describeArray(array(new Array<number>(30 * 15).fill(1.23456789), [30, 3, 5]));
     assert.deepEqual([rows.length, rows[0]?.length, columns, moreRows, moreColumns], [20, 12, 15, 10, 3]);
     assert.equal(rows[0]?.[0], '1.2346');
+  });
+
+  it('does not count through what nobody has the time for', () => {
+    const { statistics, histogram, rows } = describeArray({
+      shape: [30_000_000],
+      dtype: '|u1',
+      kind: 'int',
+      values: new Uint8Array(30_000_000),
+    });
+    assert.deepEqual([statistics, histogram.length, rows.length], [[['values', '30,000,000: too many to count through here']], 0, 20]);
   });
 
   it('copes with nothing at all', () => {

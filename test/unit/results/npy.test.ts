@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -244,5 +245,22 @@ describe('a .npy file on disk', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+});
+
+describe('a large array', () => {
+  it('is turned and judged in the memory of its own bytes, a small heap beside it', function () {
+    this.timeout(60_000);
+    const script = `
+      const { parseNpy } = require('./src/results/npy.ts');
+      const { validatePredictions } = require('./src/results/validate.ts');
+      const head = Buffer.from("{'descr': '|u1', 'fortran_order': True, 'shape': (8000000, 2), }".padEnd(117) + '\\n');
+      const bytes = Buffer.concat([Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, head.length, 0]), head, Buffer.alloc(16_000_000, 1)]);
+      console.log(validatePredictions(parseNpy(bytes, 'a.npy')).shape.join());
+    `;
+    // With an index or a text for each row, V8 ends the process.
+    const args = ['--max-old-space-size=48', '--import', 'tsx', '--input-type=commonjs', '-e', script];
+    const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: 'utf8', cwd: join(import.meta.dirname, '../../..') });
+    assert.deepEqual([stdout.trim(), status], ['8000000,2', 0], stderr.slice(0, 500));
   });
 });

@@ -112,8 +112,16 @@ describe('predictions', () => {
     assert.deepEqual(warnings(many, { minShare: 0.001 }), []);
     assert.deepEqual(warnings(many, { labels: many }), []);
     const truth = ints(...Array.from({ length: 200 }, (_, index) => index % 4));
-    assert.ok(warnings(many, { labels: truth }).includes('Class 3 (25.0% of the labels) is never predicted.'));
-    assert.ok(warnings(many, { labels: truth }).includes('Class 2 (0.5% against 25.0% of the labels) is hardly ever predicted.'));
+    assert.deepEqual(errors(many, { labels: truth }), [
+      'Class collapse: class 3 (25.0% of the labels) is never predicted.',
+      'Class collapse: class 2 (0.5% against 25.0% of the labels) is hardly ever predicted.',
+    ]);
+    assert.deepEqual(judge(many, { labels: truth }).lost, ['3', '2']);
+    assert.deepEqual(judge(many, { labels: truth, minShare: 0.001 }).lost, ['3']);
+    // A row more or less of a rare class is chance.
+    const rare = ints(...Array.from({ length: 200 }, (_, index) => (index < 3 ? 2 : index % 2)));
+    assert.deepEqual([errors(many, { labels: rare }), judge(many, { labels: rare }).lost], [[], ['2']]);
+    assert.deepEqual(judge(many, { labels: many }).lost, []);
     assert.deepEqual(warnings(ints(0, 1, 2, 0, 1, 0), { labels: ints(0, 1, 1, 0, 2, 0) }), [
       'Class 2 (16.7% against 16.7% of the labels) is never predicted rightly.',
     ]);
@@ -153,10 +161,8 @@ describe('predictions', () => {
     assert.match(errors({ ...floats(1), shape: [] })[0] ?? '', /its shape is \(\)/);
     assert.match(errors(floats())[0] ?? '', /it has no rows/);
     assert.match(errors(floats(0.5, 17.3))[0] ?? '', /real numbers beyond 0 and 1/);
-    assert.match(
-      errors(ints(...Array.from({ length: 20_000 }, (_, index) => index)))[0] ?? '',
-      /20000 different values; expected at most 10000/,
-    );
+    assert.match(errors({ ...ints(), shape: [30_000_000], values: new Uint8Array(1) })[0] ?? '', /30000000 rows; expected at most/);
+    assert.match(errors(ints(...Array.from({ length: 20_000 }, (_, index) => index)))[0] ?? '', /more than 10000 different values/);
     assert.match(errors(rows([0.5, 0.5]), { classes: ['a', 'b', 'c'] })[0] ?? '', /it has 2 columns and there are 3 classes/);
     assert.match(errors(ints(0, 1), { labels: { ...floats(1, 2), shape: [1, 1, 2] } })[0] ?? '', /^The labels cannot be used/);
     assert.deepEqual(errors(ints(0, 1, 7), { classes: ['0', '1'] }), ['There are classes that are not among the expected ones: 7.']);

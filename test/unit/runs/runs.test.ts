@@ -60,6 +60,14 @@ describe('the list of runs', () => {
     const [run] = parseRuns(listed('running 812 - 4711 1732462212'));
     assert.equal(run?.logBytes, 4711);
     assert.equal(run?.lastOutputMs, 1_732_462_212_000);
+    assert.equal(run.tookMs, null);
+    // Of one that ended: when run.json and exit were written, with and without decimals.
+    assert.deepEqual(
+      ['exited 0 - 9 1732462212 1732462000.250 1732462300.5', 'exited 0 - 9 1 1732462000 1732462300', 'exited 0 - 9 1 0 0'].map(
+        (status) => parseRuns(listed(status))[0]?.tookMs,
+      ),
+      [300_250, 300_000, null],
+    );
   });
 
   it('passes over a folder whose run.json is broken, of another run, or cut short', () => {

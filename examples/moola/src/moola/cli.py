@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
-from moola.config.paths import LOGS
+from moola.config.paths import LOGS, checkpoint_file
 from moola.config.training import BASE_MODELS, Config, PretrainConfig, StackConfig
 from moola.models.run import Run, load_trainer
 from moola.utils.runlog import RunLog
@@ -29,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if device != "cpu" and name in CPU_ONLY:
             log.say(f"note: {name} always trains on the CPU, --device {device} changes nothing")
             device = "cpu"
-        run: Run = Run(config, args.seed, device, args.encoder, log)
+        checkpoint = checkpoint_file(name, args.seed)
+        run: Run = Run(config, args.seed, device, args.encoder, log, checkpoint)
         if args.command == "oof":
             from moola.pipelines.oof import train_oof
 

@@ -23,6 +23,7 @@ class Run(Generic[C_co]):
     device: str  # "cpu" or "cuda"
     encoder: Path | None  # pretrained weights to start from
     log: RunLog
+    checkpoint: Path  # where the torch models keep their last whole epoch
 
 
 # Trains on the first data set (aligned windows) and gives the class probabilities of the

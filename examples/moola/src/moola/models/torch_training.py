@@ -12,6 +12,7 @@ from moola.config.training import CnnTransformerConfig, LstmConfig, PretrainConf
 from moola.models.run import Run
 from moola.utils.balance import class_weights
 from moola.utils.dataset import Dataset, Matrix
+from moola.utils.files import atomic_path
 from moola.utils.scores import accuracy
 
 TorchConfig = CnnTransformerConfig | LstmConfig | PretrainConfig
@@ -85,3 +86,10 @@ def fit(
             raise FloatingPointError(
                 f"loss became {train_loss} in epoch {epoch} (learning_rate {config.learning_rate})"
             )
+        save_checkpoint(model, run, epoch)
+
+
+def save_checkpoint(model: nn.Module, run: Run[TorchConfig], epoch: int) -> None:
+    """Keep the weights after a good epoch, whole or not at all: what is left of a run that dies."""
+    with atomic_path(run.checkpoint) as temporary:
+        torch.save({"seed": run.seed, "epoch": epoch, "model": model.state_dict()}, temporary)
