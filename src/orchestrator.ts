@@ -248,7 +248,13 @@ export class Orchestrator implements Disposable {
     return this.pod.isFolder(this.remotePath(remote), { signal });
   }
 
-  /** Fetches one file; written beside its target, verified, renamed. */
+  /**
+   * Fetches one file; written beside its target, verified, renamed.
+   *
+   * @param remote absolute, or below the remote root
+   * @param local absolute, or below the project's folder
+   * @throws UserError 'remote-missing', 'remote-denied', 'local-failed', 'transfer-corrupt', 'cancelled', and what connecting throws
+   */
   async downloadFile(
     remote: string,
     local: string,
@@ -259,7 +265,12 @@ export class Orchestrator implements Disposable {
     return got;
   }
 
-  /** Puts a folder's files on the pod; what the pod has already is not sent again, nothing is deleted there. */
+  /**
+   * Puts a folder's files on the pod, all or none; what the pod has already is not sent again, nothing is deleted there.
+   *
+   * @param remote absolute, or below the remote root; default: the folder's place in the project
+   * @throws UserError 'outside-project' for a folder that has no such place, 'local-missing' when it holds no files, 'remote-full', ...
+   */
   async uploadDirectory(local: string, remote?: string, options: DirectoryOptions = {}): Promise<DeployReport> {
     const folder = resolve(this.project.root, local);
     const target = remote === undefined ? this.map.toRemote(folder) : this.remotePath(remote);
@@ -370,12 +381,22 @@ export class Orchestrator implements Disposable {
     );
   }
 
-  /** Puts these files of the project on the pod: all, or none. */
+  /**
+   * Puts these files of the project on the pod: all, or none.
+   *
+   * @param files below the project, or absolute; folders are not taken
+   * @param options.force replace copies that changed on the pod since the last deploy; default false
+   * @throws UserError 'remote-changed' for such a copy (nothing is touched), 'local-missing', 'outside-project', 'remote-full', ...
+   */
   async deployFixes(files: readonly string[], options: DeployOptions = {}): Promise<DeployReport> {
     return this.deployer.deploy(files, options);
   }
 
-  /** Deploys a preset of runpod.json. */
+  /**
+   * Deploys a preset of runpod.json.
+   *
+   * @throws UserError 'bad-argument' for a name that is not there, and as deployFixes()
+   */
   async deployPreset(name: string, options: DeployOptions = {}): Promise<DeployReport> {
     return this.deployer.deploy(await expandPreset(this.project, name, options.signal), options);
   }
@@ -493,7 +514,12 @@ export class Orchestrator implements Disposable {
     return watchRun(this.runs, id, (finding, manifest) => this.locator.locate(finding, manifest), options);
   }
 
-  /** Starts a run and watches it to its end. */
+  /**
+   * Starts a run and watches it to its end.
+   *
+   * @returns also when training failed: its exit code, its findings and last metrics
+   * @throws UserError 'not-configured' or 'bad-argument' before anything is started; 'cancelled' and 'connection-lost' leave the run going
+   */
   async runTraining(request: TrainingRequest, options: WatchOptions = {}): Promise<WatchedRun> {
     const run = await this.startTraining(request, options.signal);
     return this.watchRun(run.manifest.id, options);
@@ -504,7 +530,13 @@ export class Orchestrator implements Disposable {
     return this.watchRun(id, options);
   }
 
-  /** SIGINT, then SIGTERM, then SIGKILL, each after a wait. */
+  /**
+   * Ends a run: SIGINT to its process group, then SIGTERM, then SIGKILL, each after a wait.
+   *
+   * @param options.interruptSeconds after SIGINT; default 15
+   * @param options.terminateSeconds after SIGTERM; default 10
+   * @throws UserError 'run-unknown'; one that has ended already is no error
+   */
   async stopTraining(id: string, options: StopOptions = {}): Promise<Run> {
     return (await this.runs.stop(id, options)).run;
   }

@@ -53,8 +53,10 @@ export class Pods implements Disposable {
         return messageOf(error);
       }
     };
+    const known = options.line === undefined ? await this.chooseHost() : undefined;
     const line =
       options.line ??
+      known ??
       (await vscode.window.showInputBox({
         title: 'RunPod: Add Pod (1/2)',
         prompt: 'Paste the SSH line of the pod (in RunPod\'s console: Connect, "SSH over exposed TCP"), or its pod id',
@@ -63,7 +65,7 @@ export class Pods implements Disposable {
         validateInput: (typed) => (typed.trim() === '' ? undefined : complaint(typed)),
       }));
     if (line === undefined) throw new vscode.CancellationError();
-    const { entry, name: suggested } = parseSshLine(line);
+    const { entry, name: suggested } = known === undefined ? parseSshLine(line) : { entry: { sshConfigHost: known }, name: known };
     const taken = Object.keys((await home.readPods()).pods);
     const name =
       options.name ??
@@ -136,6 +138,19 @@ export class Pods implements Disposable {
     this.sessions.drop(name);
     mention(`$(check) ${name}: ${shown.fingerprint} is trusted`);
     return shown.fingerprint;
+  }
+
+  /** A Host of ~/.ssh/config; undefined: none, something is to be pasted. */
+  private async chooseHost(): Promise<string | undefined> {
+    const { listSshHosts } = await import('../pod/sshConfig.ts');
+    // A file that is not understood is told when one of its hosts is used.
+    const hosts = await listSshHosts().catch(() => []);
+    if (hosts.length === 0) return undefined;
+    const paste = { label: '$(clippy) Paste an SSH Line or Pod Id', description: '', host: undefined };
+    const items = hosts.map((host) => ({ label: host, description: 'in ~/.ssh/config', host }));
+    const chosen = await vscode.window.showQuickPick([paste, ...items], { title: 'RunPod: Add Pod', placeHolder: 'Which machine?' });
+    if (!chosen) throw new vscode.CancellationError();
+    return chosen.host;
   }
 
   private async choose(home: Home, title: string, withAdd = false): Promise<string> {
