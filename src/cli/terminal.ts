@@ -1,3 +1,4 @@
+import { Pace } from '../core/pace.ts';
 import type { Progress } from '../operations/operation.ts';
 import { bytes } from '../operations/text.ts';
 
@@ -32,6 +33,8 @@ export class Terminal {
   private lastMs = 0;
   private sparse: ReturnType<typeof setTimeout> | undefined;
   private sparseText = '';
+  /** Of what progress was told about last. */
+  private paced: { readonly message: string; readonly pace: Pace } | undefined;
   /** Whether what was written last ended its line, on the terminal that both streams may share. */
   private atLineStart = true;
   private pending: ReturnType<typeof setTimeout> | undefined;
@@ -84,8 +87,10 @@ export class Terminal {
   }
 
   progress(progress: Progress): void {
-    const text = progressText(progress);
     const now = Date.now();
+    if (this.paced?.message !== progress.message) this.paced = { message: progress.message, pace: new Pace() };
+    const isTransfer = progress.unit === 'bytes' && progress.done !== undefined;
+    const text = progressText(progress, isTransfer ? this.paced.pace.perSecond(progress.done, now) : undefined);
     if (this.isLive) {
       clearTimeout(this.pending);
       if (now - this.lastMs >= redrawMs) this.draw(text);
@@ -145,11 +150,12 @@ export class Terminal {
   }
 }
 
-export function progressText({ message, done, total, unit }: Progress): string {
+/** @param perSecond how many bytes move in one */
+export function progressText({ message, done, total, unit }: Progress, perSecond?: number): string {
   if (done === undefined) return `${message} ...`;
   const show = (number: number) => (unit === 'bytes' ? bytes(number) : String(number));
   const percent = total !== undefined && total > 0 ? ` ${Math.min(100, Math.floor((100 * done) / total))}%` : '';
-  return `${message}${percent}  ${show(done)}${total === undefined ? '' : ` of ${show(total)}`}${unit === 'files' ? ' files' : ''}`;
+  return `${message}${percent}  ${show(done)}${total === undefined ? '' : ` of ${show(total)}`}${unit === 'files' ? ' files' : ''}${perSecond === undefined ? '' : `  ${bytes(Math.round(perSecond))}/s`}`;
 }
 
 /** Words in lines of at most `width` columns; the lines after the first begin with `indent`. Words longer than that stay whole. */

@@ -5,7 +5,7 @@ export function count(number: number, noun: string, plural = noun + 's'): string
 
 /** `512 B`, `7.2 KB`, `1.4 GB`; decimal units, as disks and networks are counted. */
 export function bytes(number: number): string {
-  if (number < 1000) return `${number} B`;
+  if (number < 1000) return `${Math.round(number)} B`;
   const units = ['KB', 'MB', 'GB', 'TB'];
   let value = number / 1000;
   let unit = 0;

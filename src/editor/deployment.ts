@@ -1,13 +1,13 @@
 import { stat } from 'node:fs/promises';
 import * as vscode from 'vscode';
-import { bytes, duration } from '../core/amounts.ts';
+import { duration } from '../core/amounts.ts';
 import { UserError } from '../core/errors.ts';
 import type { DeployOptions, DeployReport } from '../deploy/deploy.ts';
 import type { Orchestrator } from '../orchestrator.ts';
-import type { TransferProgress } from '../pod/pod.ts';
 import { type Conflicts, isConflict } from './conflicts.ts';
 import type { Projects } from './projects.ts';
 import type { Sessions } from './sessions.ts';
+import { transferWords } from './transferWords.ts';
 import { readSetting } from './typed.ts';
 import { mention, type Work, withProgress } from './work.ts';
 
@@ -125,9 +125,10 @@ export class Deployment {
   ): Promise<DeployReport> {
     const orchestrator = await this.sessions.get(root, pod);
     const attempt = (force: boolean) =>
-      withProgress(`Deploying ${what} to ${orchestrator.pod.name}`, (work) =>
-        task(orchestrator, work, { force, signal: work.signal, onProgress: (progress) => work.report(...words(progress)) }),
-      );
+      withProgress(`Deploying ${what} to ${orchestrator.pod.name}`, (work) => {
+        const words = transferWords();
+        return task(orchestrator, work, { force, signal: work.signal, onProgress: (progress) => work.report(...words(progress)) });
+      });
     let report: DeployReport;
     try {
       report = await attempt(false);
@@ -190,10 +191,6 @@ async function choosePreset(orchestrator: Orchestrator): Promise<string> {
 
 function named(uris: readonly vscode.Uri[]): string {
   return uris.length === 1 && uris[0] ? basenameOf(uris[0].path) : `${uris.length} items`;
-}
-
-function words({ bytesDone, bytesTotal }: TransferProgress): [string, number] {
-  return [`${bytes(bytesDone)} of ${bytes(bytesTotal)}`, bytesTotal === 0 ? 1 : bytesDone / bytesTotal];
 }
 
 function basenameOf(path: string): string {

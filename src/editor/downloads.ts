@@ -1,16 +1,16 @@
 import { isAbsolute, join, relative } from 'node:path';
 import * as vscode from 'vscode';
-import { bytes } from '../core/amounts.ts';
 import { messageOf, UserError } from '../core/errors.ts';
 import type { Orchestrator } from '../orchestrator.ts';
-import type { TransferOptions, TransferProgress } from '../pod/pod.ts';
 import type { FetchedFile, FetchReport } from '../results/fetch.ts';
+import type { TransferOptions } from '../pod/pod.ts';
 import type { Log } from './log.ts';
 import { type Projects, shortPath } from './projects.ts';
 import type { ResultProblems } from './resultProblems.ts';
 import type { RunRef } from './runRef.ts';
 import type { RunWatches } from './runWatches.ts';
 import type { Sessions } from './sessions.ts';
+import { transferWords } from './transferWords.ts';
 import { readSetting } from './typed.ts';
 import { mention, type Work, withProgress } from './work.ts';
 
@@ -125,9 +125,6 @@ function isBelow(root: string, path: string): boolean {
 }
 
 function transfer(work: Work): TransferOptions {
-  return {
-    signal: work.signal,
-    onProgress: ({ bytesDone, bytesTotal }: TransferProgress) =>
-      work.report(`${bytes(bytesDone)} of ${bytes(bytesTotal)}`, bytesTotal === 0 ? 1 : bytesDone / bytesTotal),
-  };
+  const words = transferWords();
+  return { signal: work.signal, onProgress: (progress) => work.report(...words(progress)) };
 }

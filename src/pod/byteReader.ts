@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 
 /** What may wait here unread before the sender is asked to wait. */
-const mostQueuedBytes = 4 * 1024 * 1024;
+const mostQueuedBytes = 512 * 1024;
 
 /**
  * Takes a byte stream apart by lines and lengths, whatever its chunks are. Not an async iterator over the stream: one
@@ -12,7 +12,10 @@ export class ByteReader {
   private queuedBytes = 0;
   private ended = false;
   private wake: () => void = () => {};
-  private readonly onData = (chunk: Buffer) => {
+  private target: { readonly memory: Buffer; filled: number; readonly onBytes: (bytes: number) => void } | undefined;
+  private readonly onData = (whole: Buffer) => {
+    const chunk = this.copyToTarget(whole);
+    if (chunk.length === 0) return;
     this.queue.push(chunk);
     this.queuedBytes += chunk.length;
     if (this.queuedBytes >= mostQueuedBytes) this.stream.pause();
@@ -55,6 +58,30 @@ export class ByteReader {
     }
   }
 
+  /**
+   * Fills the memory, or as much of it as there is before the end. What arrives is copied at once: chunks of a large file that
+   * wait outlive the collector's quick rounds, and a hundred megabytes of them are there before it takes a thorough one.
+   *
+   * @returns how many bytes came
+   */
+  async fill(memory: Buffer, onBytes: (bytes: number) => void): Promise<number> {
+    const target = { memory, filled: 0, onBytes };
+    this.target = target;
+    for (let chunk = this.queue.shift(); chunk; chunk = this.queue.shift()) {
+      this.queuedBytes -= chunk.length;
+      const rest = this.copyToTarget(chunk);
+      if (rest.length === 0) continue;
+      this.putBack(rest);
+      break;
+    }
+    while (target.filled < memory.length && !this.ended) {
+      this.stream.resume();
+      await new Promise<void>((resolve) => (this.wake = resolve));
+    }
+    this.target = undefined;
+    return target.filled;
+  }
+
   /** Waits for the next byte or the end. */
   async hasMore(): Promise<boolean> {
     const chunk = await this.next();
@@ -68,6 +95,17 @@ export class ByteReader {
     this.ended = true;
     this.stream.off('data', this.onData).resume();
     this.wake();
+  }
+
+  /** @returns what does not go there */
+  private copyToTarget(chunk: Buffer): Buffer {
+    const { target } = this;
+    if (!target) return chunk;
+    const bytes = chunk.copy(target.memory, target.filled);
+    target.filled += bytes;
+    if (bytes > 0) target.onBytes(bytes);
+    if (target.filled === target.memory.length) this.wake();
+    return chunk.subarray(bytes);
   }
 
   private async next(): Promise<Buffer | undefined> {

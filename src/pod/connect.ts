@@ -8,7 +8,7 @@ import type { Connection } from './connection.ts';
 import { exec } from './exec.ts';
 import { getFile, getFiles } from './getFiles.ts';
 import { Link } from './link.ts';
-import { hashFiles, listFiles } from './lookFiles.ts';
+import { hashFiles, listEmptyFolders, listFiles, makeFolders } from './lookFiles.ts';
 import type {
   ExecOptions,
   ExecResult,
@@ -92,6 +92,14 @@ export class SshPod implements Pod {
 
   listFiles(remoteFolder: string, options?: ListOptions): Promise<readonly RemoteFile[]> {
     return listFiles(this.pool, remoteFolder, options);
+  }
+
+  listEmptyFolders(remoteFolder: string, options?: { readonly signal?: AbortSignal }): Promise<readonly string[]> {
+    return listEmptyFolders(this.pool, remoteFolder, options);
+  }
+
+  makeFolders(remotePaths: readonly string[], options?: { readonly signal?: AbortSignal }): Promise<void> {
+    return makeFolders(this.pool, remotePaths, options);
   }
 
   removeFiles(files: readonly FileToRemove[], options?: { readonly signal?: AbortSignal }): Promise<readonly string[]> {

@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { open, readFile, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { open, readdir, readFile, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { isUserError, UserError } from '../core/errors.ts';
+import { partMark } from '../core/partialFile.ts';
 import { quote } from '../core/shell.ts';
+import type { ByteReader } from './byteReader.ts';
 import type { ChannelPool } from './channelPool.ts';
 import { localFailure, pathBeside } from './localFile.ts';
 import type { TransferOptions } from './pod.ts';
 import { readAnswer } from './readAnswer.ts';
 import { defineSums, prologue } from './remoteShell.ts';
-import { blockBytes, BlockPlan, type Segment, segmentsOf } from './segments.ts';
+import { blockBytes, BlockPlan, type Segment, segmentsOf, stripesFor } from './segments.ts';
 
 /** A large file of the pod as it was looked at. */
 export interface RemoteLarge {
@@ -42,11 +44,8 @@ export async function downloadLarge(
   localPath: string,
   options: TransferOptions,
 ): Promise<Incoming | undefined> {
-  const key = createHash('sha256')
-    .update(JSON.stringify([file.remotePath, file.bytes, file.version, basename(localPath)]))
-    .digest('hex')
-    .slice(0, 16);
-  const partPath = pathBeside(localPath, `rpo-part-${key}`);
+  const ours = partName(basename(localPath));
+  const partPath = pathBeside(localPath, ours + shortHash([file.remotePath, file.bytes, file.version]));
   const donePath = `${partPath}.done`;
   const plan = new BlockPlan(file.bytes);
   const discard = async () => {
@@ -58,33 +57,26 @@ export async function downloadLarge(
   let target: FileHandle | undefined;
   let done: FileHandle | undefined;
   try {
-    const before = await readFile(donePath, 'latin1').catch(() => '');
-    const [into, notes] = [(target = await open(partPath, before === '' ? 'w+' : 'r+')), (done = await open(donePath, 'a'))];
-    for (const block of before.split('\n').filter(Boolean)) progress(plan.finish(Number(block)));
+    const noted = await readFile(donePath, 'latin1').catch(() => '');
+    const begun = noted === '' ? undefined : await openIfThere(partPath);
+    const [into, notes] = [(target = begun ?? (await open(partPath, 'w+'))), (done = await open(donePath, begun ? 'a' : 'w'))];
+    if (begun) for (const block of noted.split('\n').filter(Boolean)) progress(plan.finish(Number(block)));
     await checkRoom(localPath, plan.bytesLeft);
     const hasher = new FollowingHash(into, plan);
-    const store = async ({ first, blocks }: Segment, content: AsyncIterable<Buffer>) => {
-      let at = first * blockBytes;
-      let block = first;
-      for await (const chunk of content) {
-        await into.write(chunk, 0, chunk.length, at);
-        at += chunk.length;
-        progress(chunk.length);
-        for (; block < first + blocks && plan.endOf(block) <= at; block++) {
-          plan.finish(block);
-          await notes.write(`${block}\n`);
-          hasher.goOn();
-        }
-      }
-      if (block < first + blocks) throw new Shortened();
+    const store = async (block: number, content: Buffer) => {
+      await into.write(content, 0, content.length, block * blockBytes);
+      plan.finish(block);
+      await notes.write(`${block}\n`);
+      hasher.goOn();
     };
-    if (!plan.isComplete) await fetchOnce(pool, file, plan, store, options.signal);
+    if (!plan.isComplete) await fetchOnce(pool, file, plan, { store, onBytes: progress, signal: options.signal });
     return {
       sha256: await hasher.finish(),
       bytes: file.bytes,
       commit: async () => {
         await rename(partPath, localPath).catch((error: unknown) => Promise.reject(localFailure(localPath, error)));
         await rm(donePath, { force: true });
+        await removeParts(localPath, ours);
       },
       discard,
     };
@@ -100,6 +92,30 @@ export async function downloadLarge(
   }
 }
 
+/** Of a partial file's name: what those of one target have in common. */
+function partName(target: string): string {
+  return `${partMark}${shortHash(target).slice(0, 8)}-`;
+}
+
+function shortHash(of: unknown): string {
+  return createHash('sha256').update(JSON.stringify(of)).digest('hex').slice(0, 16);
+}
+
+/** Undefined when somebody has taken the partial file away, and left the notes about it. */
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  return open(path, 'r+').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  });
+}
+
+/** What came of other versions of the file, and was never finished. That some of it stays does no harm. */
+async function removeParts(localPath: string, ours: string): Promise<void> {
+  const start = basename(pathBeside(localPath, ours));
+  const names = await readdir(dirname(localPath)).catch(() => []);
+  for (const name of names) if (name.startsWith(start)) await rm(join(dirname(localPath), name), { force: true }).catch(() => {});
+}
+
 /** The file on the pod became shorter while it was read: what has come is of no use. */
 class Shortened extends Error {}
 
@@ -107,8 +123,15 @@ async function fetchOnce(
   pool: ChannelPool,
   { remotePath }: RemoteLarge,
   plan: BlockPlan,
-  store: (segment: Segment, content: AsyncIterable<Buffer>) => Promise<void>,
-  signal: AbortSignal | undefined,
+  {
+    store,
+    onBytes,
+    signal,
+  }: {
+    readonly store: (block: number, content: Buffer) => Promise<void>;
+    readonly onBytes: (bytes: number) => void;
+    readonly signal: AbortSignal | undefined;
+  },
 ): Promise<void> {
   const stop = new AbortController();
   setMaxListeners(0, stop.signal);
@@ -117,6 +140,19 @@ async function fetchOnce(
   if (signal?.aborted) onAbort();
 
   async function session(): Promise<void> {
+    // A block arrives in the first while the last one is written from the second; then they change places.
+    let memories = [Buffer.allocUnsafeSlow(blockBytes), Buffer.allocUnsafeSlow(blockBytes)] as const;
+    let storing: Promise<void> = Promise.resolve();
+    const takeSegment = async (reader: ByteReader, { first, blocks }: Segment) => {
+      for (let block = first; block < first + blocks; block++) {
+        const memory = memories[0].subarray(0, plan.endOf(block) - block * blockBytes);
+        if ((await reader.fill(memory, onBytes)) < memory.length) throw new Shortened();
+        await storing;
+        memories = [memories[1], memories[0]];
+        storing = store(block, memory);
+        storing.catch(() => {}); // told when it is waited for
+      }
+    };
     const asked: Segment[] = [];
     let wake = () => {};
     async function* requests(): AsyncGenerator<Buffer> {
@@ -131,16 +167,17 @@ async function fetchOnce(
       while (await reader.hasMore()) {
         const segment = asked[0];
         if (segment === undefined) throw new Shortened();
-        await store(segment, reader.bytes(plan.lengthOf(segment)));
+        await takeSegment(reader, segment);
         asked.shift();
         wake();
       }
       if (asked.length > 0) throw new Shortened();
-    });
+      await storing;
+    }).finally(() => storing.catch(() => {})); // the file is not closed under it
   }
 
   let failed: { readonly error: unknown } | undefined;
-  const sessions = Array.from({ length: plan.sessions }, () =>
+  const sessions = Array.from({ length: plan.sessions(stripesFor(pool.roundTripMs)) }, () =>
     session().catch((error: unknown) => {
       failed ??= { error };
       stop.abort();
@@ -180,6 +217,7 @@ async function checkRoom(localPath: string, neededBytes: number): Promise<void> 
 /** Hashes a file from its beginning as far as it is there without a gap, while the rest is still coming. */
 class FollowingHash {
   private readonly hash = createHash('sha256');
+  private readonly memory = Buffer.allocUnsafeSlow(blockBytes);
   private next = 0;
   private running: Promise<void> = Promise.resolve();
   private isRunning = false;
@@ -205,7 +243,7 @@ class FollowingHash {
   private async run(): Promise<void> {
     for (; this.next < this.plan.count && this.plan.isDone(this.next); this.next++) {
       const { buffer, bytesRead } = await this.file.read({
-        buffer: Buffer.allocUnsafe(this.plan.endOf(this.next) - this.next * blockBytes),
+        buffer: this.memory.subarray(0, this.plan.endOf(this.next) - this.next * blockBytes),
         position: this.next * blockBytes,
       });
       this.hash.update(buffer.subarray(0, bytesRead));

@@ -9,7 +9,7 @@ import { IncomingFile, LocalTarget } from './localFile.ts';
 import type { GotFile, TransferOptions, TransferProgress } from './pod.ts';
 import { defineSums, prologue } from './remoteShell.ts';
 import { readAnswer } from './readAnswer.ts';
-import { blockBytes, largeBytes } from './segments.ts';
+import { blockBytes, largeBytes, stripesFor } from './segments.ts';
 
 const groupSize = 200;
 
@@ -27,6 +27,7 @@ export async function getFile(pool: ChannelPool, remotePath: string, localPath: 
   const target = new LocalTarget(dirname(resolve(localPath)));
   return target.during(async () => {
     await target.makeFolderFor(resolve(localPath));
+    pool.park(stripesFor(pool.roundTripMs) + 1); // it may be large, and sessions take several round trips to open
     return getWhole(pool, remotePath, localPath, options);
   });
 }
@@ -62,11 +63,13 @@ async function getOnce(pool: ChannelPool, remotePath: string, localPath: string,
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   let large: Promise<Incoming | undefined> | undefined;
+  let small: Incoming | undefined;
   try {
     const { value, stderr } = await readAnswer(pool, getScript(remotePath), { signal: options.signal }, async (reader) => {
       const [, kind, size, version = ''] = /^rpo (\w+) ?(\d*) ?(\S*)$/.exec((await reader.line()) ?? '') ?? [];
       const bytes = Number(size);
-      if (kind === 'size') return takeSmall(reader, localPath, bytes, options);
+      if (kind === 'size') return (small = await takeSmall(reader, localPath, bytes, options));
+      if (kind === 'lacks') throw lacksSums();
       if (kind !== 'large') throw missing(kind, remotePath);
       large = downloadLarge(pool, { remotePath, bytes, version }, localPath, { ...options, signal });
       large.catch(() => {}); // awaited below; the pod goes on hashing meanwhile
@@ -76,6 +79,7 @@ async function getOnce(pool: ChannelPool, remotePath: string, localPath: string,
   } catch (error) {
     stop.abort();
     await large?.catch(() => {});
+    await small?.discard(); // it had come, and the word on its hash had not
     throw error;
   }
 }
@@ -105,7 +109,7 @@ async function settle(incoming: Incoming | undefined, stderr: string, remotePath
   if (!incoming) return undefined;
   const expected = stderr.match(/^[0-9a-f]{64}$/gm)?.at(-1);
   try {
-    if (expected !== undefined && expected !== incoming.sha256) {
+    if (expected !== incoming.sha256) {
       await incoming.discard();
       return undefined;
     }
@@ -115,6 +119,13 @@ async function settle(incoming: Incoming | undefined, stderr: string, remotePath
     throw error;
   }
   return { remotePath, localPath, sha256: incoming.sha256, bytes: incoming.bytes };
+}
+
+function lacksSums(): UserError {
+  return new UserError(
+    'unsupported',
+    'The pod has none of sha256sum, shasum, openssl and python3, so nothing fetched from there can be verified. Install coreutils there.',
+  );
 }
 
 function missing(kind: string | undefined, remotePath: string): UserError {
@@ -139,9 +150,10 @@ f=${quote(remotePath)}
 [ -e "$f" ] || { echo rpo missing; exit 0; }
 [ -f "$f" ] || { echo rpo folder; exit 0; }
 [ -r "$f" ] || { echo rpo denied; exit 0; }
+have_sums || { echo rpo lacks; exit 0; }
 s=$(size_of "$f"); s=$((s))
 if [ $s -gt ${largeBytes} ]; then echo rpo large $s $(stat -L -c %Y.%i -- "$f" 2>/dev/null); else echo rpo size $s; fi
-have_sums && { head -c $s <"$f" | sumin >&2; } &
+head -c $s <"$f" | sumin >&2 &
 [ $s -gt ${largeBytes} ] || head -c $s <"$f"
 wait
 `;
@@ -195,6 +207,7 @@ async function getSet(
         for (const [index, file] of group.entries()) {
           const bytes = sizes[index] ?? 0;
           if (bytes > largeBytes) {
+            if (alone.length === 0) pool.park(stripesFor(pool.roundTripMs) + 1);
             alone.push(file);
             continue;
           }
@@ -239,7 +252,7 @@ async function getSet(
 function groupScript(remoteFolder: string, groups: readonly (readonly { readonly path: string }[])[]): string {
   return `${prologue}${defineSums}
 cd -- ${quote(remoteFolder)} || exit 0
-have_sums || exit 0
+have_sums || { echo rpo lacks; exit 0; }
 send() {
   z=$(stat -L -c %s -- "$@" 2>/dev/null) || { for v do [ -f "$v" ] && [ -r "$v" ] || { echo rpo sizes; return; }; done; z=$(for v do size_of "$v"; done); }
   echo rpo sizes $z
@@ -258,6 +271,7 @@ async function gather(content: AsyncIterable<Buffer>): Promise<readonly Buffer[]
 
 async function readSizes(reader: ByteReader, count: number): Promise<readonly number[] | undefined> {
   const line = await reader.line(64 * 1024);
+  if (line === 'rpo lacks') throw lacksSums();
   if (!line || !/^rpo sizes( \d+)+$/.test(line)) return undefined;
   const sizes = line.split(' ').slice(2).map(Number);
   return sizes.length === count ? sizes : undefined;

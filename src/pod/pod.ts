@@ -57,6 +57,16 @@ export interface Pod extends Disposable {
    */
   listFiles(remoteFolder: string, options?: ListOptions): Promise<readonly RemoteFile[]>;
 
+  /** Folders below this one that hold nothing, relative POSIX paths; [] if it is not there. */
+  listEmptyFolders(remoteFolder: string, options?: { readonly signal?: AbortSignal }): Promise<readonly string[]>;
+
+  /**
+   * Makes these folders and those above them, as far as they are missing.
+   *
+   * @throws UserError 'remote-denied', 'remote-failed' where there is a file of that name, ...
+   */
+  makeFolders(remotePaths: readonly string[], options?: { readonly signal?: AbortSignal }): Promise<void>;
+
   /**
    * Deletes files that are what they are thought to be: all of them, or none. One that is gone already counts as deleted; a folder
    * that is empty with it goes, too. One round trip.

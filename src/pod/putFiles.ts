@@ -10,12 +10,13 @@ import type { FileToPut, PutFile, PutOptions } from './pod.ts';
 import { putOneScript } from './putOneScript.ts';
 import { putScript, stagedPath, stagingFolder, type Payload } from './putScript.ts';
 import { remoteFailure } from './remoteFailure.ts';
-import { largeBytes, stripes } from './segments.ts';
-import { changedMeanwhile, hasChanged, inspect, sameContent, type Source } from './source.ts';
+import { largeBytes, stripesFor } from './segments.ts';
+import { type Sending, sendAhead, startSending } from './sending.ts';
+import { changedMeanwhile, hasChanged, inspect, type LookedAt, sameContent, type Source } from './source.ts';
 import { tarEnd, tarHeader, tarPadding } from './tar.ts';
 import { compressed, shrinks } from './compress.ts';
 import { divide, type Lane, isFast, laneScript, lanesFolder } from './putLanes.ts';
-import { partOf, type Part, uploadPart } from './uploadPart.ts';
+import { blocksToHash, partOf, type Part, StartedOver } from './uploadPart.ts';
 
 /** One call of putFiles. */
 interface PutSet {
@@ -24,6 +25,10 @@ interface PutSet {
   readonly keepStrangers: PutOptions['keepStrangers'];
   readonly signal: AbortSignal | undefined;
   readonly onBytes: (bytes: number) => void;
+}
+
+function newToken(): string {
+  return randomBytes(6).toString('hex');
 }
 
 /** Runs a putScript. Once it has said that all is in place, no cancel and no lost connection undoes that. */
@@ -63,21 +68,33 @@ type Answer = (Outcome & { readonly kind: 'ok' | 'send'; readonly said: string }
 export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], options: PutOptions = {}): Promise<readonly PutFile[]> {
   throwIfCancelled(options.signal, 'The upload');
   if (files.length === 0) return [];
-  const sources = await inspect(files, options.signal, () => pool.park(stripes + 1));
-  const noted = options.onInspected?.(new Map(sources.map(({ remotePath, sha256 }) => [remotePath, sha256])));
-  const bytesTotal = sources.reduce((sum, { bytes }) => sum + bytes, 0);
+  let bytesTotal = 0;
   let bytesDone = 0;
   const onBytes = (bytes: number) => options.onProgress?.({ bytesDone: (bytesDone += bytes), bytesTotal });
-  const set: PutSet = {
-    sources,
-    token: randomBytes(6).toString('hex'),
-    keepStrangers: options.keepStrangers,
-    signal: options.signal,
-    onBytes,
+  const sendOptions = { signal: options.signal, onBytes };
+  let ahead: Promise<Sending | undefined> | undefined;
+  const onLarge = (file: LookedAt) => {
+    pool.park(stripesFor(pool.roundTripMs) + 1);
+    if (files.length > 1 || file.version === undefined) return;
+    bytesTotal = file.bytes;
+    ahead = sendAhead(pool, file, sendOptions);
   };
-  // Without tar on the pod every file goes the way of the large ones.
-  const outcome = (await putSet(pool, set, largeBytes)) ?? (await putSet(pool, set, -1));
-  await noted;
+  let sources: readonly Source[];
+  let outcome: Outcome | undefined;
+  try {
+    sources = await inspect(files, options.signal, onLarge);
+    const noted = options.onInspected?.(new Map(sources.map(({ remotePath, sha256 }) => [remotePath, sha256])));
+    bytesTotal = sources.reduce((sum, { bytes }) => sum + bytes, 0);
+    const set: PutSet = { sources, token: newToken(), keepStrangers: options.keepStrangers, ...sendOptions };
+    // Without tar on the pod every file goes the way of the large ones.
+    outcome = (await putSet(pool, set, largeBytes, await ahead)) ?? (await putSet(pool, set, -1));
+    await noted;
+  } catch (error) {
+    const begun = await ahead;
+    begun?.stop();
+    await begun?.sent.catch(() => {});
+    throw error;
+  }
   if (bytesDone < bytesTotal) onBytes(bytesTotal - bytesDone);
   return sources.map(({ remotePath, sha256, bytes }, index) => ({
     remotePath,
@@ -88,27 +105,69 @@ export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], o
   }));
 }
 
-/** @returns undefined when the pod has no tar. */
-async function putSet(pool: ChannelPool, set: PutSet, longestInline: number): Promise<Outcome | undefined> {
-  const parts = set.sources.flatMap((source, index) => (source.bytes > longestInline ? [partOf(source, index)] : []));
-  if (parts.length > 0) {
+/**
+ * @param sending what was begun already
+ * @returns undefined when the pod has no tar
+ */
+async function putSet(pool: ChannelPool, set: PutSet, longestInline: number, sending?: Sending): Promise<Outcome | undefined> {
+  const parts = sending?.parts ?? set.sources.flatMap((source, index) => (source.bytes > longestInline ? [partOf(source, index)] : []));
+  if (parts.length > 0 && !sending) {
     const probe = await ask(pool, set, 'probe', parts);
     if (probe.kind === 'ok') return probe;
     if (probe.kind !== 'send') return undefined;
     const missing = parts.filter(({ index }) => !probe.same.has(index));
     for (const part of missing) part.resumeFrom(probe.said, set.onBytes);
     checkRoom(probe.said, missing);
-    // A large file fills the line by itself; small ones take turns.
-    const abreast = missing.every(({ plan }) => plan.count <= 4) ? 4 : 1;
-    const queue = [...missing];
-    const work = async () => {
-      for (let part = queue.shift(); part; part = queue.shift()) await uploadPart(pool, part, set);
-    };
-    await Promise.all(Array.from({ length: abreast }, work));
+    sending = startSending(pool, missing, set);
   }
   const inline = set.sources.filter(({ bytes }) => bytes <= longestInline);
-  const answer = await send(pool, set, inline, parts);
+  // Of small parts a whole folder is hashed by one process when all have come.
+  const isEarly = inline.length === 0 && sending?.parts.every(({ plan }) => plan.bytes > largeBytes);
+  if (sending && !isEarly) await sending.sent.finally(sending.stop);
+  const answer = await (sending && isEarly ? placeWhileSending(pool, set, parts, sending) : send(pool, set, inline, parts));
   return answer.kind === 'ok' || answer.kind === 'send' ? answer : undefined;
+}
+
+/**
+ * Has the pod hash the parts while they arrive, and put all in place as soon as they are whole: the last block and the end
+ * of it all are half a round trip apart, not one and a half.
+ */
+async function placeWhileSending(
+  pool: ChannelPool,
+  set: PutSet,
+  parts: readonly Part[],
+  { parts: arriving, sent, stop }: Sending,
+): Promise<Answer> {
+  const ending = new AbortController();
+  const signal = set.signal ? AbortSignal.any([set.signal, ending.signal]) : ending.signal;
+  let isSent = false;
+  const whenSent = sent.then(() => (isSent = true));
+  const place = async (): Promise<Answer> => {
+    // Not before a session of theirs has begun: this one takes none from them where few are granted.
+    await Promise.race([whenSent, ...arriving.map(({ plan }) => plan.whenChanged())]);
+    for (;;) {
+      try {
+        return await ask(pool, { ...set, token: newToken(), signal }, 'parts', parts, [], [], arriving);
+      } catch (error) {
+        const isEarly = error instanceof StartedOver || (!isSent && isUserError(error, 'connection-lost'));
+        if (!isEarly) throw error;
+        await sent; // it goes on by itself after a lost connection, and so does this
+      }
+    }
+  };
+  const placing = place();
+  try {
+    const answer = await Promise.race([placing, whenSent.then(() => placing)]);
+    // Otherwise somebody else has put the same there, or the word of the last block is still on its way.
+    if (arriving.every(({ plan }) => plan.isComplete)) await sent.catch(() => {});
+    else stop();
+    return answer;
+  } catch (error) {
+    ending.abort();
+    stop();
+    await Promise.allSettled([placing, sent]);
+    throw error;
+  }
 }
 
 /** The small files of a set over as many sessions as pay, and then all of it put in place. */
@@ -194,6 +253,7 @@ function bringLanes(pool: ChannelPool, set: PutSet, lanes: readonly Lane[]) {
 /** The answer of a lane that failed comes at about the time of the first one's. */
 const laneFailureMs = 1_000;
 
+/** @param arriving those of the parts that are on their way */
 async function ask(
   pool: ChannelPool,
   set: PutSet,
@@ -201,20 +261,21 @@ async function ask(
   parts: readonly Part[],
   inline: readonly Source[] = set.sources.filter((_, index) => !parts.some((part) => part.index === index)),
   others: readonly Lane[] = [],
+  arriving: readonly Part[] = [],
 ): Promise<Answer> {
   const { sources, token, signal, onBytes } = set;
   const stdin: Record<Payload, () => AsyncIterable<Buffer> | undefined> = {
     raw: () => rawStream(inline, onBytes),
     tar: () => tarStream(inline, token, onBytes),
     'tar.gz': () => compressed(tarStream(inline, token, onBytes)),
-    parts: () => undefined,
+    parts: () => (arriving.length > 0 ? blocksToHash(arriving, signal) : undefined),
     probe: () => undefined,
   };
   const [one] = sources;
   const script =
     payload === 'raw' && one
       ? putOneScript(one, token, set.keepStrangers)
-      : putScript(sources, token, payload, parts, set.keepStrangers, others);
+      : putScript(sources, token, payload, parts, arriving, set.keepStrangers, others);
   const sentMs = performance.now();
   const sentBytes = inline.reduce((sum, { bytes }) => sum + bytes, 0);
   const { stdout, stderr } = await askPod(pool, script, {

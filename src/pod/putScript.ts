@@ -4,7 +4,7 @@ import { askRoom } from './diskRoom.ts';
 import { defineLists, defineSums, prologue } from './remoteShell.ts';
 import type { PutOptions } from './pod.ts';
 import { awaitLanes, type Lane, lanesFolder, openLanes } from './putLanes.ts';
-import { askParts, type Part } from './uploadPart.ts';
+import { askParts, hashPart, type Part } from './uploadPart.ts';
 
 /** One file as the script sees it. */
 export interface PlannedFile {
@@ -45,8 +45,8 @@ export function stagedPath(remotePath: string, token: string): string {
  * The script that puts a set of files in place, all or none, in one request:
  *
  * 1. look: hash what is there, stop when a copy is not what was expected, or when nothing differs
- * 2. stage: make folders, take the payload
- * 3. verify: hash what arrived, set modes, and look again: an upload takes time
+ * 2. stage: make folders, hash the large files while they arrive (stdin tells it which blocks to expect), take the payload
+ * 3. verify: hash what else arrived, set modes, and look again: an upload takes time
  * 4. commit: keep the old files as hard links, rename folder by folder, put the old ones back if one rename fails;
  *    what Python compiled of the old ones goes
  *
@@ -65,6 +65,7 @@ export function putScript(
   token: string,
   payload: Payload,
   parts: readonly Part[],
+  arriving: readonly Part[],
   strangers: PutOptions['keepStrangers'],
   lanes: readonly Lane[] = [],
 ): string {
@@ -176,6 +177,7 @@ undo() {
   [ -z "$kept" ] || rm -rf -- "$K"
   unmakeFolders
 }
+${arriving.length > 0 ? hashPart : ''}
 ${trapUndo}
 noteFolders
 ${removeRemains}
@@ -183,17 +185,19 @@ b() { removeRemains "$1"; return 1; }
 all
 staging mkdir -p -- || fail folder
 ${lanes.length > 0 ? openLanes(ofLanes) : ''}
+${arriving.map((part) => checkPart(part, files[part.index]?.sha256 ?? '')).join('')}
 ${take[payload]} || fail stage
 ${payload.startsWith('tar') ? 'echo rpo-took' : ''}
 ${lanes.length > 0 ? awaitLanes(lanes) : ''}
 # Last, so that a payload that breaks off leaves the parts for the next attempt.
 ${parts.map(({ index, partPath, source }) => `changed ${index} && { mv -f -- ${quote(partPath)} ${quote(stagedPath(source.remotePath, token))} && rm -f -- ${quote(`${partPath}.done`)} || fail stage; }`).join('\n')}
 
+unproved() { changed "$1" && eval "[ -z \\"\\\${q$1-}\\" ]"; }
 none
-u() { changed "$1" && tell "$f/$R/$n"; return 1; }
-got=$(all | sumlist)
-u() { changed "$1" && echo "$w"; return 1; }
-[ "$got" = "$(all)" ] || fail verify
+u() { unproved "$1" && echo "$w"; return 1; }
+want=$(all)
+u() { unproved "$1" && tell "$f/$R/$n"; return 1; }
+[ -z "$want" ] || [ "$(all | sumlist)" = "$want" ] || fail verify
 ${modes.map((mode) => setMode(mode, payload, parts)).join('')}
 ${files.some((file) => file.expected.length > 0) ? recheck : ''}
 trap '' HUP INT TERM
@@ -245,6 +249,17 @@ ${ancestors.map((folder, index) => `d ${index} ${quote(folder)}`).join('\n')}
 }
 noteFolders() { d() { [ -d "$2" ] || eval "m$1=1"; }; dirs; }
 unmakeFolders() { d() { eval "[ -n \\"\\\${m$1-}\\" ]" && rmdir -- "$2" 2>/dev/null; }; dirs; }`;
+}
+
+/** A part is hashed while it arrives; one that is not as it should be is of no use to a later attempt either. */
+function checkPart({ index, partPath, source }: Part, sha256: string): string {
+  return `
+if changed ${index}; then
+  hash_part ${quote(partPath)} || fail stage
+  [ "$q" = ${sha256} ] && [ "$(($(size_of "$f")))" = ${source.bytes} ] || { rm -f -- "$f" "$f.done"; fail verify; }
+  q${index}=$q
+else while read -r v && [ "$v" != whole ]; do :; done; fi
+`;
 }
 
 function lackTar(needed: boolean): string {

@@ -80,7 +80,7 @@ async function send(channel: ClientChannel, stdin: Stdin | undefined, isOver: ()
     else if (stdin) {
       for await (const chunk of stdin) {
         if (isOver()) return;
-        if (!channel.write(chunk)) await drained(channel);
+        await written(channel, chunk);
       }
     }
   } finally {
@@ -88,14 +88,18 @@ async function send(channel: ClientChannel, stdin: Stdin | undefined, isOver: ()
   }
 }
 
-/** Waits for room in the window; a command that ends without reading all of its stdin never makes any. */
-function drained(channel: ClientChannel): Promise<void> {
+/**
+ * Settles when all of it has gone into the window, so that little waits in memory and the source may use its again; or when
+ * the channel is closed: a command that ends without reading all of its stdin never makes room.
+ */
+function written(channel: ClientChannel, chunk: Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
-      channel.off('drain', done).off('close', done);
+      channel.off('close', done);
       resolve();
     };
-    channel.on('drain', done).on('close', done);
+    channel.on('close', done);
+    channel.write(chunk, done);
   });
 }
 

@@ -18,14 +18,23 @@ const mostBlocks = 4;
 export const largeBytes = 8 * 1024 * 1024;
 
 /** Sessions for one large file: eight windows fill 1 Gbit/s at 130 ms. */
-export const stripes = 8;
+const mostStripes = 8;
+
+/** Over a short way a window is no limit, and each session costs both sides processes and memory. */
+export function stripesFor(roundTripMs: number): number {
+  return roundTripMs < 15 ? 3 : mostStripes;
+}
 
 /** Which blocks of a file are still to be moved, handed out in order. */
 export class BlockPlan {
   readonly count: number;
   private readonly done = new Set<number>();
   private readonly taken = new Set<number>();
+  private readonly handedOut = new Map<number, Segment>();
   private next = 0;
+  private attempts = 1;
+  private wake: () => void = () => {};
+  private change = this.nextChange();
 
   constructor(readonly bytes: number) {
     this.count = Math.ceil(bytes / blockBytes);
@@ -36,13 +45,18 @@ export class BlockPlan {
     while (this.next < this.count && !this.isFree(this.next)) this.next++;
     const first = this.next;
     while (this.next < this.count && this.next < first + most && this.isFree(this.next)) this.taken.add(this.next++);
-    return this.next > first ? { first, blocks: this.next - first } : undefined;
+    this.changed();
+    if (this.next === first) return undefined;
+    const segment = { first, blocks: this.next - first };
+    this.handedOut.set(first, segment);
+    return segment;
   }
 
   /** @returns the bytes that are new with it. */
   finish(block: number): number {
     if (!Number.isInteger(block) || block < 0 || block >= this.count || this.done.has(block)) return 0;
     this.done.add(block);
+    this.changed();
     return this.endOf(block) - block * blockBytes;
   }
 
@@ -54,8 +68,28 @@ export class BlockPlan {
     return this.done.size === this.count;
   }
 
+  /** Nothing is left to begin with: all of it is done or under way. */
+  get isHandedOut(): boolean {
+    return this.next === this.count;
+  }
+
+  /** What is under way from this block on. */
+  underWayAt(first: number): Segment | undefined {
+    return this.handedOut.get(first);
+  }
+
+  /** Which attempt this is, from 1. What is under way in one says nothing about the next. */
+  get attempt(): number {
+    return this.attempts;
+  }
+
+  /** Settles when more of it is done or under way than now, or it was started over. */
+  whenChanged(): Promise<void> {
+    return this.change;
+  }
+
   /** How many sessions have something to do. */
-  get sessions(): number {
+  sessions(stripes: number): number {
     return Math.min(stripes, Math.ceil((this.count - this.done.size) / 2));
   }
 
@@ -68,7 +102,10 @@ export class BlockPlan {
   /** What was under way when the connection went is to be moved again. */
   startOver(): void {
     this.taken.clear();
+    this.handedOut.clear();
     this.next = 0;
+    this.attempts++;
+    this.changed();
   }
 
   /** The byte after a block; the last one may be shorter than the others. */
@@ -78,6 +115,15 @@ export class BlockPlan {
 
   lengthOf({ first, blocks }: Segment): number {
     return this.endOf(first + blocks - 1) - first * blockBytes;
+  }
+
+  private nextChange(): Promise<void> {
+    return new Promise((resolve) => (this.wake = resolve));
+  }
+
+  private changed(): void {
+    this.wake();
+    this.change = this.nextChange();
   }
 
   private isFree(block: number): boolean {

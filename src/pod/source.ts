@@ -13,24 +13,27 @@ const chunkBytes = 256 * 1024;
 /** Of small files (a chunk long) that one set keeps in memory. */
 const mostKeptBytes = 32 * 1024 * 1024;
 
-/** A file to put, after it was read once: what it holds is now a fact. */
-export interface Source extends PlannedFile {
+/** A file to put as far as it is known before it was read. */
+export interface LookedAt extends Omit<PlannedFile, 'sha256'> {
   readonly from: FileToPut['source'];
   readonly bytes: number;
-  /** Of the local file; tells a change from a bad line when the hashes differ. */
-  readonly mtimeMs?: number;
+  /** Of the local file, its time and inode: tells a change from a bad line when the hashes differ. */
+  readonly version?: string;
 }
+
+/** A file to put, after it was read once: what it holds is now a fact. */
+export interface Source extends LookedAt, PlannedFile {}
 
 /**
  * Checks the paths and reads every source once, for its hash and size. Small ones are kept: they need not be read again.
  *
- * @param onLarge called once when one of them turns out to be large, while it is still being read
+ * @param onLarge called for each that is large, before it is read
  * @throws UserError 'bad-argument', 'local-missing', 'local-failed', 'cancelled'
  */
 export async function inspect(
   files: readonly FileToPut[],
   signal: AbortSignal | undefined,
-  onLarge?: () => void,
+  onLarge?: (file: LookedAt) => void,
 ): Promise<readonly Source[]> {
   const seen = new Set<string>();
   for (const file of files) {
@@ -38,12 +41,6 @@ export async function inspect(
     if (seen.has(remotePath)) throw new UserError('bad-argument', `${remotePath} is named twice in one set of files. Name it once.`);
     seen.add(remotePath);
   }
-  let isTold = false;
-  const sawBytes = (bytes: number) => {
-    if (isTold || bytes <= largeBytes) return;
-    isTold = true;
-    onLarge?.();
-  };
   let keptBytes = 0;
   const turns = new Turns();
   const sources: Source[] = [];
@@ -54,7 +51,7 @@ export async function inspect(
     if (small && keptBytes + small.length <= mostKeptBytes) {
       keptBytes += small.length;
       sources.push({ ...planned(file), from: { content: small }, bytes: small.length, sha256: hash('sha256', small) });
-    } else sources.push(await inspectLarge(file, signal, sawBytes));
+    } else sources.push(await inspectLarge(file, signal, onLarge));
   }
   return sources;
 }
@@ -92,16 +89,21 @@ function readSmall(path: string): Buffer | undefined {
   }
 }
 
-async function inspectLarge(file: FileToPut, signal: AbortSignal | undefined, sawBytes: (bytes: number) => void): Promise<Source> {
+async function inspectLarge(
+  file: FileToPut,
+  signal: AbortSignal | undefined,
+  onLarge: ((file: LookedAt) => void) | undefined,
+): Promise<Source> {
+  const looked: LookedAt = { ...planned(file), from: file.source, ...(await factsOf(file.source)) };
+  if (looked.bytes > largeBytes) onLarge?.(looked);
   const hasher = createHash('sha256');
   let bytes = 0;
-  const mtimeMs = await mtimeOf(file.source);
   for await (const chunk of contentOf(file.source)) {
     throwIfCancelled(signal, 'The upload');
     hasher.update(chunk);
-    sawBytes((bytes += chunk.length));
+    bytes += chunk.length;
   }
-  return { ...planned(file), from: file.source, bytes, mtimeMs, sha256: hasher.digest('hex') };
+  return { ...looked, bytes, sha256: hasher.digest('hex') };
 }
 
 /** @throws UserError 'bad-argument' for a path that cannot be a file's. */
@@ -116,6 +118,7 @@ export function checkedPath(remotePath: string): string {
   return path;
 }
 
+/** A chunk of a large file is good until the next is asked for: they share their memory. */
 async function* contentOf(source: FileToPut['source']): AsyncGenerator<Buffer> {
   if ('content' in source) {
     const { buffer, byteOffset, byteLength } = source.content;
@@ -129,8 +132,9 @@ async function* contentOf(source: FileToPut['source']): AsyncGenerator<Buffer> {
     if (!facts.isFile()) throw notAFile(source.localPath);
     // One byte more than a small file has shows its end in the same read.
     const length = Math.min(chunkBytes, facts.size + 1);
+    const shared = facts.size > largeBytes ? Buffer.allocUnsafe(length) : undefined;
     for (let bytes = 0; ;) {
-      const { bytesRead, buffer } = await handle.read({ buffer: Buffer.allocUnsafe(length) });
+      const { bytesRead, buffer } = await handle.read({ buffer: shared ?? Buffer.allocUnsafe(length) });
       bytes += bytesRead;
       if (bytesRead > 0) yield buffer.subarray(0, bytesRead);
       if (bytesRead === 0 || (bytesRead < length && bytes >= facts.size)) return;
@@ -172,39 +176,44 @@ export async function* sameContent(source: Source, onBytes: (bytes: number) => v
 /** Reads pieces of a source in any order. */
 export interface RandomAccess {
   /** @throws UserError 'local-failed' when the source became shorter. */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  read(offset: number, into: Buffer): Promise<void>;
   close(): Promise<void>;
 }
 
-export async function openSource(source: Source): Promise<RandomAccess> {
+export async function openSource(source: LookedAt): Promise<RandomAccess> {
   const { from } = source;
-  if ('content' in from)
-    return { read: (offset, length) => Promise.resolve(from.content.subarray(offset, offset + length)), close: () => Promise.resolve() };
+  if ('content' in from) {
+    const { buffer, byteOffset, byteLength } = from.content;
+    const content = Buffer.from(buffer, byteOffset, byteLength);
+    return {
+      read: (offset, into) => Promise.resolve(void content.copy(into, 0, offset)),
+      close: () => Promise.resolve(),
+    };
+  }
   const handle = await open(from.localPath).catch((error: unknown) => Promise.reject(sourceFailure(from.localPath, error)));
   return {
-    async read(offset, length) {
-      const { buffer, bytesRead } = await handle.read({ buffer: Buffer.allocUnsafe(length), position: offset });
-      if (bytesRead < length) throw changedMeanwhile(source);
-      return buffer;
+    async read(offset, into) {
+      const { bytesRead } = await handle.read({ buffer: into, position: offset });
+      if (bytesRead < into.length) throw changedMeanwhile(source);
     },
     close: () => handle.close(),
   };
 }
 
-/** Whether the local file was written to since it was inspected. */
+/** Whether the local file was written to or replaced since it was inspected. */
 export async function hasChanged(source: Source): Promise<boolean> {
-  return (await mtimeOf(source.from)) !== source.mtimeMs;
+  return source.version !== undefined && (await factsOf(source.from)).version !== source.version;
 }
 
-async function mtimeOf(from: FileToPut['source']): Promise<number | undefined> {
-  if ('content' in from) return undefined;
+async function factsOf(from: FileToPut['source']): Promise<Pick<LookedAt, 'bytes' | 'version'>> {
+  if ('content' in from) return { bytes: from.content.length };
   return stat(from.localPath).then(
-    (facts) => facts.mtimeMs,
+    ({ size, mtimeMs, ino }) => ({ bytes: size, version: `${mtimeMs}.${ino}` }),
     (error: unknown) => Promise.reject(sourceFailure(from.localPath, error)),
   );
 }
 
-export function changedMeanwhile(source: Source): UserError {
+export function changedMeanwhile(source: LookedAt): UserError {
   const name = 'localPath' in source.from ? source.from.localPath : source.remotePath;
   return new UserError('local-failed', `${name} was changed while it was being sent. Nothing was replaced on the pod; deploy it again.`);
 }

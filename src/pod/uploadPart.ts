@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { posix } from 'node:path';
 import { isUserError, UserError } from '../core/errors.ts';
@@ -7,17 +8,18 @@ import { sendingEnding } from './ending.ts';
 import { exec } from './exec.ts';
 import { remoteFailure } from './remoteFailure.ts';
 import { defineSums, prologue } from './remoteShell.ts';
-import { blockBytes, BlockPlan, segmentsOf } from './segments.ts';
-import { openSource, type RandomAccess, type Source } from './source.ts';
+import { blockBytes, BlockPlan, segmentsOf, stripesFor } from './segments.ts';
+import { openSource, type LookedAt, type RandomAccess, type Source } from './source.ts';
 
 /**
- * A large file on its way into a partial file beside its target. The partial file is named after the content, so that a
- * later call goes on where one was cut short, and never mixes two versions.
+ * A large file on its way into a partial file beside its target. The partial file is named after the target and the
+ * version of the source, so that a later call goes on where one was cut short, never mixes two versions, and two equal
+ * files of one folder do not share it. It needs no hash, so that a file can be sent while it is being read for its own.
  */
 export interface Part {
   /** In the set. */
   readonly index: number;
-  readonly source: Source;
+  readonly source: LookedAt;
   readonly partPath: string;
   readonly plan: BlockPlan;
   readonly bytesLeft: number;
@@ -25,13 +27,17 @@ export interface Part {
   resumeFrom(said: string, onBytes: (bytes: number) => void): void;
 }
 
-export function partOf(source: Source, index: number): Part {
+/** @param source a local file, or content that was hashed already */
+export function partOf(source: LookedAt | Source, index: number): Part {
   const plan = new BlockPlan(source.bytes);
+  const { from, remotePath, bytes, version } = source;
+  const content = 'localPath' in from ? [from.localPath, bytes, version] : ['sha256' in source ? source.sha256 : ''];
+  const key = createHash('sha256').update(JSON.stringify([posix.basename(remotePath), ...content]));
   return {
     index,
     source,
     plan,
-    partPath: posix.join(posix.dirname(source.remotePath), `.rpo-part-${source.sha256.slice(0, 24)}`),
+    partPath: posix.join(posix.dirname(remotePath), `.rpo-part-${key.digest('hex').slice(0, 24)}`),
     get bytesLeft() {
       return plan.bytesLeft;
     },
@@ -51,13 +57,16 @@ function finish(plan: BlockPlan, segment: string, onBytes: (bytes: number) => vo
   }
 }
 
-/** Script: what there is already of each part. */
+/** Script: what there is already of each part; it is young again, so that nobody tidies it up meanwhile. */
 export function askParts(parts: readonly Part[]): string {
   return `
-part() { d=; if [ -f "$2" ] && [ -f "$2.done" ]; then d=$(tr '\\n' ' ' <"$2.done"); fi; echo "rpo-part $1 $d"; }
+part() { d=; if [ -f "$2" ] && [ -f "$2.done" ]; then touch -c -- "$2" "$2.done" 2>/dev/null; d=$(sed /for/d "$2.done" | tr '\\n' ' '); fi; echo "rpo-part $1 $d"; }
 ${parts.map(({ index, partPath }) => `part ${index} ${quote(partPath)}`).join('\n')}
 `;
 }
+
+/** Of a segment, in memory at a time for each session. */
+const chunkBytes = 256 * 1024;
 
 /** Sends what the plan still lacks; goes on by itself after a lost connection, as long as each attempt gets further. */
 export async function uploadPart(
@@ -96,10 +105,15 @@ async function uploadOnce(
   if (options.signal?.aborted) onAbort();
 
   async function* segments(): AsyncGenerator<Uint8Array> {
+    const chunk = Buffer.allocUnsafeSlow(chunkBytes); // the same again and again: a request takes the next only when this has gone
     for (const segment of segmentsOf(plan)) {
-      const bytes = await content.read(segment.first * blockBytes, plan.lengthOf(segment));
-      yield Buffer.from(`${segment.first} ${segment.blocks} ${bytes.length}\n`);
-      yield bytes;
+      const length = plan.lengthOf(segment);
+      yield Buffer.from(`${segment.first} ${segment.blocks} ${length}\n`);
+      for (let at = 0; at < length; at += chunkBytes) {
+        const piece = chunk.subarray(0, Math.min(chunkBytes, length - at));
+        await content.read(segment.first * blockBytes + at, piece);
+        yield piece;
+      }
     }
   }
   async function session(): Promise<void> {
@@ -124,7 +138,7 @@ async function uploadOnce(
   }
 
   let failed: { readonly error: unknown } | undefined;
-  const sessions = Array.from({ length: Math.max(1, plan.sessions) }, () =>
+  const sessions = Array.from({ length: Math.max(1, plan.sessions(stripesFor(pool.roundTripMs))) }, () =>
     session().catch((error: unknown) => {
       failed ??= { error }; // the first failure is the reason; the others end because of it
       stop.abort();
@@ -154,3 +168,68 @@ while read -r k n b; do
 done
 `;
 }
+
+/** So many blocks are hashed by one start of a program on the pod, as long as more are coming. */
+const hashedAtOnce = 8;
+
+/** The parts are being sent anew, in other segments than the pod was told of. */
+export class StartedOver extends Error {}
+
+/**
+ * Stdin for `hashPart`, part by part: which blocks to hash next, `FIRST BLOCKS`, as their arrival becomes known here. The
+ * last ones, which are all on their way, are told ahead as `FIRST BLOCKS wait`: the pod sees them arrive half a round trip
+ * before we know. Then `end`, and `whole` for the shell that reads on.
+ *
+ * @throws StartedOver
+ */
+export async function* blocksToHash(parts: readonly Part[], signal?: AbortSignal): AsyncGenerator<Buffer> {
+  const aborted = new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
+  const attempts = parts.map(({ plan }) => plan.attempt);
+  const nextChange = async (plan: BlockPlan) => {
+    await Promise.race([plan.whenChanged(), aborted]);
+    if (parts.some((part, index) => part.plan.attempt !== attempts[index])) throw new StartedOver();
+  };
+  for (const { plan } of parts) {
+    for (let at = 0; at < plan.count;) {
+      if (signal?.aborted) return;
+      let to = at;
+      while (to < plan.count && plan.isDone(to)) to++;
+      const next = plan.isHandedOut ? plan.underWayAt(at) : undefined;
+      if (to - at >= hashedAtOnce || (to > at && plan.isHandedOut)) {
+        yield Buffer.from(`${at} ${to - at}\n`);
+        at = to;
+      } else if (next) {
+        yield Buffer.from(`${at} ${next.blocks} wait\n`);
+        at += next.blocks;
+      } else await nextChange(plan);
+    }
+    yield Buffer.from('end\nwhole\n');
+  }
+  for (const { plan } of parts) while (!plan.isComplete && !signal?.aborted) await nextChange(plan);
+}
+
+/**
+ * Script: defines `hash_part FILE`, which reads what `blocksToHash` tells and leaves the hash of all of it in `$q`; false
+ * when it was not told to the end. A later attempt that takes over, after a line that went without a word, ends this one.
+ */
+export const hashPart = `
+arrived() {
+  while c="$nl$(cat -- "$f.done")$nl"; do
+    case \${c##*for } in "$R$nl"*) ;; *) return 1;; esac
+    case $c in *"$nl$k $n$nl"*) return 0;; esac
+    echo rpo-wait >&3 && { sleep 0.02 2>/dev/null || sleep 1; } || return 1
+  done
+}
+blocks() {
+  while read -r k n v; do
+    if [ "$k" = end ]; then return; fi
+    if [ -n "$v" ]; then arrived || return; fi
+    dd if="$f" bs=${blockBytes} skip="$k" count="$n" 2>/dev/null
+  done
+}
+hash_part() {
+  f=$1; exec 3>&1
+  echo "for $R" >>"$f.done" || return 1
+  q=$(blocks | sumin); read -r v && [ "$v" = whole ]
+}
+`;

@@ -42,6 +42,18 @@ const neverFiles = new Set(['.DS_Store', 'Thumbs.db']);
  * @throws UserError 'local-failed' for a folder that cannot be read, 'local-missing' when the project is gone, 'cancelled'.
  */
 export async function listDeployable(project: Project, signal?: AbortSignal): Promise<DeployableFile[]> {
+  return (await listTree(project, signal)).files;
+}
+
+/** What may be deployed of a project: its files, as listDeployable() gives them, and the folders that hold nothing at all. */
+export interface DeployableTree {
+  readonly files: DeployableFile[];
+  /** Relative to the project's root, POSIX separators. */
+  readonly emptyFolders: readonly string[];
+}
+
+/** The same with empty folders, which a program may need to write into. Throws as listDeployable(). */
+export async function listTree(project: Project, signal?: AbortSignal): Promise<DeployableTree> {
   return new Walk(project, signal).run();
 }
 
@@ -128,6 +140,7 @@ interface Rules {
 
 class Walk {
   private readonly files: DeployableFile[] = [];
+  private readonly emptyFolders: string[] = [];
   private readonly exclude: Rules;
   private root = '';
 
@@ -138,7 +151,7 @@ class Walk {
     this.exclude = { matcher: excludeRules(project), strip: 0, prefix: '' };
   }
 
-  async run(): Promise<DeployableFile[]> {
+  async run(): Promise<DeployableTree> {
     const root = await realpath(this.project.root).catch(() => null);
     if (root === null)
       throw new UserError('local-missing', `The project's folder ${this.project.root} is not there any more. Open it again.`);
@@ -146,12 +159,13 @@ class Walk {
     // Strongest last: `exclude` overrules every .gitignore.
     const above = this.project.config.gitignore ? await rulesAbove(root) : [];
     await this.folder('', root, above, new Set([root]));
-    return this.files.sort((a, b) => byCodeUnit(a.path, b.path));
+    return { files: this.files.sort((a, b) => byCodeUnit(a.path, b.path)), emptyFolders: this.emptyFolders.sort(byCodeUnit) };
   }
 
   private async folder(path: string, real: string, inherited: readonly Rules[], trail: ReadonlySet<string>): Promise<void> {
     throwIfCancelled(this.signal, 'Listing the files of the project');
     const entries = await this.read(real);
+    if (entries.length === 0 && path !== '') this.emptyFolders.push(path);
     if (path !== '' && entries.some((entry) => entry.name === 'pyvenv.cfg')) return; // PEP 405: a virtual environment
     const rules = [...inherited];
     if (this.project.config.gitignore && entries.some((entry) => entry.name === '.gitignore')) {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, posix, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { throwIfCancelled } from '../core/errors.ts';
+import { isPart } from '../core/partialFile.ts';
 import { PathMap } from '../core/pathMap.ts';
 import type { GotFile, Pod, RemoteFile, TransferProgress } from '../pod/pod.ts';
 import { baseOf, matcher } from '../project/globs.ts';
@@ -99,6 +100,7 @@ export async function fetchResults(pod: Pod, options: FetchOptions): Promise<Fet
   const into = options.wholeOnly ? incoming : folder;
   let got: readonly GotFile[] = [];
   let incomplete: FetchReport['incomplete'] = [];
+  if (options.wholeOnly) await takeUp(incoming);
   try {
     if (fetch.length > 0) got = await pod.getFiles(remoteRoot, fetch, into, { signal, onProgress: options.onProgress });
     if (settled !== null) {
@@ -113,6 +115,9 @@ export async function fetchResults(pod: Pod, options: FetchOptions): Promise<Fet
       const still = got.filter(({ remotePath }) => !incomplete.some(({ path }) => path === posix.relative(remoteRoot, remotePath)));
       incomplete = [...incomplete, ...(await putInPlace(still, here))];
     }
+  } catch (error) {
+    await putAside(incoming);
+    throw error;
   } finally {
     await rm(incoming, { recursive: true, force: true });
   }
@@ -129,6 +134,23 @@ export async function fetchResults(pod: Pod, options: FetchOptions): Promise<Fet
     return [{ path, localPath, bytes: wanted.get(path)?.bytes ?? 0, sha256, mtimeMs, changed: false }];
   });
   return { folder, files, missing, incomplete, milliseconds: Math.round(performance.now() - begun) };
+}
+
+/** Beside where files arrive: what is half there of large ones, for the next attempt to go on with. */
+function asideOf(incoming: string): string {
+  return join(dirname(incoming), '.incoming-parts');
+}
+
+/** Takes over what an attempt that broke off has left. Renaming gives it to one of two that ask at once. */
+async function takeUp(incoming: string): Promise<void> {
+  await rename(asideOf(incoming), incoming).catch(() => {});
+}
+
+async function putAside(incoming: string): Promise<void> {
+  const left = await readdir(incoming, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = left.filter((entry) => entry.isFile());
+  for (const { name, parentPath } of files) if (!isPart(name)) await rm(join(parentPath, name), { force: true });
+  if (files.some(({ name }) => isPart(name))) await rename(incoming, asideOf(incoming)).catch(() => {});
 }
 
 /** Moves what is whole from where it arrived to where it belongs. @returns what is not */

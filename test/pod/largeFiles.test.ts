@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFile, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUserError } from '../../src/core/errors.ts';
+import type { SshPod } from '../../src/pod/connect.ts';
+import type { FileToPut, TransferProgress } from '../../src/pod/pod.ts';
+import { fetchResults } from '../../src/results/fetch.ts';
 import { FaultProxy } from './support/faultProxy.ts';
 import { common, pathOf, which } from './support/fewTools.ts';
 import { usePod, withPod } from './support/pod.ts';
@@ -16,6 +19,14 @@ describe('large files', function () {
   const t = usePod();
   const at = (name: string) => join(t.practice.workspace, name);
   const content = randomBytes(size);
+  const cancelAt = async (pod: SshPod, file: FileToPut, bytes: number) => {
+    const controller = new AbortController();
+    const sending = pod.putFiles([file], {
+      signal: controller.signal,
+      onProgress: ({ bytesDone }) => bytesDone > bytes && controller.abort(),
+    });
+    await assert.rejects(sending, (error) => isUserError(error, 'cancelled'));
+  };
 
   it('go over several sessions and arrive whole, with small ones beside them in one set', async () => {
     await writeFile(join(t.tmp, 'model.ckpt'), content);
@@ -77,12 +88,7 @@ describe('large files', function () {
     const proxy = await FaultProxy.start(t.practice.port, { bytesPerS: 60_000_000 });
     const pod = t.connect({ port: proxy.port, hostKeys: 'off' });
     const file = { source: { content }, remotePath: at('resumed/model.ckpt') };
-    const controller = new AbortController();
-    const sending = pod.putFiles([file], {
-      signal: controller.signal,
-      onProgress: ({ bytesDone }) => bytesDone > 12_000_000 && controller.abort(),
-    });
-    await assert.rejects(sending, (error) => isUserError(error, 'cancelled'));
+    await cancelAt(pod, file, 12_000_000);
     proxy.line.bytesPerS = 0;
     const before = proxy.carried.up;
     await pod.putFiles([file]);
@@ -94,14 +100,87 @@ describe('large files', function () {
   });
 
   it('that rotted on the pod while they were half there are sent again, never put in place', async () => {
-    const file = { source: { content }, remotePath: at('rotten.ckpt') };
-    const part = at(`.rpo-part-${sha(content).slice(0, 24)}`);
-    await writeFile(part, randomBytes(4 * 1024 * 1024));
-    await writeFile(`${part}.done`, '0 4\n');
-    await assert.rejects(t.pod.putFiles([file]), (error) => isUserError(error, 'transfer-corrupt'));
-    await assert.rejects(readFile(at('rotten.ckpt')));
-    await t.pod.putFiles([file]);
-    assert.ok((await readFile(at('rotten.ckpt'))).equals(content));
+    const proxy = await FaultProxy.start(t.practice.port, { bytesPerS: 60_000_000 });
+    const pod = t.connect({ port: proxy.port, hostKeys: 'off' });
+    const file = { source: { content }, remotePath: at('rotten/model.ckpt') };
+    await cancelAt(pod, file, 12_000_000);
+    proxy.line.bytesPerS = 0;
+    const part = (await readdir(at('rotten'))).find((name) => /^\.rpo-part-\w+$/.test(name)) ?? '';
+    const rotten = await open(at(`rotten/${part}`), 'r+');
+    await rotten.write(randomBytes(1000), 0, 1000, 5000);
+    await rotten.close();
+    await assert.rejects(pod.putFiles([file]), (error) => isUserError(error, 'transfer-corrupt'));
+    assert.deepEqual(await readdir(at('rotten')), []);
+    await pod.putFiles([file]);
+    assert.ok((await readFile(at('rotten/model.ckpt'))).equals(content));
+    pod.dispose();
+    await proxy.stop();
+  });
+
+  it('that are equal and lie in one folder go in one set', async () => {
+    for (const name of ['a.ckpt', 'b.ckpt']) await writeFile(join(t.tmp, name), content);
+    const put = await t.pod.putFiles(
+      ['a.ckpt', 'b.ckpt'].map((name) => ({ source: { localPath: join(t.tmp, name) }, remotePath: at(`twins/${name}`) })),
+    );
+    assert.ok(put.every(({ changed }) => changed));
+    for (const name of ['a.ckpt', 'b.ckpt']) assert.ok((await readFile(at(`twins/${name}`))).equals(content));
+    assert.deepEqual((await readdir(at('twins'))).sort(), ['a.ckpt', 'b.ckpt']);
+  });
+
+  it('replace a file of another size, one of the same, and are known when they are there already', async () => {
+    const local = join(t.tmp, 'again.ckpt');
+    const remote = at('again/model.ckpt');
+    const put = async (expected?: string) => {
+      const [file] = await t.pod.putFiles([{ source: { localPath: local }, remotePath: remote, expected }]);
+      return file?.changed;
+    };
+    for (const next of [content, content.subarray(1), Buffer.concat([Buffer.from('x'), content.subarray(2)])]) {
+      await writeFile(local, next);
+      assert.equal(await put(), true);
+      assert.ok((await readFile(remote)).equals(next));
+      assert.equal(await put(), false);
+    }
+    await writeFile(local, content);
+    await assert.rejects(put(sha(Buffer.from('another'))), (error) => isUserError(error, 'remote-changed'));
+    assert.deepEqual(await readdir(at('again')), ['model.ckpt']);
+  });
+
+  it('that were given up long ago are tidied away by a later upload, those of today are not', async () => {
+    const left = ['.rpo-part-0123', '.rpo-part-0123.done', '.rpo-part-4567'];
+    await mkdir(at('old'));
+    for (const name of left) await writeFile(at(`old/${name}`), 'left behind');
+    const longAgo = Date.now() / 1000 - 3 * 24 * 3600;
+    for (const name of left.slice(0, 2)) await utimes(at(`old/${name}`), longAgo, longAgo);
+    await t.pod.putFiles([{ source: { content: Buffer.from('small') }, remotePath: at('old/small') }]);
+    assert.deepEqual((await readdir(at('old'))).sort(), ['.rpo-part-4567', 'small']);
+  });
+
+  it('that break off while the pod hashes them leave the file that was there, and go on later', async () => {
+    const proxy = await FaultProxy.start(t.practice.port, { bytesPerS: 60_000_000 });
+    const pod = t.connect({ port: proxy.port, hostKeys: 'off', reconnectForMs: 0 });
+    const local = join(t.tmp, 'late.ckpt');
+    await writeFile(local, content);
+    const file = { source: { localPath: local }, remotePath: at('late/model.ckpt') };
+    await t.pod.putFiles([{ source: { content: Buffer.from('old') }, remotePath: file.remotePath }]);
+    await assert.rejects(
+      pod.putFiles([file], {
+        onProgress: ({ bytesDone }) => {
+          if (bytesDone < 20_000_000) return;
+          proxy.line.blackHole = true;
+          proxy.cut();
+        },
+      }),
+    );
+    assert.equal(await readFile(file.remotePath, 'utf8'), 'old');
+    Object.assign(proxy.line, { blackHole: false, bytesPerS: 0 });
+    pod.dispose();
+    const before = proxy.carried.up;
+    const again = t.connect({ port: proxy.port, hostKeys: 'off' });
+    await again.putFiles([file]);
+    assert.ok(proxy.carried.up - before < size - 8_000_000, `${proxy.carried.up - before} bytes were sent again`);
+    assert.ok((await readFile(file.remotePath)).equals(content));
+    again.dispose();
+    await proxy.stop();
   });
 
   it('that do not fit are known not to before they are sent', async function () {
@@ -194,6 +273,60 @@ describe('large files, down', function () {
     await writeFile(remote(), other);
     await pod.getFile(remote(), local());
     assert.ok((await readFile(local())).equals(other));
+    assert.deepEqual(await readdir(join(t.tmp, 'got')), ['model.ckpt'], 'what came of the other version is gone');
+    // Somebody tidied up, and left only the notes.
+    proxy.line.bytesPerS = 60_000_000;
+    await rm(local());
+    await cancelAt(25_000_000);
+    const left = await readdir(join(t.tmp, 'got'));
+    assert.equal(left.length, 2);
+    await rm(
+      join(
+        t.tmp,
+        'got',
+        left.find((name) => !name.endsWith('.done'))!,
+      ),
+    );
+    proxy.line.bytesPerS = 0;
+    await pod.getFile(remote(), local());
+    assert.ok((await readFile(local())).equals(other));
+    assert.deepEqual(await readdir(join(t.tmp, 'got')), ['model.ckpt']);
+    pod.dispose();
+    await proxy.stop();
+  });
+
+  it('of a run go on where fetching its results was cancelled', async () => {
+    const proxy = await FaultProxy.start(t.practice.port, { bytesPerS: 60_000_000 });
+    const pod = t.connect({ port: proxy.port, hostKeys: 'off' });
+    const localFolder = join(t.tmp, 'results');
+    await writeFile(join(t.practice.workspace, 'notes.txt'), 'small');
+    const fetch = (signal: AbortSignal | undefined, onProgress: (progress: TransferProgress) => void) =>
+      fetchResults(pod, {
+        remoteRoot: t.practice.workspace,
+        patterns: ['model.bin', 'notes.txt'],
+        wholeOnly: true,
+        localFolder,
+        signal,
+        onProgress,
+      });
+    await rename(remote(), join(t.practice.workspace, 'model.bin'));
+    const controller = new AbortController();
+    await assert.rejects(
+      fetch(controller.signal, ({ bytesDone }) => bytesDone > 25_000_000 && controller.abort()),
+      (error) => isUserError(error, 'cancelled'),
+    );
+    const left = (await readdir(localFolder, { recursive: true })).filter((path) => !/\.incoming-parts|rpo-part/.test(path));
+    assert.deepEqual(left, [], 'nothing but what can be gone on from');
+    const before = proxy.carried.down;
+    proxy.line.bytesPerS = 0;
+    const report = await fetch(undefined, () => {});
+    assert.ok(proxy.carried.down - before < size - 5_000_000, `${proxy.carried.down - before} bytes came again`);
+    assert.deepEqual(
+      report.files.map(({ path }) => path),
+      ['model.bin', 'notes.txt'],
+    );
+    assert.ok((await readFile(join(localFolder, 'model.bin'))).equals(content));
+    assert.deepEqual((await readdir(localFolder)).sort(), ['model.bin', 'notes.txt']);
     pod.dispose();
     await proxy.stop();
   });
@@ -270,8 +403,8 @@ describe('a pod with few tools', function () {
     await roundTrip(Object.fromEntries([...common, 'tar', 'python3'].map((name) => [name, which(name)])));
   });
 
-  it('without any way to compare, nothing is sent and the sentence says what to install', async () => {
-    await withPod({}, async ({ pod, practice, connect }) => {
+  it('without any way to compare, nothing is sent or fetched and the sentence says what to install', async () => {
+    await withPod({}, async ({ pod, practice, tmp, connect }) => {
       pod.dispose();
       const bin = join(practice.folder, 'few');
       await pathOf(bin, Object.fromEntries(common.map((name) => [name, which(name)])));
@@ -281,6 +414,16 @@ describe('a pod with few tools', function () {
         few.putFiles([{ source: { content: Buffer.from('x') }, remotePath: join(practice.workspace, 'x') }]),
         (error) => isUserError(error, 'unsupported') && /coreutils/.test(error.message),
       );
+      for (const [name, bytes] of Object.entries({ small: 3, big: 9_000_000 }))
+        await writeFile(join(practice.workspace, name), Buffer.alloc(bytes));
+      const here = join(tmp, 'got');
+      for (const fetching of [
+        () => few.getFile(join(practice.workspace, 'small'), join(here, 'small')),
+        () => few.getFile(join(practice.workspace, 'big'), join(here, 'big')),
+        () => few.getFiles(practice.workspace, ['small', 'big'], here),
+      ])
+        await assert.rejects(fetching, (error) => isUserError(error, 'unsupported') && /coreutils/.test(error.message));
+      assert.deepEqual(await readdir(here).catch(() => []), []);
       few.dispose();
     });
   });

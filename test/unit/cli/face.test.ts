@@ -142,5 +142,6 @@ describe('rpo for people', () => {
     const { terminal } = capture(true);
     assert.equal(terminal.fit(`    ${'word '.repeat(20).trim()}`), `    ${'word '.repeat(11).trim()}\n    ${'word '.repeat(9).trim()}`);
     assert.equal(progressText({ message: 'x', done: 3, total: 9, unit: 'files' }), 'x 33%  3 of 9 files');
+    assert.equal(progressText({ message: 'x', done: 3e6, total: 6e6, unit: 'bytes' }, 1_200_000), 'x 50%  3.0 MB of 6.0 MB  1.2 MB/s');
   });
 });
