@@ -125,7 +125,7 @@ export const settings = {
   'runpod.deploy.onSave': false as boolean,
   'runpod.downloads.folder': 'results' as string,
   'runpod.downloads.automatic': 'always' as 'always' | 'success' | 'never',
-  'runpod.agents.offer': 'both' as 'both' | 'tools' | 'mcp' | 'off',
+  'runpod.agents.offer': 'tools' as 'both' | 'tools' | 'mcp' | 'off',
   /** As `agents` in runpod.json. */
   'runpod.agents.limits': {} as Readonly<Record<string, unknown>>,
 };

@@ -1,4 +1,5 @@
 import { join, posix, resolve } from 'node:path';
+import { createHash } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
 import { findApiKey } from './cloud/apiKey.ts';
 import { podAddress } from './cloud/podAddress.ts';
@@ -7,7 +8,7 @@ import { UserError } from './core/errors.ts';
 import { lastLine } from './core/lastLine.ts';
 import { PathMap } from './core/pathMap.ts';
 import { quote } from './core/shell.ts';
-import { Deployer, type DeployOptions, type DeployReport } from './deploy/deploy.ts';
+import { Deployer, type DeployOptions, type DeployReport, type MaySend } from './deploy/deploy.ts';
 import { Ledger } from './deploy/ledger.ts';
 import { RememberedHashes } from './deploy/rememberedHashes.ts';
 import { checkSize, type SizeLimits } from './deploy/guard.ts';
@@ -29,6 +30,8 @@ import type { ExecResult, HostKeyPolicy, Pod, PodOptions, TransferOptions } from
 import { type FindPod, podOptions } from './pod/podOptions.ts';
 import { type ShownHostKey, shownHostKey } from './pod/shownHostKey.ts';
 import { checkAddress } from './project/address.ts';
+import { isConfigured } from './project/configured.ts';
+import { withLock } from './project/fileLock.ts';
 import { expandPreset, listDeployable } from './project/files.ts';
 import { Home } from './project/home.ts';
 import {
@@ -66,9 +69,17 @@ export interface OrchestratorPorts {
   readonly log?: (line: string) => void;
   /** Who starts runs; default `user@host`. */
   readonly startedBy?: string;
-  /** Asked before a file is put on the pod, with its path below the remote root if it is there; throws what is to be told instead. */
-  readonly mayWrite?: (remotePath: string, below: string | null) => void;
-  /** Asked before a run is started, with the runs there are; throws what is to be told instead. */
+  /** What whoever works here may do; default: everything. */
+  readonly may?: Permissions;
+}
+
+/** Asked before something is done; each throws what is to be told instead. */
+export interface Permissions extends MaySend {
+  /** Before a local file is written to that is named or fetched. */
+  readonly mayWriteLocal?: (localPath: string) => Promise<void>;
+  /** Before a command runs that is not the project's own. */
+  readonly mayRun?: (command: string) => void;
+  /** Before a run is started, with the runs there are. */
   readonly mayStart?: (runs: readonly Run[]) => void;
 }
 
@@ -140,7 +151,9 @@ export class Orchestrator implements Disposable {
   private readonly started: StartedRuns;
   private readonly fixActions: FixActions;
   private readonly startedBy: string;
-  private readonly mayStart: OrchestratorPorts['mayStart'];
+  private readonly may: Permissions;
+  /** Held from asking whether a run may be started until it is there to be counted. */
+  private readonly startLock: string;
 
   private constructor(
     readonly project: Project,
@@ -150,22 +163,24 @@ export class Orchestrator implements Disposable {
     home: Home,
     ports: OrchestratorPorts = {},
   ) {
-    const { mayWrite } = ports;
-    this.mayStart = ports.mayStart;
+    this.may = ports.may ?? {};
     this.startedBy = ports.startedBy ?? `${userInfo().username}@${hostname()}`;
     this.remoteRoot = remoteRootOf(project, places);
     const { remoteRoot } = this;
     this.map = new PathMap(project.root, remoteRoot, process.platform === 'win32' ? 'win32' : 'posix');
     this.runs = new Runs(pod, remoteRoot);
     this.pipelines = new PipelineStore(pod, remoteRoot);
-    const puts = mayWrite === undefined ? pod : guardWrites(pod, (path) => mayWrite(path, this.map.relativeOfRemote(path)));
-    this.deployer = new Deployer(puts, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot), {
+    const hashes = {
       local: new RememberedHashes(home.stateFolder, ['local', project.root]),
       pod: new RememberedHashes(home.stateFolder, ['pod', pod.name, remoteRoot]),
-    });
+    };
+    this.deployer = new Deployer(pod, this.map, new Ledger(home.stateFolder, pod.name, remoteRoot), hashes, this.may);
+    const place = createHash('sha256').update(`${pod.name}\0${remoteRoot}`).digest('hex').slice(0, 16);
+    this.startLock = join(home.stateFolder, `start-${place}.lock`);
     this.collector = new Collector(pod, project, this.map, {
       fetched: async (files) => this.deployer.fetched(files),
       newestCheckpoint: async (manifest, patterns, signal) => this.newestCheckpoint(manifest, patterns, signal),
+      mayWriteLocal: this.may.mayWriteLocal,
       isRunning: async (signal) => (await this.runs.list(signal)).some(({ status }) => status.kind === 'running'),
     });
     this.locator = new Locator(project, this.map);
@@ -260,7 +275,9 @@ export class Orchestrator implements Disposable {
     local: string,
     options: TransferOptions = {},
   ): Promise<{ readonly localPath: string; readonly bytes: number; readonly sha256: string }> {
-    const got = await this.pod.getFile(this.remotePath(remote), resolve(this.project.root, local), options);
+    const target = resolve(this.project.root, local);
+    await this.may.mayWriteLocal?.(target);
+    const got = await this.pod.getFile(this.remotePath(remote), target, options);
     await this.deployer.fetched([got]);
     return got;
   }
@@ -368,6 +385,7 @@ export class Orchestrator implements Disposable {
       await this.deployThese(fix.files, options);
       return;
     }
+    this.may.mayRun?.(fix.command);
     const { signal, onOutput } = options;
     const execute = { timeoutMs: 1_800_000, signal, onStdout: onOutput, onStderr: onOutput };
     const { exitCode, stderr } = fix.environment
@@ -448,6 +466,7 @@ export class Orchestrator implements Disposable {
     job?: { readonly id: string; readonly pipeline: string },
   ): Promise<Run> {
     const training = trainingCommand(this.project, request, this.places);
+    if (request.command !== undefined && !isConfigured(this.project, training, this.places)) this.may.mayRun?.(training.command);
     const now = new Date();
     const manifest: RunManifest = {
       id: job?.id ?? newRunId(training.model, now, Math.random),
@@ -474,6 +493,8 @@ export class Orchestrator implements Disposable {
     { manifest: { pipeline: _, ...manifest } }: Run,
     options: { readonly resume?: boolean; readonly signal?: AbortSignal } = {},
   ): Promise<{ readonly run: Run; readonly checkpoint: string | null }> {
+    // What the pod says was run may never have been a command of runpod.json.
+    if (!isConfigured(this.project, manifest, this.places)) this.may.mayRun?.(manifest.command);
     const resume = options.resume === false ? undefined : this.project.config.train.resume;
     const checkpoint = resume === undefined ? null : await this.newestCheckpoint(manifest, resume.checkpoints, options.signal);
     const command = resume && checkpoint !== null ? resumingCommand(manifest.command, resume.argument, checkpoint) : manifest.command;
@@ -657,7 +678,10 @@ export class Orchestrator implements Disposable {
   ): Promise<string> {
     const { signal, onOutput } = options;
     return this.fixActions.apply(action, options.run, {
-      run: async (command) => this.executeSetUp(command, { timeoutMs: 600_000, signal, onStdout: onOutput, onStderr: onOutput }),
+      run: async (command) => {
+        this.may.mayRun?.(command);
+        return this.executeSetUp(command, { timeoutMs: 600_000, signal, onStdout: onOutput, onStderr: onOutput });
+      },
       deploy: async (files) => (await this.deployThese(files, options)).files.length,
       start: async (request) => (await this.startTraining(request, signal)).manifest.id,
     });
@@ -702,8 +726,13 @@ export class Orchestrator implements Disposable {
   }
 
   private async start(manifest: RunManifest, signal: AbortSignal | undefined): Promise<Run> {
-    if (this.mayStart) this.mayStart(await this.runs.list(signal));
-    const run = await this.runs.start(manifest, this.setUp(), signal);
+    const { mayStart } = this.may;
+    const begin = async () => this.runs.start(manifest, this.setUp(), signal);
+    const asked = async () => {
+      mayStart?.(await this.runs.list(signal));
+      return begin();
+    };
+    const run = await (mayStart === undefined ? begin() : withLock(this.startLock, asked, { patienceMs: 60_000 }));
     await this.started.add({ run: manifest.id, pod: this.pod.name, project: this.project.root });
     return run;
   }
@@ -724,21 +753,6 @@ function textFor(listener: (text: string) => void): { readonly write: (chunk: Bu
     if (text !== '') listener(text);
   };
   return { write: (chunk) => tell(decoder.decode(chunk, { stream: true })), end: () => tell(decoder.decode()) };
-}
-
-/** The same pod, where every file that is to be put on it is asked for first. */
-function guardWrites(pod: Pod, mayWrite: (remotePath: string) => void): Pod {
-  const putFiles: Pod['putFiles'] = async (files, options) => {
-    files.forEach(({ remotePath }) => mayWrite(remotePath));
-    return pod.putFiles(files, options);
-  };
-  return new Proxy(pod, {
-    get(target, key) {
-      if (key === 'putFiles') return putFiles;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
-  });
 }
 
 /** Looks a pod up at RunPod; the key is looked for each time, since it may have been corrected. */

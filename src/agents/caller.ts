@@ -1,5 +1,5 @@
 import { hostname, userInfo } from 'node:os';
-import { isUserError, messageOf, UserError } from '../core/errors.ts';
+import { isUserError, messageOf, type Reason, UserError } from '../core/errors.ts';
 import { maskSecrets } from '../core/secrets.ts';
 import { stripControl } from '../core/terminal.ts';
 import { Journal } from '../journal/journal.ts';
@@ -16,12 +16,21 @@ import { forAgents } from './words.ts';
 export interface Answer {
   readonly ok: boolean;
   readonly text: string;
-  /** As the operation's output schema says; null for an error. */
+  /** As the tool's output schema says; null for an error. */
   readonly structured: Record<string, unknown> | null;
+  /** Of a UserError; null: it went well, or it is a bug of ours. */
+  readonly reason: Reason | null;
+}
+
+/** What a call would do. */
+export interface Plan {
+  readonly lines: readonly string[];
+  /** Where; null when that could not be found out. */
+  readonly pod: string | null;
 }
 
 /** Makes the context in which an agent's operations are handled; what it opens must ask these ports. */
-export type AgentContext = (ports: Pick<OperationContext['ports'], 'startedBy' | 'mayWrite' | 'mayStart'>) => OperationContext;
+export type AgentContext = (ports: Pick<OperationContext['ports'], 'startedBy' | 'may'>) => OperationContext;
 
 export interface AgentCallerOptions {
   readonly projectRoot: string;
@@ -47,8 +56,7 @@ export class AgentCaller {
     this.journal = new Journal(home.stateFolder);
     this.context = options.context({
       startedBy: `${userInfo().username}@${hostname()} (agent)`,
-      mayWrite: this.limits.mayWrite,
-      mayStart: this.limits.mayStart,
+      may: this.limits,
     });
   }
 
@@ -71,6 +79,16 @@ export class AgentCaller {
     }
   }
 
+  /** Something that is another text when a run was started, has ended or is gone, without an entry in the journal; null when that cannot be found out now. */
+  async peekList(): Promise<string | null> {
+    try {
+      const runs = await (await this.context.orchestrator()).runs.list();
+      return runs.map(({ manifest, status }) => `${manifest.id} ${status.kind}`).join('\n');
+    } catch {
+      return null;
+    }
+  }
+
   /** Words that such an argument can be, the likeliest first; none when that cannot be found out now. */
   async known(argument: 'run' | 'model'): Promise<readonly string[]> {
     try {
@@ -87,7 +105,7 @@ export class AgentCaller {
    * What a call would do, line by line, for a person who has to agree to it; null when it only reads, or would be refused. Changes nothing, and throws nothing: what
    * cannot be found out now is told as it was asked for.
    */
-  async plan(record: Operation, args: unknown, signal: AbortSignal): Promise<readonly string[] | null> {
+  async plan(record: Operation, args: unknown, signal: AbortSignal): Promise<Plan | null> {
     if (record.effect === 'read') return null;
     let input: Record<string, unknown>;
     try {
@@ -97,16 +115,29 @@ export class AgentCaller {
     } catch {
       return null;
     }
-    const lines = await planOf(record, this.context, input, signal).catch(() => [`${record.title}: ${JSON.stringify(input)}`]);
-    return lines.length === 0 ? null : lines.map(safe);
+    let pod: string | null = null;
+    const context: OperationContext = {
+      ...this.context,
+      orchestrator: async () => {
+        const orchestrator = await this.context.orchestrator();
+        pod = orchestrator.pod.name;
+        return orchestrator;
+      },
+    };
+    const lines = await planOf(record, context, input, signal).catch(() => [`${record.title}: ${JSON.stringify(input)}`]);
+    return lines.length === 0 ? null : { lines: lines.map(safe), pod };
   }
 
-  /** Never throws: what went wrong is an answer, too. */
-  async call(record: Operation, args: unknown, call: Call): Promise<Answer> {
+  /**
+   * Never throws: what went wrong is an answer, too.
+   *
+   * @param pod the one that a person was told; default: the selected one
+   */
+  async call(record: Operation, args: unknown, call: Call, pod?: string): Promise<Answer> {
     const startedAt = Date.now();
     const by = this.by;
     const asked = given(args);
-    const answer = await this.answer(record, asked, call);
+    const answer = await this.answer(record, asked, call, pod);
     const run = answer.structured?.['run'] ?? asked['run'];
     await this.journal.add({
       at: new Date().toISOString(),
@@ -119,25 +150,29 @@ export class AgentCaller {
       result: answer.text,
       ...(typeof run === 'string' ? { run } : {}),
       milliseconds: Date.now() - startedAt,
+      ...(record.effect === 'read' ? { reads: true } : {}),
     });
     return answer;
   }
 
-  private async answer(record: Operation, given: Readonly<Record<string, unknown>>, call: Call): Promise<Answer> {
+  private async answer(record: Operation, given: Readonly<Record<string, unknown>>, call: Call, pod: string | undefined): Promise<Answer> {
     try {
       await this.limits.read();
       const input = parse(record, given);
       this.limits.checkCall(record, input);
-      const output = await record.handle(this.context, input, call);
       const asked = typeof input['characters'] === 'number' ? Math.ceil(1.15 * input['characters']) + 1_000 : 0;
       const limit = Math.max(answerLimit, asked);
+      const context = { ...this.context, answerLimit: limit, orchestrator: async () => this.context.orchestrator(pod) };
+      const output = await record.handle(context, input, call);
       const text = safe(forAgents(record.render(output, { eventsShown: false })));
-      return { ok: true, text: boundText(text, limit), structured: shrink(cleaned(output), limit) as Record<string, unknown> };
+      const { value, shortened } = shrink(cleaned(output), limit);
+      const structured = { ...(value as Record<string, unknown>), ...(shortened.length === 0 ? {} : { shortened }) };
+      return { ok: true, text: boundText(text, limit), structured, reason: null };
     } catch (error) {
       const text = isUserError(error)
         ? `${forAgents(error.message)} [${error.reason}]`
         : `${messageOf(error)} [bug of RunPod Orchestrator: say so to the person; trying again may help]`;
-      return { ok: false, text: boundText(safe(text), answerLimit), structured: null };
+      return { ok: false, text: boundText(safe(text), answerLimit), structured: null, reason: isUserError(error) ? error.reason : null };
     }
   }
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, UserError } from '../core/errors.ts';
 import type { Operation } from '../operations/operation.ts';
@@ -10,6 +11,7 @@ import type { Home } from '../project/home.ts';
 import { loadProject } from '../project/project.ts';
 import { type AgentLimits, agentLimitsSchema } from '../project/schema.ts';
 import type { Run } from '../runs/run.ts';
+import { placeOf, unwritable } from './localFiles.ts';
 
 /** What `startedBy` of a run ends with when an agent started it. */
 const agentMark = /\(agent\b[^)]*\)$/;
@@ -25,6 +27,8 @@ interface Source {
   readonly limits: AgentLimits;
   /** Where it stands, and whose it is to change. */
   readonly where: string;
+  /** The person's own: an agent that may edit the project cannot have written it. */
+  readonly isOwn: boolean;
 }
 
 /**
@@ -46,10 +50,14 @@ export class Limits {
     const own = await readOwn(join(this.home.folder, 'agents.json'));
     this.sources = [
       ...(project.config.agents
-        ? [{ limits: project.config.agents, where: '"agents" in runpod.json, which the owner of the project can change' }]
+        ? [{ limits: project.config.agents, where: '"agents" in runpod.json, which the owner of the project can change', isOwn: false }]
         : []),
-      ...(own ? [{ limits: own, where: `${join(this.home.folder, 'agents.json')}, which the person at this machine can change` }] : []),
-      ...(this.more ? [{ limits: parsed(this.more), where: `${this.more.name}, which the person at this machine can change` }] : []),
+      ...(own
+        ? [{ limits: own, where: `${join(this.home.folder, 'agents.json')}, which the person at this machine can change`, isOwn: true }]
+        : []),
+      ...(this.more
+        ? [{ limits: parsed(this.more), where: `${this.more.name}, which the person at this machine can change`, isOwn: true }]
+        : []),
     ];
   }
 
@@ -73,8 +81,49 @@ export class Limits {
       const matches = (pattern: string) =>
         pattern.startsWith('/') ? matcher(pattern)(remotePath.slice(1)) : below !== null && matcher(pattern)(below);
       if (!limits.write.some(matches))
-        throw refused(`agents may write only to ${limits.write.join(', ')} on the pod, not to ${remotePath}`, where);
+        throw refused(
+          limits.write.length === 0
+            ? `agents may write nothing to the pod, and ${remotePath} was to be written`
+            : `agents may write only to ${limits.write.join(', ')} on the pod, not to ${remotePath}`,
+          where,
+        );
     }
+  };
+
+  /** For OrchestratorPorts. */
+  readonly mayRun = (command: string): void => {
+    for (const { limits, where } of this.sources) checkCommand(command, limits.exec, where);
+  };
+
+  /** For OrchestratorPorts. What lies outside the project is sent only where the person says so; the project's own file can but narrow that. */
+  readonly mayReadLocal = async (path: string): Promise<void> => {
+    const place = await placeOf(path, this.projectRoot, this.home.folder);
+    if (place === 'project') return;
+    const own = join(this.home.folder, 'agents.json');
+    if (place === 'home')
+      throw new UserError('not-allowed', `Refused: agents may not send ${path}; it is in the person's own folder ${this.home.folder}.`);
+    const allows = ({ limits }: Source) => limits.upload?.some((pattern) => matcher(withHome(pattern))(place.elsewhere.slice(1))) ?? false;
+    const against = this.sources.find((source) => source.limits.upload !== undefined && !allows(source));
+    if (against)
+      throw refused(
+        `of local files outside the project agents may send only ${against.limits.upload?.join(', ') || 'none'}, not ${path}`,
+        against.where,
+      );
+    if (!this.sources.some((source) => source.isOwn && allows(source)))
+      throw new UserError(
+        'not-allowed',
+        `Refused: agents may send only files of the project, not ${path}. The person at this machine can allow others with "upload" in ${own}.`,
+      );
+  };
+
+  /** For OrchestratorPorts. No owner can allow more: it is how the limits stay out of reach. */
+  readonly mayWriteLocal = async (path: string): Promise<void> => {
+    const why = await unwritable(path, this.projectRoot, this.home.folder);
+    if (why !== null)
+      throw new UserError(
+        'not-allowed',
+        `Refused: agents may not write to ${path} here, since ${why}. Name another place below ${this.projectRoot}.`,
+      );
   };
 
   /** For OrchestratorPorts. */
@@ -108,15 +157,20 @@ export function hoursOfAgents(runs: readonly Run[], nowMs: number): number {
 
 function checkCommand(command: string, limit: AgentLimits['exec'], where: string): void {
   if (limit === undefined || limit === 'free') return;
-  if (limit === 'off') throw refused('agents may not run commands of their own here', where);
+  const asked = command.length > 200 ? `${command.slice(0, 200)}…` : command;
+  if (limit === 'off') throw refused(`agents may not run commands of their own here, such as \`${asked}\``, where);
   if (!limit.some((pattern) => commandPattern(pattern).test(command.trim())))
-    throw refused(`agents may run only commands like ${limit.map((pattern) => `\`${pattern}\``).join(', ')}`, where);
+    throw refused(`agents may run only commands like ${limit.map((pattern) => `\`${pattern}\``).join(', ')} here, not \`${asked}\``, where);
 }
 
 /** `*` stands for words, never for what would begin a second command. */
 export function commandPattern(pattern: string): RegExp {
   const parts = pattern.split('*').map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&'));
   return new RegExp(`^${parts.join('[^;&|<>`$()\\r\\n\\\\]*')}$`);
+}
+
+function withHome(pattern: string): string {
+  return pattern.startsWith('~/') ? join(homedir(), pattern.slice(2)) : pattern;
 }
 
 function refused(what: string, where: string): UserError {

@@ -17,13 +17,17 @@ export class AgentSessions {
 
   constructor(private readonly options: AgentSessionsOptions) {}
 
-  readonly get = async (): Promise<Orchestrator> => {
-    const { projectRoot, home, pod, ports } = this.options;
-    const stamp = await stampOf([join(projectRoot, 'runpod.json'), new Home(home).podsFile]);
-    const known = this.opened.at(-1);
-    if (known?.stamp === stamp) return known.orchestrator;
+  /** @param pod by its name; default: the one of the options, or the selected one */
+  readonly get = async (pod: string | undefined = this.options.pod): Promise<Orchestrator> => {
+    const { projectRoot, home, ports } = this.options;
+    const folder = new Home(home);
+    const files = await stampOf([join(projectRoot, 'runpod.json'), folder.podsFile]);
+    const { name } = await folder.pod(pod);
+    const stamp = `${files} ${name}`;
+    const known = this.opened.find((one) => one.stamp === stamp);
+    if (known !== undefined) return known.orchestrator;
     const facade = await import('../orchestrator.ts');
-    const next = { stamp, orchestrator: facade.Orchestrator.open({ projectRoot, pod, home, ...ports }) };
+    const next = { stamp, orchestrator: facade.Orchestrator.open({ projectRoot, pod: name, home, ...ports }) };
     this.opened.push(next);
     // What could not be opened is tried again; what a call may still use is closed one change later.
     next.orchestrator.catch(() => this.opened.splice(this.opened.indexOf(next), 1));

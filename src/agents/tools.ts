@@ -22,6 +22,9 @@ export interface Tool {
   };
 }
 
+/** Every answer may have it: see AgentCaller. */
+const shortened = z.array(z.string()).optional().describe('What was cut here for its size; absent: nothing.');
+
 /** Operations that do no more when they are called twice. */
 const idempotent = ['deploy', 'upload', 'download', 'download_results', 'stop_run'];
 
@@ -32,7 +35,7 @@ export function toolOf(record: Operation): Tool {
     title: record.title,
     description: record.description.replaceAll('`train`', '`start_training`').replaceAll('`results`', '`download_results`'),
     input: schemaOf(record.input, 'input'),
-    output: schemaOf(record.output, 'output'),
+    output: schemaOf(record.output.extend({ shortened }), 'output'),
     annotations: {
       readOnlyHint: record.effect === 'read',
       destructiveHint: record.effect === 'destroy',

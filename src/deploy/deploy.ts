@@ -56,6 +56,13 @@ interface LocalFile {
   readonly executable: boolean;
 }
 
+/** Asked before anything is sent or deleted; each throws what is to be told instead. */
+export interface MaySend {
+  /** With the path below the remote root, if it is there. */
+  readonly mayWrite?: (remotePath: string, below: string | null) => void;
+  readonly mayReadLocal?: (localPath: string) => Promise<void>;
+}
+
 /**
  * Puts chosen files of the project on the pod, all or none, and remembers what was put. A file that changed on the pod
  * since we last deployed it is not overwritten unless forced; any that we had not put there is kept on the pod.
@@ -66,6 +73,7 @@ export class Deployer {
     private readonly map: PathMap,
     private readonly ledger: Ledger,
     private readonly hashes: DeployHashes,
+    private readonly may: MaySend = {},
   ) {}
 
   /**
@@ -129,6 +137,7 @@ export class Deployer {
    */
   async removeGone(present: readonly string[], signal?: AbortSignal): Promise<readonly string[]> {
     const gone = await this.gone(present);
+    for (const { path, remotePath } of gone) this.may.mayWrite?.(remotePath, path);
     const removed = new Set(await this.told(this.pod.removeFiles(gone, { signal }), 'deleted'));
     await this.ledger.remove(gone.map(({ path }) => path));
     return gone.flatMap(({ path, remotePath }) => (removed.has(remotePath) ? [path] : []));
@@ -188,6 +197,7 @@ export class Deployer {
    * @throws UserError what Pod.putFiles throws
    */
   async upload(files: readonly FileToPut[], options: TransferOptions = {}): Promise<readonly PutFile[]> {
+    await this.ask(files);
     const put = await this.putWhatDiffers(files, options);
     const isOwn = (index: number) => {
       const source = files[index]?.source;
@@ -249,6 +259,13 @@ export class Deployer {
     return Object.fromEntries(entries.map(([path, { sha256 }]) => [path, sha256]));
   }
 
+  private async ask(files: readonly FileToPut[]): Promise<void> {
+    for (const { source, remotePath } of files) {
+      this.may.mayWrite?.(remotePath, this.map.relativeOfRemote(remotePath));
+      if ('localPath' in source) await this.may.mayReadLocal?.(source.localPath);
+    }
+  }
+
   /** What lies outside the remote root has no place in the ledger. */
   private async remember(
     files: readonly { readonly remotePath: string; readonly sha256: string; readonly executable?: boolean }[],
@@ -262,6 +279,7 @@ export class Deployer {
   }
 
   private async put(puts: readonly FileToPut[], { signal, onProgress, keepStrangers }: PutOptions) {
+    await this.ask(puts);
     return this.told(
       this.pod.putFiles(puts, { signal, onProgress, keepStrangers, onInspected: (hashes) => this.begin(hashes) }),
       'replaced',

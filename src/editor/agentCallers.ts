@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { AgentCaller } from '../agents/caller.ts';
+import type { ConfirmedCalls } from '../agents/confirmed.ts';
 import type { AgentSessions } from '../agents/sessions.ts';
 import type { Disposable } from '../core/disposable.ts';
 import type { Operation } from '../operations/operation.ts';
@@ -21,6 +22,7 @@ interface Opened {
  * agent comes.
  */
 export class AgentCallers implements Disposable {
+  private confirmed: Promise<ConfirmedCalls> | undefined;
   private readonly opened = new Map<string, Opened>();
 
   constructor(
@@ -30,17 +32,18 @@ export class AgentCallers implements Disposable {
     private readonly log: Log,
   ) {}
 
-  /** @throws UserError 'not-configured' when no folder is open */
-  async get(): Promise<AgentCaller> {
-    const root = await this.projects.likeliest();
-    const limits = JSON.stringify(readSetting('runpod.agents.limits'));
-    const known = this.opened.get(root);
-    if (known?.limits === limits) return known.caller;
-    void known?.sessions?.close();
-    const opened = { ...(await this.open(root, limits)), limits };
-    this.opened.set(root, opened);
-    opened.caller.introduce(vscode.env.appName);
-    return opened.caller;
+  /**
+   * @param root of the project; default: the one that a person most likely means
+   * @throws UserError 'not-configured' when no folder is open
+   */
+  async get(root?: string): Promise<AgentCaller> {
+    return this.of(root ?? (await this.projects.likeliest()));
+  }
+
+  /** What people were told of calls that have not come yet. */
+  async told(): Promise<ConfirmedCalls> {
+    this.confirmed ??= import('../agents/confirmed.ts').then(({ ConfirmedCalls }) => new ConfirmedCalls());
+    return this.confirmed;
   }
 
   /** The operation behind a tool of ours. */
@@ -57,6 +60,17 @@ export class AgentCallers implements Disposable {
   dispose(): void {
     for (const { sessions } of this.opened.values()) void sessions?.close();
     this.opened.clear();
+  }
+
+  private async of(root: string): Promise<AgentCaller> {
+    const limits = JSON.stringify(readSetting('runpod.agents.limits'));
+    const known = this.opened.get(root);
+    if (known?.limits === limits) return known.caller;
+    void known?.sessions?.close();
+    const opened = { ...(await this.open(root, limits)), limits };
+    this.opened.set(root, opened);
+    opened.caller.introduce(vscode.env.appName);
+    return opened.caller;
   }
 
   private async open(projectRoot: string, limits: string): Promise<Omit<Opened, 'limits'>> {

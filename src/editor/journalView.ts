@@ -73,9 +73,9 @@ export class JournalView implements Disposable {
   }
 
   private async text(): Promise<string> {
-    const [{ journalLines }, journal] = await Promise.all([import('../operations/journal.ts'), this.journal()]);
+    const [{ isLook, journalLines }, journal] = await Promise.all([import('../operations/journal.ts'), this.journal()]);
     this.watcher ??= this.store.add(watchFile(journal.file, () => this.changes.fire(uri)));
-    const read = await journal.read(entries);
+    const read = (await journal.read(100_000)).filter((entry) => !isLook(entry)).slice(-entries);
     return read.length === 0
       ? `Nothing was done yet. What agents and people do is kept in ${journal.file}.`
       : journalLines(read).join('\n');

@@ -40,7 +40,9 @@ class Tool implements vscode.LanguageModelTool<Input> {
     const plan = await withSignal(token, async (signal) => caller.plan(record, input, signal));
     if (plan === null) return { invocationMessage };
     const message = new vscode.MarkdownString();
-    plan.forEach((line, i) => message.appendText(i === 0 ? line : `\n${line}`));
+    // Until the person has agreed, another file may be in front, or another pod selected.
+    (await this.callers.told()).told(this.name, input, { projectRoot: caller.projectRoot, pod: plan.pod });
+    plan.lines.forEach((line, i) => message.appendText(i === 0 ? line : `\n${line}`));
     return { invocationMessage, confirmationMessages: { title: `RunPod: ${record.title}?`, message } };
   }
 
@@ -54,9 +56,11 @@ class Tool implements vscode.LanguageModelTool<Input> {
         'not-configured',
         'This workspace is not trusted, so nothing of it is deployed or run. The person has to trust it first.',
       );
-    const [record, caller] = await Promise.all([this.callers.record(this.name), this.callers.get()]);
+    const place = (await this.callers.told()).take(this.name, input);
+    const [record, caller] = await Promise.all([this.callers.record(this.name), this.callers.get(place?.projectRoot)]);
     if (record.effect !== 'read') await saveAll(caller.projectRoot);
-    const answer = await withSignal(token, async (signal) => caller.call(record, input, { signal, progress: () => {}, emit: () => {} }));
+    const call = { progress: () => {}, emit: () => {} };
+    const answer = await withSignal(token, async (signal) => caller.call(record, input, { ...call, signal }, place?.pod ?? undefined));
     if (token.isCancellationRequested) throw new vscode.CancellationError();
     if (!answer.ok) throw new Error(answer.text);
     return new vscode.LanguageModelToolResult([new vscode.LanguageModelTextPart(answer.text)]);

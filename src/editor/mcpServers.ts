@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { type Disposable, DisposableStore } from '../core/disposable.ts';
@@ -32,10 +33,19 @@ export class McpServers implements vscode.McpServerDefinitionProvider<vscode.Mcp
     const roots = await this.projects.roots();
     const { version } = this.extension.packageJSON as { readonly version: string };
     const cli = vscode.Uri.joinPath(this.extension.extensionUri, 'dist', 'cli.js').fsPath;
-    const env = { ELECTRON_RUN_AS_NODE: '1', RPO_AGENT_LIMITS: JSON.stringify(readSetting('runpod.agents.limits')) };
+    const limits = JSON.stringify(readSetting('runpod.agents.limits'));
+    const env = { ELECTRON_RUN_AS_NODE: '1', RPO_AGENT_LIMITS: limits };
+    // A server that runs has the limits it was started with: only another version makes the editor start it anew.
+    const stamp = createHash('sha256').update(limits).digest('hex').slice(0, 8);
     return roots.map((root) => {
       const label = roots.length === 1 ? 'RunPod' : `RunPod: ${basename(root)}`;
-      const server = new vscode.McpStdioServerDefinition(label, process.execPath, [cli, 'mcp', '--project', root], env, version);
+      const server = new vscode.McpStdioServerDefinition(
+        label,
+        process.execPath,
+        [cli, 'mcp', '--project', root],
+        env,
+        `${version}+${stamp}`,
+      );
       server.cwd = vscode.Uri.file(root);
       return server;
     });

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { appendFile, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { maskSecrets } from '../core/secrets.ts';
 
@@ -19,9 +19,13 @@ export interface JournalEntry {
   /** The run it started or was about. */
   readonly run?: string;
   readonly milliseconds: number;
+  /** It only looked: a wait, a status, a resource. Absent: it may have changed something. */
+  readonly reads?: boolean;
 }
 
-const maxBytes = 4_000_000;
+const fullBytes = 4_000_000;
+/** A lock this old was left by a process that died; turning takes milliseconds. */
+const staleMs = 10_000;
 const maxText = 600;
 
 /**
@@ -32,7 +36,10 @@ export class Journal {
   readonly file: string;
   private readonly older: string;
 
-  constructor(stateFolder: string) {
+  constructor(
+    stateFolder: string,
+    private readonly maxBytes = fullBytes,
+  ) {
     this.file = join(stateFolder, 'journal.jsonl');
     this.older = join(stateFolder, 'journal.1.jsonl');
   }
@@ -41,13 +48,32 @@ export class Journal {
   async add(entry: JournalEntry): Promise<void> {
     try {
       await mkdir(join(this.file, '..'), { recursive: true, mode: 0o700 });
-      const info = await stat(this.file).catch(() => null);
-      if (info !== null && info.size > maxBytes) await rename(this.file, this.older);
+      if ((await this.size()) > this.maxBytes) await this.turn();
       await appendFile(this.file, JSON.stringify({ ...entry, arguments: masked(entry.arguments), result: short(entry.result) }) + '\n', {
         mode: 0o600,
       });
     } catch {
       // A read-only home, say.
+    }
+  }
+
+  private async size(): Promise<number> {
+    return (await stat(this.file).catch(() => null))?.size ?? 0;
+  }
+
+  /** The full file becomes the older one. Of several that find it full one turns it, or the second would throw away what the first has just put aside. */
+  private async turn(): Promise<void> {
+    const lock = `${this.file}.lock`;
+    const held = await stat(lock).catch(() => null);
+    if (held !== null && Date.now() - held.mtimeMs > staleMs) await rm(lock, { force: true });
+    const file = await open(lock, 'wx').catch(() => null);
+    if (file === null) return;
+    try {
+      // Asked again: it may have been turned between our looking and our lock.
+      if ((await this.size()) > this.maxBytes) await rename(this.file, this.older);
+    } finally {
+      await file.close();
+      await rm(lock, { force: true });
     }
   }
 

@@ -13,7 +13,7 @@ import {
   originValidationResponse,
 } from '@modelcontextprotocol/server';
 import { messageOf, UserError } from '../core/errors.ts';
-import { urisOfRun } from './resources.ts';
+import { urisOf } from './resources.ts';
 import { buildServer } from './server.ts';
 import type { Serving } from './serving.ts';
 import { Sessions } from './sessions.ts';
@@ -39,7 +39,7 @@ export async function serveHttp(serving: Serving, { port, token, signal, note }:
   const sessions = new Sessions(serving);
   serving.updates.listen(
     () => bus.listenerCount > 0,
-    (run) => urisOfRun(run).forEach((uri) => handler.notify.resourceUpdated(uri)),
+    (what) => urisOf(what).forEach((uri) => handler.notify.resourceUpdated(uri)),
   );
   const respond = async (request: Request): Promise<Response> => {
     const refused =

@@ -1,5 +1,6 @@
 import { ResourceTemplate, type McpServer } from '@modelcontextprotocol/server';
 import type { ServedTool } from './tools.ts';
+import type { Changed } from './updates.ts';
 import { answerOf, type Serving, silentCall } from './serving.ts';
 
 const runUri = /^rpo:\/\/runs\/([\w-]+)\/(log|summary)$/;
@@ -9,7 +10,15 @@ export function runOfUri(uri: string): string | null {
   return runUri.exec(uri)?.[1] ?? null;
 }
 
-export function urisOfRun(run: string): string[] {
+/** The runs there are. */
+export const listUri = 'rpo://runs';
+
+/** The resources that have changed. */
+export function urisOf(what: Changed): string[] {
+  return what === 'list' ? [listUri] : urisOfRun(what.run);
+}
+
+function urisOfRun(run: string): string[] {
   return [`rpo://runs/${run}/log`, `rpo://runs/${run}/summary`];
 }
 
@@ -22,9 +31,12 @@ export function registerResources(server: McpServer, serving: Serving): void {
   };
   server.registerResource(
     'runs',
-    'rpo://runs',
+    listUri,
     { title: 'Runs on the pod', description: 'The newest runs, whoever started them.', mimeType: 'text/plain' },
-    async (uri) => text(uri, await answerOf(serving, tool('list_runs'), { limit: 50 })),
+    async (uri) => {
+      serving.updates.touchList();
+      return text(uri, await answerOf(serving, tool('list_runs'), { limit: 50 }));
+    },
   );
   const list = async () => {
     const answer = await serving.caller.call(tool('list_runs').record, { limit: 10 }, silentCall);
@@ -34,6 +46,7 @@ export function registerResources(server: McpServer, serving: Serving): void {
       readonly command: string;
     }[];
     // The newer generation of the protocol subscribes past us: who lists a run that goes on may be about to.
+    serving.updates.touchList();
     for (const { id, status } of runs) if (status === 'running') serving.updates.touch(id);
     return {
       resources: runs.flatMap(({ id, status, command }) =>

@@ -1,7 +1,7 @@
 import { fromJsonSchema, McpServer, type McpRequestContext } from '@modelcontextprotocol/server';
 import { registerCompletions } from './completions.ts';
 import { workflows } from './prompts.ts';
-import { registerResources, runOfUri, urisOfRun } from './resources.ts';
+import { listUri, registerResources, runOfUri, urisOf } from './resources.ts';
 import type { Serving } from './serving.ts';
 import { registerTools } from './tools.ts';
 
@@ -46,6 +46,7 @@ function subscriptions(server: McpServer, serving: Serving, era: 'legacy' | 'mod
       subscribed.add(params.uri);
       const run = runOfUri(params.uri);
       if (run !== null) serving.updates.touch(run);
+      if (params.uri === listUri) serving.updates.touchList();
       return {};
     });
     server.server.setRequestHandler('resources/unsubscribe', ({ params }) => {
@@ -54,9 +55,12 @@ function subscriptions(server: McpServer, serving: Serving, era: 'legacy' | 'mod
     });
   }
   const stop = serving.updates.listen(
-    () => era === 'modern' || subscribed.size > 0,
-    (run) => {
-      for (const uri of urisOfRun(run))
+    () => {
+      if (subscribed.has(listUri)) serving.updates.touchList();
+      return era === 'modern' || subscribed.size > 0;
+    },
+    (what) => {
+      for (const uri of urisOf(what))
         if (era === 'modern' || subscribed.has(uri)) void server.server.sendResourceUpdated({ uri }).catch(() => {});
     },
   );

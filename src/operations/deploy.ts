@@ -192,7 +192,7 @@ export function transfer({ signal, progress }: Call, message: string) {
 }
 
 /** A folder stands for the files below it that the project deploys. */
-async function withoutFolders(orchestrator: Orchestrator, paths: readonly string[], signal: AbortSignal): Promise<string[]> {
+export async function withoutFolders(orchestrator: Orchestrator, paths: readonly string[], signal: AbortSignal): Promise<string[]> {
   const files: string[] = [];
   let deployable: readonly string[] | undefined;
   for (const path of paths) {

@@ -3,7 +3,7 @@ import type { LocatedFinding } from '../fixes/located.ts';
 import type { Finding } from '../monitor/finding.ts';
 import { actionText, findingLines, shortPath } from './findings.ts';
 
-/** One cause as an agent gets it: bounded, local, with what can be done. */
+/** One cause as an agent gets it: local, with what can be done; so small that an answer has room for any. */
 export const evidenceSchema = z.object({
   type: z.string(),
   severity: z.enum(['error', 'warning', 'info']),
@@ -31,12 +31,12 @@ export async function evidenceOf(located: LocatedFinding, projectRoot: string): 
     logLine: finding.line,
     epoch: finding.epoch,
     place: place && `${shortPath(place.file, projectRoot)}:${place.line}`,
-    source: lines.filter(({ role }) => role === 'code' || role === 'marked').map(({ text }) => text),
+    source: lines.filter(({ role }) => role === 'code' || role === 'marked').map(({ text }) => cut(text, 140)),
     callers: related
       .slice(0, 3)
       .map(
         (one) =>
-          `${shortPath(one.place.file, projectRoot)}:${one.place.line}${one.frame.function === undefined ? '' : ` in ${one.frame.function}`}`,
+          `${shortPath(one.place.file, projectRoot)}:${one.place.line}${one.frame.function === undefined ? '' : ` in ${cut(one.frame.function, 80)}`}`,
       ),
     fixes: actions.slice(0, 5).map(actionText),
     advice: advice(finding),
@@ -59,8 +59,8 @@ export function evidenceText(evidence: Evidence): string {
 
 function advice(finding: Finding): string[] {
   return finding.fixes
-    .flatMap((fix) => (fix.kind === 'suggest-edit' ? [`${fix.title}, after ${fix.after}: ${cut(fix.code, 300)}`] : []))
-    .slice(0, 3);
+    .flatMap((fix) => (fix.kind === 'suggest-edit' ? [`${fix.title}, after ${fix.after}: ${cut(fix.code, 200)}`] : []))
+    .slice(0, 2);
 }
 
 export function cut(text: string, limit: number): string {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { VerifyReport } from '../doctor/check.ts';
+import { cut } from './evidence.ts';
+import { endWithin, jsonLength } from './fitting.ts';
 import { operation } from './operation.ts';
 import { columns, count, duration, fitting, Tail } from './text.ts';
 
@@ -60,6 +62,8 @@ export function renderVerified({ pod, remoteRoot, ok, checks, milliseconds }: z.
 
 /** What is kept of each stream for the answer; a face that streams has shown all of it. */
 const keptCharacters = 32_000;
+/** Characters of an answer beside its output and its command. */
+const framing = 250;
 
 export const exec = operation({
   name: 'exec',
@@ -71,7 +75,7 @@ export const exec = operation({
   input: z.object({
     command: z.string().min(1).describe('The command: one quoted shell line, or words as typed.'),
     timeout: z.number().positive().max(86_400).default(600).describe('Seconds after which the command is stopped on the pod.'),
-    characters: z.int().min(200).max(32_000).optional().describe('Maximum number of output characters that an agent gets.'),
+    characters: z.int().min(200).max(keptCharacters).optional().describe('Maximum number of output characters that an agent gets.'),
     cwd: z.string().min(1).optional().describe('Folder to run in, below the remote root or absolute.'),
   }),
   output: z.object({
@@ -88,10 +92,10 @@ export const exec = operation({
     ['rpo exec nvidia-smi', 'one program with its flags'],
     ["rpo exec 'ls *.log | wc -l'", 'one quoted line: the shell on the pod reads it'],
   ],
-  async handle(context, { command, timeout, cwd, characters = keptCharacters }, { signal, emit }) {
+  async handle(context, { command, timeout, cwd, characters }, { signal, emit }) {
     const startedAt = Date.now();
-    const stdout = new Tail(characters);
-    const stderr = new Tail(characters);
+    const stdout = new Tail(characters ?? keptCharacters);
+    const stderr = new Tail(characters ?? keptCharacters);
     const orchestrator = await context.orchestrator();
     const { exitCode } = await orchestrator.executeCommand(command, {
       timeoutMs: timeout * 1000,
@@ -107,21 +111,29 @@ export const exec = operation({
         emit({ kind: 'output', stream: 'stderr', text });
       },
     });
+    // An agent's line may be a whole script, and it knows it.
+    const shown = context.answerLimit === undefined ? command : cut(command, 400);
+    const room = Math.min(characters ?? Infinity, (context.answerLimit ?? Infinity) - jsonLength(shown) - framing);
+    // What went wrong stands in stderr; it gets up to a half, and all that stdout leaves.
+    const err = endWithin(stderr.value, Math.max(room / 2, room - jsonLength(stdout.value)));
+    const out = endWithin(stdout.value, room - jsonLength(err));
     return {
-      command,
+      command: shown,
       exitCode,
-      stdout: stdout.value,
-      stderr: stderr.value,
-      leftOut: stdout.leftOut + stderr.leftOut,
+      stdout: out,
+      stderr: err,
+      leftOut: stdout.total + stderr.total - out.length - err.length,
       milliseconds: Date.now() - startedAt,
     };
   },
-  render({ command, exitCode, stdout, stderr, milliseconds }, { eventsShown }) {
+  render({ command, exitCode, stdout, stderr, leftOut, milliseconds }, { eventsShown }) {
     if (eventsShown) return '';
-    const part = (name: string, text: string) =>
-      text.trim() === '' ? [] : [`--- ${name}${text.length > 3500 ? ' (its end)' : ''}`, text.slice(-3500).trimEnd()];
+    const part = (name: string, text: string) => (text.trim() === '' ? [] : [`--- ${name}`, text.trimEnd()]);
     return [
       `\`${command}\` ended with exit code ${exitCode} after ${duration(milliseconds)}.`,
+      ...(leftOut === 0
+        ? []
+        : [`${count(leftOut, 'character')} before what follows were left out; \`characters\` gives up to ${keptCharacters}.`]),
       ...part('stdout', stdout),
       ...part('stderr', stderr),
     ].join('\n');

@@ -45,6 +45,8 @@ export interface OperationContext {
   readonly ports: OrchestratorPorts;
   /** The project on the named (or selected) pod; opened once, closed by the face. */
   readonly orchestrator: (pod?: string) => Promise<Orchestrator>;
+  /** Characters that an answer may have, its words and its JSON each; absent: any number. Who can cut where it harms least does so, and says what is missing. */
+  readonly answerLimit?: number;
   /** What `-` stands for where a file is asked for; absent where there is no such stream. */
   readonly stdin?: AsyncIterable<Uint8Array>;
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { UserError } from '../core/errors.ts';
+import { isUserError, UserError } from '../core/errors.ts';
+import type { Orchestrator } from '../orchestrator.ts';
 import type { SourceCheck } from '../runs/sourceCheck.ts';
-import { deployed, deployedSchema, renderDeployed, staleRuns, transfer } from './deploy.ts';
+import { deployed, deployedSchema, renderDeployed, staleRuns, transfer, withoutFolders } from './deploy.ts';
 import { cut } from './evidence.ts';
 import { operation } from './operation.ts';
 import { bounded } from './text.ts';
@@ -50,7 +51,7 @@ export const retry = operation({
   effect: 'write',
   input: z.object({
     run: z.string().min(1).optional().describe('Id of the run to repeat; default: the newest.'),
-    files: z.array(z.string().min(1)).default([]).describe('Default: whatever differs from the pod.'),
+    files: z.array(z.string().min(1)).default([]).describe('Files or folders; default: whatever differs from the pod.'),
     resume: z.boolean().default(true).describe('From a checkpoint, where there is one.'),
     check: z.boolean().default(true).describe('Compile and import first.'),
     force: z.boolean().default(false).describe('Also replace files that were changed on the pod since.'),
@@ -79,8 +80,8 @@ export const retry = operation({
     const running = orchestrator.runs.list(call.signal).catch(() => []);
     call.progress({ message: 'deploying' });
     const options = { force: input.force, ...transfer(call, 'deploying') };
-    const report =
-      input.files.length > 0 ? await orchestrator.deployFixes(input.files, options) : await orchestrator.deployChanged(options);
+    const files = input.files.length > 0 ? await withoutFolders(orchestrator, input.files, call.signal) : [];
+    const report = input.files.length > 0 ? await orchestrator.deployFixes(files, options) : await orchestrator.deployChanged(options);
     const answer = {
       repeats: old.manifest.id,
       deployed: { ...deployed(orchestrator, report), staleRuns: staleRuns(await running, report) },
@@ -89,13 +90,15 @@ export const retry = operation({
     call.progress({ message: 'checking' });
     const isChecked = input.check && sources.length > 0;
     const checked: SourceCheck | null = isChecked
-      ? await orchestrator.checkSources(sources, old.manifest.command, call.signal)
+      ? await standing(report, 'no run was started', async () => orchestrator.checkSources(sources, old.manifest.command, call.signal))
       : { problems: [], imported: [] };
     const problems = [...(checked?.problems ?? [])];
     if (problems.length > 0)
       return { ok: false, run: null, command: null, checkpoint: null, ...answer, checked: 'failed' as const, problems };
     call.progress({ message: 'starting the run' });
-    const { run, checkpoint } = await orchestrator.restartTraining(old, { resume: input.resume, signal: call.signal });
+    const { run, checkpoint } = await standing(report, '`rpo runs` shows whether a run was started', async () =>
+      orchestrator.restartTraining(old, { resume: input.resume, signal: call.signal }),
+    );
     return {
       ok: true,
       run: run.manifest.id,
@@ -128,3 +131,25 @@ export const retry = operation({
   },
   exitCode: ({ ok }) => (ok ? 0 : 1),
 });
+
+/** Adds to what went wrong where things stand: the files are on the pod already. */
+async function standing<T>(
+  { files }: Awaited<ReturnType<Orchestrator['deployFixes']>>,
+  started: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isUserError(error)) throw error;
+    const names = bounded(
+      files.map(({ path }) => path),
+      5,
+      'file',
+    ).join(', ');
+    const isPut = files.length === 0 ? '' : `${names} ${files.length === 1 ? 'was' : 'were'} deployed; `;
+    const state = error.reason === 'not-allowed' ? 'no run was started' : started;
+    const next = error.reason === 'timeout' ? ' Call this again without the check if it is known to take long.' : '';
+    throw new UserError(error.reason, `${error.message} ${isPut}${state}.${next}`, { cause: error, details: error.details });
+  }
+}

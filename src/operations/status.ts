@@ -1,9 +1,12 @@
 import { z } from 'zod';
+import { UserError } from '../core/errors.ts';
 import type { Orchestrator } from '../orchestrator.ts';
-import type { Run } from '../runs/run.ts';
-import { cut, evidenceOf, evidenceSchema, evidenceText } from './evidence.ts';
+import type { Run, RunManifest } from '../runs/run.ts';
+import { cut, type Evidence, evidenceOf, evidenceSchema, evidenceText } from './evidence.ts';
 import { metricsSchema, metricsText } from './findings.ts';
+import { longestThatFits } from './fitting.ts';
 import { ranked } from './fixList.ts';
+import { asksForEnd, lastLines, type LogPart, type LogQuestion, LogReader, maxTail } from './logReader.ts';
 import { operation } from './operation.ts';
 import { withTail } from './tails.ts';
 import { bounded, count, duration } from './text.ts';
@@ -34,11 +37,11 @@ export const status = operation({
     return withTail(orchestrator, manifest.id, async (tail) => {
       const run = await tail.catchUp(orchestrator.runs, manifest.id, signal);
       const isRunning = run.status.kind === 'running';
-      const since = (ms: number | null) => (isRunning && ms !== null && Number.isFinite(ms) ? Math.max(0, (Date.now() - ms) / 1000) : null);
+      const since = (ms: number) => (isRunning && Number.isFinite(ms) ? Math.max(0, (Date.now() - ms) / 1000) : null);
       return {
         run: runRecord(run),
         runningForSeconds: since(Date.parse(manifest.startedAt)),
-        silentForSeconds: since(run.lastOutputMs),
+        silentForSeconds: isRunning ? run.silentMs / 1000 : null,
         latest: latestRecord(tail.monitor.latest),
         summary: tail.monitor.summary(`Run ${manifest.id}`).text,
         findings: tail.monitor.getErrors().length,
@@ -67,8 +70,9 @@ export const findings = operation({
   input: z.object({
     run: z.string().min(1).optional().describe('Id of the run; default: the newest.'),
     limit: z.int().min(1).max(50).default(3).describe('Maximum number of entries.'),
+    from: z.int().min(1).default(1).describe('Rank of the first finding to return.'),
   }),
-  output: z.object({ run: z.string(), status: z.string(), findings: z.array(evidenceSchema), total: z.int() }),
+  output: z.object({ run: z.string(), status: z.string(), findings: z.array(evidenceSchema), from: z.int(), total: z.int() }),
   positional: ['run'],
   async handle(context, input, { signal }) {
     const orchestrator = await context.orchestrator();
@@ -77,16 +81,36 @@ export const findings = operation({
       const run = await tail.catchUp(orchestrator.runs, manifest.id, signal);
       const located = await Promise.all(tail.monitor.getErrors().map((finding) => orchestrator.locate(finding, manifest)));
       const all = await ranked(located);
-      const shown = await Promise.all(all.slice(0, input.limit).map((one) => evidenceOf(one, orchestrator.project.root)));
-      return { run: manifest.id, status: runRecord(run).status, findings: shown, total: all.length };
+      const asked = all.slice(input.from - 1, input.from - 1 + input.limit);
+      const evidence = await Promise.all(asked.map((one) => evidenceOf(one, orchestrator.project.root)));
+      const { status: state } = runRecord(run);
+      const answer = (items: number) => ({
+        run: manifest.id,
+        status: state,
+        findings: evidence.slice(0, items),
+        from: input.from,
+        total: all.length,
+      });
+      return longestThatFits(evidence.length, answer, renderFindings, context.answerLimit);
     });
   },
-  render({ run, status, findings, total }) {
-    if (total === 0) return `Nothing wrong was found in run ${run} (${status}).`;
-    const more = total > findings.length ? [`... and ${count(total - findings.length, 'more finding')}; limit shows more.`] : [];
-    return [`Run ${run} (${status}), ${count(total, 'finding')}, causes first:`, ...findings.map(evidenceText), ...more].join('\n');
-  },
+  render: renderFindings,
 });
+
+interface Found {
+  readonly run: string;
+  readonly status: string;
+  readonly findings: readonly Evidence[];
+  readonly from: number;
+  readonly total: number;
+}
+
+function renderFindings({ run, status, findings, from, total }: Found): string {
+  if (total === 0) return `Nothing wrong was found in run ${run} (${status}).`;
+  const next = from + findings.length;
+  const more = total >= next ? [`... and ${count(total - next + 1, 'more finding')}; \`from\` ${next} gives the next.`] : [];
+  return [`Run ${run} (${status}), ${count(total, 'finding')}, causes first:`, ...findings.map(evidenceText), ...more].join('\n');
+}
 
 /** Files that were deployed again since the run started, as far as we know what it was started with. */
 export async function staleFiles(orchestrator: Orchestrator, run: Run): Promise<string[]> {
@@ -100,15 +124,16 @@ export const readLog = operation({
   tool: 'read_log',
   title: 'Read the log of a run',
   description:
-    'Part of the output of a run, lines numbered: its end (default), a range of lines, the lines around one, or those that hold a text. Says what was left out. For causes ask findings first.',
+    'Part of the output of a run, lines numbered: its end (default), a range of lines, the lines around one or around a finding, or those that hold a text. Says what was left out. For causes ask findings first.',
   effect: 'read',
   input: z.object({
     run: z.string().min(1).optional().describe('Id of the run; default: the newest.'),
     from: z.int().min(1).optional().describe('First line to read.'),
     to: z.int().min(1).optional().describe('Last line to read.'),
     around: z.int().min(1).optional().describe('A line, e.g. logLine of a finding.'),
+    finding: z.int().min(1).optional().describe('The lines around this finding, by the rank that findings gives.'),
     search: z.string().min(1).max(200).optional().describe('Only lines that contain this text; case does not matter.'),
-    tail: z.int().min(1).default(40).describe('Number of last lines, if nothing else is given.'),
+    tail: z.int().min(1).max(maxTail).default(40).describe('Number of last lines, if nothing else is given.'),
     characters: z.int().min(200).max(100_000).default(2_800).describe('Maximum number of characters.'),
   }),
   output: z.object({
@@ -123,8 +148,10 @@ export const readLog = operation({
   async handle(context, input, { signal }) {
     const orchestrator = await context.orchestrator();
     const { manifest } = await chosenRun(orchestrator, input.run, signal);
-    const { LogReader } = await import('./logReader.ts');
-    const reader = new LogReader(input);
+    const around = input.finding === undefined ? input.around : await lineOf(orchestrator, manifest, input.finding, signal);
+    const question = { ...input, around };
+    if (asksForEnd(question)) return { run: manifest.id, ...(await endOf(orchestrator, manifest.id, question, signal)) };
+    const reader = new LogReader(question);
     const partBytes = 4 * 1024 * 1024;
     for (let offset = 0; ;) {
       const part = await orchestrator.runs.read(manifest.id, offset, partBytes, signal);
@@ -143,3 +170,23 @@ export const readLog = operation({
     ].join('\n');
   },
 });
+
+/** The last lines: only so much of the log is fetched as they need. */
+async function endOf(orchestrator: Orchestrator, id: string, question: LogQuestion, signal: AbortSignal): Promise<LogPart> {
+  for (let bytes = Math.max(64 * 1024, 4 * question.characters); ; bytes *= 8) {
+    const part = lastLines(await orchestrator.runs.readEnd(id, bytes, signal), question);
+    if (part !== null) return part;
+  }
+}
+
+/** The line of the log that a finding is about, by its rank. */
+async function lineOf(orchestrator: Orchestrator, { id, ...manifest }: RunManifest, rank: number, signal: AbortSignal): Promise<number> {
+  return withTail(orchestrator, id, async (tail) => {
+    await tail.catchUp(orchestrator.runs, id, signal);
+    const all = await ranked(await Promise.all(tail.monitor.getErrors().map((finding) => orchestrator.locate(finding, manifest))));
+    const found = all[rank - 1];
+    if (found) return found.finding.line;
+    const known = all.length === 0 ? 'none was found in it' : `it has ${all.length}`;
+    throw new UserError('bad-argument', `Run ${id} has no finding ${rank}: ${known}. \`rpo findings ${id}\` lists them.`);
+  });
+}

@@ -13,14 +13,12 @@ export async function withTail<T>(orchestrator: Orchestrator, run: string, work:
   // The monitor is loaded by the verbs that need it.
   const tail = tails.get(run) ?? new (await import('../runs/tail.ts')).RunTail();
   tails.delete(run);
-  let sound = false;
   try {
-    const result = await work(tail);
-    sound = true;
-    return result;
+    return await work(tail);
   } finally {
-    // What broke off in the middle of a chunk is not trusted.
-    if (sound) tails.set(run, tail);
+    // Also after a cancel: a long log is not begun anew because a client has less patience than it takes. Of two readers the one that got further stays.
+    const other = tails.get(run);
+    if (tail.isSound && (other === undefined || other.offset <= tail.offset)) tails.set(run, tail);
     const [oldest] = tails.keys();
     if (tails.size > keptTails && oldest !== undefined) tails.delete(oldest);
   }

@@ -26,15 +26,15 @@ export function fitting(lines: readonly string[], limit = 7_000): string {
   return fits < 0 ? lines.join('\n') : bounded(lines, fits, 'line').join('\n');
 }
 
-/** The last `limit` characters of a stream that may be endless, and how many came before them. */
+/** The last `limit` characters of a stream that may be endless, and how many there were in all. */
 export class Tail {
   private text = '';
-  private total = 0;
+  private count = 0;
 
   constructor(private readonly limit: number) {}
 
   add(text: string): void {
-    this.total += text.length;
+    this.count += text.length;
     this.text += text;
     if (this.text.length > 2 * this.limit) this.text = this.text.slice(-this.limit);
   }
@@ -43,7 +43,7 @@ export class Tail {
     return this.text.slice(-this.limit);
   }
 
-  get leftOut(): number {
-    return this.total - this.value.length;
+  get total(): number {
+    return this.count;
   }
 }

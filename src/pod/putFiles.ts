@@ -186,6 +186,7 @@ async function send(pool: ChannelPool, set: PutSet, inline: readonly Source[], p
   try {
     const answer = await ask(pool, counted, payload, parts, hasGzip ? first : inline, others);
     if (answer.kind !== 'lacks gzip') return answer;
+    await bring.end(); // or they would go on counting
     set.onBytes(-sent);
   } catch (error) {
     // What went wrong in another lane is told by the first one only as "not staged".

@@ -1,21 +1,26 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../core/errors.ts';
 
-/** Nobody holds the lock for longer than a few milliseconds, so one this old was left by a process that died. */
+/** Who holds the lock says so again and again, so one this old was left by a process that died. */
 const staleMs = 10_000;
-const patienceMs = 20_000;
+const sayingMs = 2_000;
 
 /**
  * Runs `work` while no other process runs under the same lock file.
  *
  * @param work Gets a question: is the lock still ours? To be asked before anything is replaced, since a process that
  *   slept for long (a closed laptop) may have lost it.
+ * @param options.patienceMs how long to wait for the lock; default 20,000
  * @throws UserError 'local-failed' when the lock cannot be had.
  */
-export async function withLock<T>(lockFile: string, work: (isOurs: () => Promise<boolean>) => Promise<T>): Promise<T> {
+export async function withLock<T>(
+  lockFile: string,
+  work: (isOurs: () => Promise<boolean>) => Promise<T>,
+  { patienceMs = 20_000 }: { readonly patienceMs?: number } = {},
+): Promise<T> {
   const token = `${process.pid}-${randomBytes(8).toString('hex')}`;
   await mkdir(dirname(lockFile), { recursive: true, mode: 0o700 });
   const giveUp = Date.now() + patienceMs;
@@ -26,9 +31,13 @@ export async function withLock<T>(lockFile: string, work: (isOurs: () => Promise
     await sleep(5 + Math.random() * 20);
   }
   const isOurs = async () => (await readFile(lockFile, 'utf8').catch(() => '')) === token;
+  const saying = setInterval(() => {
+    void isOurs().then(async (ours) => (ours ? utimes(lockFile, new Date(), new Date()).catch(() => undefined) : undefined));
+  }, sayingMs);
   try {
     return await work(isOurs);
   } finally {
+    clearInterval(saying);
     if (await isOurs()) await rm(lockFile, { force: true });
   }
 }

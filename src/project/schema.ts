@@ -41,6 +41,12 @@ export const agentLimitsSchema = z.strictObject({
     .describe(
       'Commands of their own: "free", "off", or patterns that one must match as a whole; * stands for anything but ; & | < > ` $ ( ) and line ends.',
     ),
+  upload: z
+    .array(z.string().min(1))
+    .optional()
+    .describe(
+      "Absolute globs of local files outside the project that agents may send to a pod; without it, none. It counts in the person's own agents.json or settings; in runpod.json it can only narrow that.",
+    ),
   maxRuns: z.int().min(0).optional().describe('How many runs may be going on for an agent to start another.'),
   hoursPerDay: z
     .number()

@@ -14,6 +14,8 @@ export interface CollectPorts {
   fetched(files: readonly (FetchedFile & { readonly remotePath: string })[]): Promise<void>;
   /** The newest whole file that this run wrote among these; absolute on the pod. */
   newestCheckpoint(manifest: RunManifest, patterns: readonly string[], signal?: AbortSignal): Promise<string | null>;
+  /** Asked before a local file is written to; throws what is to be told instead. */
+  readonly mayWriteLocal?: ((localPath: string) => Promise<void>) | undefined;
   /** Whether a run of the project goes on. */
   isRunning(signal?: AbortSignal): Promise<boolean>;
 }
@@ -111,7 +113,7 @@ export class Collector {
 
   /** Any folder of the pod into any folder here. */
   async fetchInto(options: FetchOptions): Promise<FetchReport> {
-    const report = await fetchResults(this.pod, options);
+    const report = await fetchResults(this.pod, { ...options, mayWriteLocal: this.ports.mayWriteLocal });
     await this.ports.fetched(report.files.map((file) => ({ ...file, remotePath: posix.join(options.remoteRoot, file.path) })));
     return report;
   }

@@ -32,6 +32,8 @@ export interface FetchOptions {
   readonly isBusy?: boolean;
   /** Files keep their folders below this one. */
   readonly localFolder: string;
+  /** Asked for each local file before anything is fetched; throws what is to be told instead. */
+  readonly mayWriteLocal?: ((localPath: string) => Promise<void>) | undefined;
   readonly signal?: AbortSignal;
   /** Over the files that are really fetched. */
   readonly onProgress?: (progress: TransferProgress) => void;
@@ -91,6 +93,7 @@ export async function fetchResults(pod: Pod, options: FetchOptions): Promise<Fet
   const paths = [...wanted.keys()].sort((a, b) => (a < b ? -1 : 1));
   const unchanged = await sameHere(pod, here, [...wanted.values()], signal);
   const fetch = paths.filter((path) => !unchanged.has(path));
+  for (const path of fetch) await options.mayWriteLocal?.(join(folder, path));
   throwIfCancelled(signal, 'The download');
   const settled = options.isBusy && fetch.length > 0 ? sleep(settleMs, undefined, { signal }) : null;
   // An abort is told by whoever waits for it below, or by the transfer.

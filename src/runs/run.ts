@@ -41,6 +41,8 @@ export interface Run {
   readonly lastOutputMs: number | null;
   /** From its start to its end by the pod's clock, milliseconds; null while it runs, and where nothing says when it ended. */
   readonly tookMs: number | null;
+  /** For how long it had written nothing when this was asked, since its start if nothing at all; milliseconds, by the pod's clock alone. */
+  readonly silentMs: number;
 }
 
 /** A new id: sorts by time, readable, unique enough for one pod (`20261124-153012-logreg-4f2a`). */

@@ -2,7 +2,7 @@ import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import type { ExecResult, Pod } from '../pod/pod.ts';
 import { remoteFailure } from '../pod/remoteFailure.ts';
 import { isRunId, type Run, type RunManifest, type RunStatus } from './run.ts';
-import { followScript, listScript, readScript, startScript, stopScript } from './scripts.ts';
+import { followScript, listScript, readEndScript, readScript, startScript, stopScript } from './scripts.ts';
 
 export interface FollowOptions {
   /** First byte wanted; default 0. */
@@ -58,7 +58,14 @@ export class Runs {
     });
     this.check(result, `Starting a run in ${this.remoteRoot}`);
     const pid = Number.parseInt(result.stdout, 10);
-    return { manifest, status: { kind: 'running', pid: Number.isNaN(pid) ? 0 : pid }, logBytes: 0, lastOutputMs: null, tookMs: null };
+    return {
+      manifest,
+      status: { kind: 'running', pid: Number.isNaN(pid) ? 0 : pid },
+      logBytes: 0,
+      lastOutputMs: null,
+      silentMs: 0,
+      tookMs: null,
+    };
   }
 
   /** All runs, oldest first; a folder whose run.json cannot be read is left out. */
@@ -128,16 +135,19 @@ export class Runs {
 
   /** Part of the log as it is now: at most `limit` bytes from `offset` on. */
   async read(id: string, offset: number, limit: number, signal?: AbortSignal): Promise<Buffer> {
-    this.checkId(id);
-    const chunks: Buffer[] = [];
-    const result = await this.pod.exec(readScript(this.remoteRoot, id, offset, limit), {
-      onStdout: (chunk) => chunks.push(chunk),
-      discardOutput: true,
-      readOnly: true,
-      signal,
-    });
-    this.check(result, `Reading the log of run ${id}`);
-    return Buffer.concat(chunks);
+    return this.readBy(id, readScript(this.remoteRoot, id, offset, limit), signal);
+  }
+
+  /** The end of the log as it is now, at most `limit` bytes, and how long all of it is in bytes and line ends: it is counted on the pod. */
+  async readEnd(
+    id: string,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<{ readonly bytes: Buffer; readonly totalBytes: number; readonly lineEnds: number }> {
+    const all = await this.readBy(id, readEndScript(this.remoteRoot, id, limit), signal);
+    const head = all.indexOf(10);
+    const [totalBytes = 0, lineEnds = 0] = all.toString('latin1', 0, head).split(' ').map(Number);
+    return { bytes: all.subarray(head + 1), totalBytes, lineEnds };
   }
 
   /**
@@ -155,6 +165,19 @@ export class Runs {
     this.check(result, `Stopping run ${id}`);
     const word = result.stdout.trim();
     return { run: await this.get(id, options.signal), lastSignal: word === 'INT' || word === 'TERM' || word === 'KILL' ? word : null };
+  }
+
+  private async readBy(id: string, script: string, signal: AbortSignal | undefined): Promise<Buffer> {
+    this.checkId(id);
+    const chunks: Buffer[] = [];
+    const result = await this.pod.exec(script, {
+      onStdout: (chunk) => chunks.push(chunk),
+      discardOutput: true,
+      readOnly: true,
+      signal,
+    });
+    this.check(result, `Reading the log of run ${id}`);
+    return Buffer.concat(chunks);
   }
 
   private async query(ids: readonly string[], signal: AbortSignal | undefined): Promise<readonly Run[]> {
@@ -181,7 +204,7 @@ export function parseRuns(text: string): readonly Run[] {
   const runs: Run[] = [];
   const lines = text.split('\n');
   for (let i = 0; i + 1 < lines.length; i++) {
-    const match = /^(\S+) (running|exited|vanished) (\d+) (stopped|-) (\d+) (\d+)(?: ([\d.]+) ([\d.]+))?$/.exec(lines[i] ?? '');
+    const match = /^(\S+) (running|exited|vanished) (\d+) (stopped|-) (\d+) (\d+) (\d+)(?: ([\d.]+) ([\d.]+))?$/.exec(lines[i] ?? '');
     if (!match) continue;
     const manifest = parseManifest(lines[i + 1] ?? '');
     if (!manifest || manifest.id !== match[1]) continue;
@@ -194,9 +217,12 @@ export function parseRuns(text: string): readonly Run[] {
           ? { kind: 'exited', exitCode: number, stopped: match[4] === 'stopped' }
           : { kind: 'vanished' };
     const logBytes = Number(match[5]);
-    const [began, ended] = [match[7], match[8]].map(Number);
+    const changedMs = Number(match[6]) * 1000;
+    // Without a time of change there is no log, and so no silence to speak of.
+    const silentMs = changedMs === 0 ? 0 : Math.max(0, Number(match[7]) * 1000 - changedMs);
+    const [began, ended] = [match[8], match[9]].map(Number);
     const tookMs = status.kind !== 'exited' || !began || !ended ? null : Math.max(0, Math.round((ended - began) * 1000));
-    runs.push({ manifest, status, logBytes, lastOutputMs: logBytes === 0 ? null : Number(match[6]) * 1000, tookMs });
+    runs.push({ manifest, status, logBytes, lastOutputMs: logBytes === 0 ? null : changedMs, silentMs, tookMs });
   }
   return runs;
 }

@@ -121,14 +121,15 @@ const time = `rpo_time() {
 }`;
 
 /**
- * Prints for each run folder one line `<id> <status> <pid or exit code> <stopped or -> <log bytes> <log mtime seconds>`, of one
- * that has ended also when run.json was written and when exit was, and then run.json's one line. `ids` empty: all of them,
- * newest last.
+ * Prints for each run folder one line `<id> <status> <pid or exit code> <stopped or -> <log bytes> <log mtime seconds> <now seconds>`,
+ * of one that has ended also when run.json was written and when exit was, and then run.json's one line. `ids` empty: all of
+ * them, newest last.
  */
 export function listScript(remoteRoot: string, ids: readonly string[]): string {
   return `${alive}
 ${time}
 cd ${quote(runsFolder(remoteRoot))} 2>/dev/null || exit 0
+now=$(date +%s)
 for d in ${ids.length > 0 ? ids.map(quote).join(' ') : '*'}; do
   [ -f "$d/run.json" ] || continue
   if [ -s "$d/exit" ]; then s="exited $(cat "$d/exit")"
@@ -139,8 +140,9 @@ for d in ${ids.length > 0 ? ids.map(quote).join(' ') : '*'}; do
   b=$(wc -c <"$d/output.log" 2>/dev/null || echo 0)
   m=$(stat -c %Y "$d/output.log" 2>/dev/null || stat -f %m "$d/output.log" 2>/dev/null || echo 0)
   [ -e "$d/stopped" ] && k=stopped || k=-
-  case $s in exited*) m="$m $(rpo_time "$d/run.json") $(rpo_time "$d/exit")" ;; esac
-  printf '%s %s %s %s %s\\n' "$d" "$s" "$k" $b "$m"
+  n=$now
+  case $s in exited*) n="$n $(rpo_time "$d/run.json") $(rpo_time "$d/exit")" ;; esac
+  printf '%s %s %s %s %s %s\\n' "$d" "$s" "$k" $b "$m" "$n"
   head -n 1 "$d/run.json"
 done
 `;
@@ -171,6 +173,18 @@ export function readScript(remoteRoot: string, id: string, offset: number, limit
   // The exit status of a pipe is its last command's, so a log that is not there is looked for first.
   return `[ -r ${quote(log)} ] || { echo ${quote(`${log} is not there`)} >&2; exit 66; }
 tail -c +${offset + 1} ${quote(log)} | head -c ${limit}`;
+}
+
+/** First a line `<bytes> <line ends>` of output.log as it is now, then its last bytes, at most `limit`. */
+export function readEndScript(remoteRoot: string, id: string, limit: number): string {
+  const log = posix.join(runsFolder(remoteRoot), id, 'output.log');
+  // All three of the same moment: it may grow meanwhile.
+  return `[ -r ${quote(log)} ] || { echo ${quote(`${log} is not there`)} >&2; exit 66; }
+b=$(($(wc -c <${quote(log)})))
+echo "$b $(($(head -c "$b" ${quote(log)} | wc -l)))"
+n=${limit}
+[ "$n" -lt "$b" ] || n=$b
+tail -c +"$((b - n + 1))" ${quote(log)} | head -c "$n"`;
 }
 
 /**

@@ -10,13 +10,16 @@ export interface SourceProblem {
 }
 
 const mark = 'rpo-source-check:';
+/** How long importing one module may take: torch and its like need some seconds on a slow disk. */
+const importSeconds = 20;
 
 /**
  * Compiles each file, and imports those that are modules of the project (not the script that the command runs, which would
- * begin to train). No GPU is visible, so that a busy one is not disturbed.
+ * begin to train). No GPU is visible, so that a busy one is not disturbed. An import that does not return is a problem at the line where it is; after it, and after threads that
+ * an import has left behind, only leaving at once helps.
  */
 const script = `
-import sys, os, json, io, traceback, importlib, contextlib
+import sys, os, json, io, time, threading, traceback, importlib, contextlib
 asked = json.load(sys.stdin)
 root = os.path.realpath(os.getcwd())
 problems, modules = [], []
@@ -48,8 +51,28 @@ for path in asked["files"]:
             if parts and all(p.isidentifier() for p in parts):
                 modules.append((path, ".".join(parts)))
             break
+def answer():
+    sys.__stdout__.write("\\n${mark}" + json.dumps({"problems": problems[:20], "imported": [m for _, m in modules]}) + "\\n")
+    sys.__stdout__.flush()
+    os._exit(0)
+def place(stack, file, line):
+    for frame in stack:
+        real = os.path.realpath(frame.filename)
+        if real.startswith(root + "/") and "site-packages" not in real:
+            file, line = os.path.relpath(real, root), frame.lineno
+    return [file, line]
+now = {"path": "", "since": None}
+def watch():
+    while True:
+        time.sleep(0.2)
+        if now["since"] is not None and time.monotonic() - now["since"] > asked["importSeconds"]:
+            frame = sys._current_frames().get(threading.main_thread().ident)
+            problems.append(place(traceback.extract_stack(frame), now["path"], 1) + ["importing it did not return within %d seconds" % asked["importSeconds"]])
+            answer()
+threading.Thread(target=watch, daemon=True).start()
 if not problems:
     for path, name in modules:
+        now.update(path=path, since=time.monotonic())
         try:
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 importlib.import_module(name)
@@ -60,12 +83,9 @@ if not problems:
             if isinstance(e, SyntaxError) and e.filename and os.path.realpath(e.filename).startswith(root + "/"):
                 file, line = os.path.relpath(os.path.realpath(e.filename), root), e.lineno or 1
             else:
-                for frame in traceback.extract_tb(e.__traceback__):
-                    real = os.path.realpath(frame.filename)
-                    if real.startswith(root + "/") and "site-packages" not in real:
-                        file, line = os.path.relpath(real, root), frame.lineno
+                file, line = place(traceback.extract_tb(e.__traceback__), path, 1)
             problems.append([file, line, "%s: %s" % (type(e).__name__, e)])
-sys.__stdout__.write("\\n${mark}" + json.dumps({"problems": problems[:20], "imported": [m for _, m in modules]}) + "\\n")
+answer()
 `;
 
 export interface SourceCheck {
@@ -77,8 +97,9 @@ export interface SourceCheck {
 /** The command; its stdin is sourceCheckInput(). */
 export const sourceCheckCommand = `CUDA_VISIBLE_DEVICES= PYTHONDONTWRITEBYTECODE=1 "$(command -v python || command -v python3)" -c ${quote(script)}`;
 
-export function sourceCheckInput(files: readonly string[], command: string): string {
-  return JSON.stringify({ files, command });
+/** @param seconds how long importing one module may take; default 20 */
+export function sourceCheckInput(files: readonly string[], command: string, seconds = importSeconds): string {
+  return JSON.stringify({ files, command, importSeconds: seconds });
 }
 
 /** Null when it did not come to an answer. */

@@ -1,3 +1,4 @@
+import { throwIfCancelled } from '../core/errors.ts';
 import type { Finding } from '../monitor/finding.ts';
 import type { MetricLine } from '../monitor/metric.ts';
 import { type MonitorEvent, TrainingMonitor } from '../monitor/monitor.ts';
@@ -10,13 +11,22 @@ export interface RunPosition {
   readonly index: number;
 }
 
+export interface ReadOptions {
+  readonly signal: AbortSignal;
+  /** When to leave the rest for the next time, by this machine's clock; one part is read in any case. Default: never. */
+  readonly untilMs?: number;
+  readonly onProgress?: (read: { readonly done: number; readonly total: number }) => void;
+}
+
 /** What somebody may want to be woken for. */
 export type TailEvent =
   | { readonly kind: 'finding'; readonly at: RunPosition; /** As much as is known of it by now. */ readonly finding: Finding }
   | { readonly kind: 'metrics'; readonly at: RunPosition; readonly metrics: MetricLine }
   | { readonly kind: 'finish'; readonly at: RunPosition; readonly run: Run };
 
-const partBytes = 4 * 1024 * 1024;
+const partBytes = 1024 * 1024;
+/** So much of it is fed at a time; between, whoever else waits for this process gets a turn. */
+const sliceBytes = 128 * 1024;
 /** Of a log without epochs, every so many lines with metrics are told. */
 const linesAMilestone = 50;
 /** Milestones kept; the oldest go first. */
@@ -36,6 +46,9 @@ export class RunTail {
   private epoch: number | null = null;
   private metricLines = 0;
   private end: Run | null = null;
+  private last: Run | null = null;
+  private quiet = Date.now();
+  private isTaking = false;
 
   /** The byte of the log to read next. */
   get offset(): number {
@@ -52,6 +65,21 @@ export class RunTail {
     return this.end;
   }
 
+  /** The run as it was when it was last asked for; null: never yet. */
+  get known(): Run | null {
+    return this.end ?? this.last;
+  }
+
+  /** When the run last wrote something, by this machine's clock, as far as is known. */
+  get quietSinceMs(): number {
+    return this.quiet;
+  }
+
+  /** False when an error broke off in the middle of a chunk: what stands here is not to be built upon. */
+  get isSound(): boolean {
+    return !this.isTaking;
+  }
+
   /** Events behind a position, in order. */
   after(position: RunPosition): readonly TailEvent[] {
     return this.events.filter(({ at }) => at.offset > position.offset || (at.offset === position.offset && at.index > position.index));
@@ -59,6 +87,8 @@ export class RunTail {
 
   /** The next bytes of the log. `nowMs`: when they came, for bytes that came while somebody waited. */
   take(chunk: Uint8Array, nowMs?: number): void {
+    this.isTaking = true;
+    if (nowMs !== undefined) this.quiet = nowMs;
     const bytes = this.rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.rest, chunk]);
     let from = 0;
     // Positions must not depend on chunks, so the monitor is fed line by line; a redraw (\r) counts as one.
@@ -68,6 +98,13 @@ export class RunTail {
       from = at + 1;
     }
     this.rest = bytes.subarray(from);
+    this.isTaking = false;
+  }
+
+  /** How the run stands now. */
+  learn(run: Run): void {
+    this.last = run;
+    this.quiet = Date.now() - run.silentMs;
   }
 
   /** The log is whole. */
@@ -82,15 +119,33 @@ export class RunTail {
 
   /** Reads what the pod has; a run that has ended is finished with it. */
   async catchUp(runs: Runs, id: string, signal: AbortSignal): Promise<Run> {
+    return (await this.readOn(runs, id, { signal })).run;
+  }
+
+  /** The same as far as there is time. What was read stays read, also when it is cancelled. @returns whether that was all there is */
+  async readOn(
+    runs: Runs,
+    id: string,
+    { signal, untilMs, onProgress }: ReadOptions,
+  ): Promise<{ readonly run: Run; readonly isWhole: boolean }> {
     const run = await runs.get(id, signal);
-    if (this.end) return run;
+    this.learn(run);
+    if (this.end) return { run, isWhole: true };
     for (;;) {
       const part = await runs.read(id, this.offset, partBytes, signal);
-      this.take(part);
+      for (let at = 0; at < part.length; at += sliceBytes) {
+        if (at > 0) await new Promise((resolve) => setImmediate(resolve));
+        throwIfCancelled(signal, 'Reading the log');
+        this.take(part.subarray(at, at + sliceBytes));
+      }
+      // It wrote while it was read.
+      if (this.offset > run.logBytes) this.quiet = Date.now();
       if (part.length < partBytes) break;
+      onProgress?.({ done: this.offset, total: Math.max(run.logBytes, this.offset) });
+      if (untilMs !== undefined && Date.now() >= untilMs) return { run, isWhole: false };
     }
     if (run.status.kind !== 'running') this.finish(run);
-    return run;
+    return { run, isWhole: true };
   }
 
   private feed(line: Uint8Array, nowMs: number | undefined): void {

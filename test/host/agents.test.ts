@@ -22,7 +22,8 @@ describe('agents in the editor', function () {
     await startPod();
   });
   afterEach(async () => {
-    await vscode.workspace.getConfiguration().update('runpod.agents.limits', undefined, vscode.ConfigurationTarget.Global);
+    for (const name of ['runpod.agents.limits', 'runpod.agents.offer'])
+      await vscode.workspace.getConfiguration().update(name, undefined, vscode.ConfigurationTarget.Global);
   });
   after(stopPod);
 
@@ -62,7 +63,11 @@ describe('agents in the editor', function () {
     );
   });
 
-  it('are offered the MCP server, which the editor starts by itself', async () => {
+  it('are offered the MCP server where a person wants it, and the editor starts it by itself', async () => {
+    // By default its tools are enough: both would be each of them twice.
+    const settings = () => vscode.workspace.getConfiguration('runpod.agents');
+    assert.equal(settings().get('offer'), 'tools');
+    await settings().update('offer', 'both', vscode.ConfigurationTarget.Global);
     void vscode.commands.executeCommand('workbench.mcp.listServer');
     await person.click('.quick-input-list .monaco-list-row:has-text("RunPod")');
     await person.screenshot('mcp-server');

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isUserError, UserError } from '../../src/core/errors.ts';
 import { PathMap } from '../../src/core/pathMap.ts';
-import { Deployer } from '../../src/deploy/deploy.ts';
+import { Deployer, type MaySend } from '../../src/deploy/deploy.ts';
 import { Ledger } from '../../src/deploy/ledger.ts';
 import { RememberedHashes } from '../../src/deploy/rememberedHashes.ts';
 import { connectPod } from '../../src/pod/connect.ts';
@@ -30,12 +30,10 @@ describeBothWays('deploy to a real sshd', function (podOptions) {
   });
 
   /** As another process would have it: what is known from before comes from the person's folder. */
-  function deployerOn(pod: Pod): Deployer {
+  function deployerOn(pod: Pod, may: MaySend = {}): Deployer {
     const state = join(t.tmp, 'state');
-    return new Deployer(pod, new PathMap(local, remote, 'posix'), new Ledger(state, t.pod.name, remote), {
-      local: new RememberedHashes(state, ['local', local]),
-      pod: new RememberedHashes(state, ['pod', remote]),
-    });
+    const hashes = { local: new RememberedHashes(state, ['local', local]), pod: new RememberedHashes(state, ['pod', remote]) };
+    return new Deployer(pod, new PathMap(local, remote, 'posix'), new Ledger(state, t.pod.name, remote), hashes, may);
   }
 
   async function put(path: string, text: string): Promise<void> {
@@ -189,6 +187,17 @@ describeBothWays('deploy to a real sshd', function (podOptions) {
     });
     assert.equal(await there('old/one.py'), '1');
     await writeFile(join(remote, 'old/two.py'), '2');
+    // Who may not write there may not delete there.
+    const asked: (string | null)[] = [];
+    const guarded = deployerOn(t.pod, {
+      mayWrite: (_, below) => {
+        asked.push(below);
+        throw new Error('refused');
+      },
+    });
+    await assert.rejects(guarded.removeGone(['src/a.py']), /refused/);
+    assert.equal(await there('old/one.py'), '1');
+    assert.equal(asked[0]?.startsWith('old/'), true);
     assert.deepEqual([...(await deployer.removeGone(['src/a.py']))].sort(), ['old/one.py', 'old/two.py']);
     assert.deepEqual((await readdir(remote)).sort(), ['src', 'written there.txt']);
     assert.deepEqual(await deployer.removeGone(['src/a.py']), []);

@@ -219,6 +219,17 @@ describe('rpo mcp', () => {
       const { resources } = await agent.client.listResources();
       assert.ok(resources.some((one) => one.uri === uri));
       assert.equal(await changed, uri);
+      // And when another run was started, which runs there are.
+      await agent.client.readResource({ uri: 'rpo://runs' });
+      const another = nextChange(agent.client, mode, 'rpo://runs');
+      await new Promise((resolve) => setTimeout(resolve, 2_500));
+      const second = await start({ command: 'true' });
+      assert.equal(await another, 'rpo://runs');
+      const missing = agent.client.readResource({ uri: 'rpo://runs/20260101-000000-x-0000/log' });
+      await assert.rejects(missing, (error: { code?: number }) => error.code === -32_602 || error.code === -32_002);
+      await writeFile(join(home, 'agents.json'), '{ "deny": ["read_log"] }');
+      await assert.rejects(agent.client.readResource({ uri }), (error: { code?: number }) => error.code === -32_603);
+      await writeFile(join(home, 'agents.json'), '{}');
       const [content] = (await agent.client.readResource({ uri })).contents;
       assert.match(content && 'text' in content ? content.text : '', /1: epoch 1\/60/);
       await works('stop_run', { run, interruptSeconds: 1 });
@@ -232,7 +243,7 @@ describe('rpo mcp', () => {
       assert.match(JSON.stringify(prompt.messages), new RegExp(run));
       const ref = { type: 'ref/prompt', name: 'debug-failure' } as const;
       const { completion } = await agent.client.complete({ ref, argument: { name: 'run', value: run.slice(0, 4) } });
-      assert.equal(completion.values[0], run);
+      assert.deepEqual(completion.values.slice(0, 2), [second, run]);
     });
   }
 
@@ -271,10 +282,12 @@ describe('rpo mcp', () => {
   });
 });
 
-/** Subscribes, and waits until the resource has changed. */
+/** Subscribes, and waits until that resource has changed. */
 async function nextChange(client: Client, mode: 'auto' | 'legacy', uri: string): Promise<string> {
   const changed = new Promise<string>((resolve) =>
-    client.setNotificationHandler('notifications/resources/updated', ({ params }) => resolve(params.uri)),
+    client.setNotificationHandler('notifications/resources/updated', ({ params }) => {
+      if (params.uri === uri) resolve(uri);
+    }),
   );
   if (mode === 'legacy') await client.subscribeResource({ uri });
   else await client.listen({ resourceSubscriptions: [uri] });

@@ -52,7 +52,7 @@ export class Agent {
   async waitForEnd(run: string): Promise<ToolAnswer> {
     for (let cursor: unknown; ;) {
       const answer = await this.call('wait_for_event', cursor === undefined ? { run, kinds: ['finish'] } : { cursor, kinds: ['finish'] });
-      if (answer.isError || (answer.structured['events'] as unknown[]).length > 0) return answer;
+      if (answer.isError || (answer.structured['events'] as { kind: string }[]).some(({ kind }) => kind === 'finish')) return answer;
       cursor = answer.structured['cursor'];
     }
   }

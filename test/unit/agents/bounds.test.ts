@@ -25,20 +25,30 @@ describe('answers to agents', () => {
     assert.match(text, /^what happened .*\n\[\d+ characters left out\]\n.* what to do$/s);
   });
 
-  it('are cut to size and stay what their schema says', () => {
-    const answer = { run: 'r', status: 'failed', findings: Array.from({ length: 50 }, () => evidence), total: 50 };
+  it('are cut to size, stay what their schema says, and say what is missing', () => {
+    const answer = { run: 'r', status: 'failed', findings: Array.from({ length: 50 }, () => evidence), from: 1, total: 50 };
     const small = shrink(answer, answerLimit);
-    assert.ok(JSON.stringify(small).length <= answerLimit);
-    const parsed = findings.output.parse(small) as typeof answer;
+    assert.ok(JSON.stringify(small.value).length + JSON.stringify(small.shortened).length <= answerLimit);
+    const parsed = findings.output.parse(small.value) as typeof answer;
     assert.equal(parsed.total, 50);
     assert.ok(parsed.findings.length >= 1);
+    assert.ok(small.shortened.includes(`findings: ${parsed.findings.length} of 50`), small.shortened.join('; '));
     const more = shrink(answer, 20_000);
-    assert.ok(JSON.stringify(more).length > JSON.stringify(small).length && JSON.stringify(more).length <= 20_000);
-    assert.equal(shrink(evidence, 8_000), evidence);
+    assert.ok(JSON.stringify(more.value).length > JSON.stringify(small.value).length && JSON.stringify(more.value).length <= 20_000);
+    assert.deepEqual(shrink(evidence, 8_000), { value: evidence, shortened: [] });
+  });
+
+  it('never cut what the next call takes up', () => {
+    const cursor = `20260101-000000-logreg-abcd@${'1'.repeat(300)}.0`;
+    const fix = `Change learning_rate ${'f'.repeat(300)}`;
+    const { value, shortened } = shrink({ cursor, fixes: [fix], output: 'line\n'.repeat(2_000) }, 1_000);
+    const kept = value as { readonly cursor: string; readonly fixes: readonly string[]; readonly output: string };
+    assert.deepEqual([kept.cursor, kept.fixes], [cursor, [fix]]);
+    assert.match(shortened.join(), /^output: \d+ of 10000 characters$/);
   });
 
   it('keep the end of output, where it says why', () => {
-    const { stdout } = shrink({ stdout: `first\n${'.\n'.repeat(5_000)}last` }, 500) as { stdout: string };
+    const { stdout } = shrink({ stdout: `first\n${'.\n'.repeat(5_000)}last` }, 500).value as { stdout: string };
     assert.match(stdout, /^….*last$/s);
   });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { commandPattern, hoursOfAgents, Limits } from '../../../src/agents/limits.ts';
@@ -67,6 +67,63 @@ describe('limits of agents', () => {
     found.mayWrite('/workspace/shared/x', null);
     assert.throws(() => found.mayWrite('/workspace/p/data/x', 'data/x'), /may write only to src\/\*\*, \/workspace\/shared\/\*/);
     assert.throws(() => found.mayWrite('/etc/src/x', null), /may write only/);
+  });
+
+  it('say so plainly when nothing at all may be written, and name the command that may not run', async () => {
+    const found = await limits({ write: [], exec: ['ls *'] }, { exec: 'off' });
+    assert.throws(
+      () => found.mayWrite('/r/a', 'a'),
+      /Refused: agents may write nothing to the pod, and \/r\/a was to be written\. The limit/,
+    );
+    assert.throws(() => found.mayRun('python -m pip install x'), /only commands like `ls \*` here, not `python -m pip install x`/);
+    assert.throws(() => found.mayRun('ls a'), /may not run commands of their own here, such as `ls a`.*the setting/);
+  });
+
+  it('keep local files outside the project, and what says what is allowed, out of reach', async () => {
+    const outside = await mkdtemp(join(tmpdir(), 'rpo-outside-'));
+    try {
+      await mkdir(join(folder, 'home'));
+      await writeFile(join(outside, 'key'), 'secret');
+      await symlink(outside, join(folder, 'linked'));
+      await symlink(join(outside, 'key'), join(folder, 'key'));
+      const found = await limits({});
+      for (const path of [
+        'home/agents.json',
+        'home',
+        'runpod.json',
+        '.git/hooks/x',
+        'sub/.git/config',
+        '.vscode/tasks.json',
+        'RUNPOD.JSON',
+        '../x',
+        'linked/x',
+        'key',
+        join(outside, 'new'),
+      ])
+        await assert.rejects(
+          found.mayWriteLocal(join(path.startsWith('/') ? '/' : folder, path)),
+          /^UserError: Refused: agents may not write to/,
+          path,
+        );
+      for (const path of ['results/a/b.npy', 'src/runpod.json', 'git/x', '.gitignore']) await found.mayWriteLocal(join(folder, path));
+      await found.mayReadLocal(join(folder, 'src/a.py'));
+      for (const path of [join(outside, 'key'), join(folder, 'linked/key'), join(folder, 'key'), '/etc/hostname'])
+        await assert.rejects(found.mayReadLocal(path), /may send only files of the project.*"upload" in .*agents\.json/);
+      await assert.rejects(found.mayReadLocal(join(folder, 'home/pods.json')), /person's own folder/);
+      const real = await realpath(outside);
+      // The person allows it; the project's own file does not, it only narrows.
+      await (await limits({}, { upload: [`${real}/**`] })).mayReadLocal(join(outside, 'key'));
+      await assert.rejects(
+        (await limits({ upload: [`${real}/**`] })).mayReadLocal(join(outside, 'key')),
+        /may send only files of the project/,
+      );
+      await assert.rejects(
+        (await limits({ upload: ['/data/**'] }, { upload: [`${real}/**`] })).mayReadLocal(join(outside, 'key')),
+        /may send only \/data\/\*\*, not .*"agents" in runpod\.json/,
+      );
+    } finally {
+      await rm(outside, { recursive: true, force: true });
+    }
   });
 
   it('all count, wherever they stand', async () => {

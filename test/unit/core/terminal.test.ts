@@ -64,7 +64,7 @@ describe('secrets that programs print', () => {
   it('are masked, and one can still tell which it was', () => {
     assert.equal(maskSecrets('token hf_abcdefghijklmnop1234 ok'), 'token hf_*** ok');
     assert.equal(maskSecrets('OPENAI: sk-proj-abcdefghijklmnop'), 'OPENAI: sk-proj-***');
-    assert.equal(maskSecrets("WANDB_API_KEY='0123456789abcdef'"), 'WANDB_API_KEY=***');
+    assert.equal(maskSecrets("WANDB_API_KEY='0123456789abcdef'"), "WANDB_API_KEY='***'");
   });
 
   it('are not seen where there are none', () => {

@@ -136,7 +136,14 @@ class FakePod {
         startedBy: 't',
         sources: {},
       };
-      const run: Run = { manifest, status: { kind: 'running', pid: 1 }, logBytes: 0, lastOutputMs: now.getTime() + 60_000, tookMs: 5_000 };
+      const run: Run = {
+        manifest,
+        status: { kind: 'running', pid: 1 },
+        logBytes: 0,
+        lastOutputMs: now.getTime() + 60_000,
+        silentMs: 0,
+        tookMs: 5_000,
+      };
       this.runs.set(id, { run, model: `${model}:${outcome}`, exitCode: outcome === 'bad' ? 1 : 0 });
       this.call(true);
       return run;

@@ -47,36 +47,50 @@ describe('run ids', () => {
 describe('the list of runs', () => {
   it('tells running, ended, stopped and vanished runs apart', () => {
     const kinds = parseRuns(
-      listed('running 812 - 10 1732462212') +
-        listed('exited 0 - 10 1732462212') +
-        listed('exited 3 - 10 1732462212') +
-        listed('exited 130 stopped 10 1732462212') +
-        listed('vanished 0 - 0 1732462212'),
+      listed('running 812 - 10 1732462212 1732462242') +
+        listed('exited 0 - 10 1732462212 1732462242') +
+        listed('exited 3 - 10 1732462212 1732462242') +
+        listed('exited 130 stopped 10 1732462212 1732462242') +
+        listed('vanished 0 - 0 1732462212 1732462242'),
     ).map((run) => statusWord(run.status));
     assert.deepEqual(kinds, ['running', 'succeeded', 'failed', 'stopped', 'vanished']);
   });
 
   it('gives sizes in bytes and times in milliseconds', () => {
-    const [run] = parseRuns(listed('running 812 - 4711 1732462212'));
+    const [run] = parseRuns(listed('running 812 - 4711 1732462212 1732462242'));
     assert.equal(run?.logBytes, 4711);
     assert.equal(run?.lastOutputMs, 1_732_462_212_000);
+    assert.equal(run.silentMs, 30_000);
     assert.equal(run.tookMs, null);
     // Of one that ended: when run.json and exit were written, with and without decimals.
     assert.deepEqual(
-      ['exited 0 - 9 1732462212 1732462000.250 1732462300.5', 'exited 0 - 9 1 1732462000 1732462300', 'exited 0 - 9 1 0 0'].map(
-        (status) => parseRuns(listed(status))[0]?.tookMs,
-      ),
+      [
+        'exited 0 - 9 1732462212 1732462312 1732462000.250 1732462300.5',
+        'exited 0 - 9 1 1 1732462000 1732462300',
+        'exited 0 - 9 1 1 0 0',
+      ].map((status) => parseRuns(listed(status))[0]?.tookMs),
       [300_250, 300_000, null],
+    );
+  });
+
+  it('counts silence from the start of a run that has said nothing, and never below nothing', () => {
+    assert.deepEqual(
+      parseRuns(
+        listed('running 812 - 0 1732462212 1732462217') +
+          listed('running 812 - 9 1732462212 1732462211') +
+          listed('running 0 - 0 0 1732462212'),
+      ).map(({ silentMs }) => silentMs),
+      [5_000, 0, 0],
     );
   });
 
   it('passes over a folder whose run.json is broken, of another run, or cut short', () => {
     const text =
-      `${manifest.id} running 1 - 0 0\n{"id": "20261124-15` +
+      `${manifest.id} running 1 - 0 0 0\n{"id": "20261124-15` +
       '\n' +
-      listed('exited 0 - 1 1', '20261124-153013-rf-0001') +
-      `${manifest.id} running 1 - 0 0\n${JSON.stringify({ ...manifest, id: 'other' })}\n` +
-      `${manifest.id} running 1 - 0 0`;
+      listed('exited 0 - 1 1 1', '20261124-153013-rf-0001') +
+      `${manifest.id} running 1 - 0 0 0\n${JSON.stringify({ ...manifest, id: 'other' })}\n` +
+      `${manifest.id} running 1 - 0 0 0`;
     assert.deepEqual(
       parseRuns(text).map((run) => run.manifest.id),
       ['20261124-153013-rf-0001'],
@@ -85,6 +99,6 @@ describe('the list of runs', () => {
 
   it('never throws, whatever lies in the folder', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void parseRuns(text)));
-    fc.assert(fc.property(fc.json(), (json) => void parseRuns(`${manifest.id} exited 1 - 5 6\n${json}\n`)));
+    fc.assert(fc.property(fc.json(), (json) => void parseRuns(`${manifest.id} exited 1 - 5 6 7\n${json}\n`)));
   });
 });
