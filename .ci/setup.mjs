@@ -44,7 +44,7 @@ const PEERS = ['openssh-client', 'rsync'];
 const PROFILES = {
   demo: { system: DEMO, host: false },
   bench: { system: DEMO, wished: PEERS, host: false },
-  test: { system: Object.keys(SYSTEM).filter((name) => !PEERS.includes(name)), host: true },
+  test: { system: Object.keys(SYSTEM).filter((name) => !PEERS.includes(name)), host: true, taskMaster: true },
   package: { system: ['python3', 'make', 'g++'], host: true },
 };
 
@@ -61,6 +61,7 @@ export async function setup(profile) {
   await systemPackages(wanted.wished ?? []).catch((error) => console.warn(`setup: going on without: ${error.message}`));
   await npmPackages();
   if (wanted.host) await hostFolder();
+  if (wanted.taskMaster) await taskMasterFolder();
 }
 
 // --- Debian packages -------------------------------------------------------------------------------------------------
@@ -148,6 +149,48 @@ function installedMatchesLock(folder) {
   }
 }
 
+// --- the real Task Master of the tests that write into its file -------------------------------------------------------
+
+const taskMasterSource = join(root, 'test/taskmaster');
+
+/** With all that it brings about 770 MB, so one copy a lock file, outside the clone; test/taskmaster/node_modules points there. */
+async function taskMasterFolder() {
+  const folder = cachedFolder('task-master', taskMasterSource, '');
+  if (!existsSync(folder)) {
+    await built(folder, taskMasterSource, (building) =>
+      step('installing a real Task Master to test with (about 770 MB)', () =>
+        npm(['ci', '--ignore-scripts', '--omit=optional'], { cwd: building }),
+      ),
+    );
+  }
+  pointTo(join(taskMasterSource, 'node_modules'), join(folder, 'node_modules'));
+}
+
+/** Where what a lock file names is installed; `recipe` is what else it depends on. */
+function cachedFolder(name, source, recipe) {
+  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+  const hash = createHash('sha256');
+  for (const file of ['package.json', 'package-lock.json', '.npmrc']) hash.update(readFileSync(join(source, file)));
+  hash.update(recipe);
+  return join(cache, 'runpod-orchestrator', `${name}-${hash.digest('hex').slice(0, 12)}`);
+}
+
+/** Makes a folder whole, or not at all: beside its place, from the files that name its packages. */
+async function built(folder, source, work) {
+  const building = `${folder}.${process.pid}`;
+  rmSync(building, { recursive: true, force: true });
+  mkdirSync(building, { recursive: true });
+  for (const name of ['package.json', 'package-lock.json', '.npmrc']) copyFileSync(join(source, name), join(building, name));
+  await work(building);
+  try {
+    renameSync(building, folder);
+  } catch (error) {
+    // Somebody else's set-up was quicker.
+    rmSync(building, { recursive: true, force: true });
+    if (!existsSync(folder)) throw error;
+  }
+}
+
 // --- the real VS Code of the editor tests ----------------------------------------------------------------------------
 
 const hostSource = join(root, 'test/host');
@@ -157,12 +200,8 @@ const hostSource = join(root, 'test/host');
  * test/host/node_modules points there.
  */
 export function hostFolderPath() {
-  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  const hash = createHash('sha256');
-  for (const name of ['package.json', 'package-lock.json', '.npmrc']) hash.update(readFileSync(join(hostSource, name)));
   // The recipe below is part of what was installed: raise the number when it changes.
-  hash.update(`recipe 1 ${process.platform} ${process.arch}`);
-  return join(cache, 'runpod-orchestrator', `host-${hash.digest('hex').slice(0, 12)}`);
+  return cachedFolder('host', hostSource, `recipe 1 ${process.platform} ${process.arch}`);
 }
 
 /** The Node 24 that code-server and vsce want. It comes from npm with its headers, so native modules build without the network. */
@@ -173,54 +212,35 @@ const nodePackage = () => `node-${process.platform}-${process.arch}`;
 
 async function hostFolder() {
   const folder = hostFolderPath();
-  if (!existsSync(folder)) {
-    const building = `${folder}.${process.pid}`;
-    rmSync(building, { recursive: true, force: true });
-    mkdirSync(building, { recursive: true });
-    for (const name of ['package.json', 'package-lock.json', '.npmrc']) copyFileSync(join(hostSource, name), join(building, name));
-    await step('installing a real VS Code to test in (code-server, about 750 MB)', () =>
-      npm(['ci', '--ignore-scripts'], { cwd: building }),
-    );
-    const modules = join(building, 'node_modules');
-    const node24 = join(modules, nodePackage());
-    if (!existsSync(node24))
-      throw new SetupError(`There is no Node 24 on npm for ${process.platform}-${process.arch}, which the editor tests need.`);
-    const server = join(modules, 'code-server/lib/vscode');
-    const env = {
-      ...process.env,
-      PATH: [join(node24, 'bin'), process.env.PATH].join(delimiter),
-      npm_config_nodedir: node24,
-      // A version manager's python3 may be a shim that needs the person's own home.
-      ...(existsSync('/usr/bin/python3') ? { npm_config_python: '/usr/bin/python3', PYTHON: '/usr/bin/python3' } : {}),
-    };
-    // code-server's own postinstall would build all native modules for three minutes; a workbench that is only tested in starts with these.
-    await step("installing VS Code's own packages", () => npm(['install', '--omit=dev', '--ignore-scripts'], { cwd: server, env }));
-    await step("building VS Code's native modules", () =>
-      npm(
-        [
-          'rebuild',
-          '--ignore-scripts=false',
-          '@vscode/spdlog',
-          '@vscode/native-watchdog',
-          '@vscode/deviceid',
-          '@parcel/watcher',
-          'node-pty',
-        ],
-        {
-          cwd: server,
-          env,
-        },
-      ),
-    );
-    try {
-      renameSync(building, folder);
-    } catch (error) {
-      // Somebody else's set-up was quicker.
-      rmSync(building, { recursive: true, force: true });
-      if (!existsSync(folder)) throw error;
-    }
-  }
+  if (!existsSync(folder)) await built(folder, hostSource, hostPackages);
   pointTo(join(hostSource, 'node_modules'), join(folder, 'node_modules'));
+}
+
+async function hostPackages(building) {
+  await step('installing a real VS Code to test in (code-server, about 750 MB)', () => npm(['ci', '--ignore-scripts'], { cwd: building }));
+  const modules = join(building, 'node_modules');
+  const node24 = join(modules, nodePackage());
+  if (!existsSync(node24))
+    throw new SetupError(`There is no Node 24 on npm for ${process.platform}-${process.arch}, which the editor tests need.`);
+  const server = join(modules, 'code-server/lib/vscode');
+  const env = {
+    ...process.env,
+    PATH: [join(node24, 'bin'), process.env.PATH].join(delimiter),
+    npm_config_nodedir: node24,
+    // A version manager's python3 may be a shim that needs the person's own home.
+    ...(existsSync('/usr/bin/python3') ? { npm_config_python: '/usr/bin/python3', PYTHON: '/usr/bin/python3' } : {}),
+  };
+  // code-server's own postinstall would build all native modules for three minutes; a workbench that is only tested in starts with these.
+  await step("installing VS Code's own packages", () => npm(['install', '--omit=dev', '--ignore-scripts'], { cwd: server, env }));
+  await step("building VS Code's native modules", () =>
+    npm(
+      ['rebuild', '--ignore-scripts=false', '@vscode/spdlog', '@vscode/native-watchdog', '@vscode/deviceid', '@parcel/watcher', 'node-pty'],
+      {
+        cwd: server,
+        env,
+      },
+    ),
+  );
 }
 
 function pointTo(link, target) {

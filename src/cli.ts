@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { version } from '../package.json';
 import { type Face, JsonFace, TextFace } from './cli/face.ts';
 import { Interrupts } from './cli/interrupts.ts';
+import { asker } from './cli/confirm.ts';
 import { passphraseAsker } from './cli/passphrase.ts';
 import { buildProgram, type GlobalFlags, usageError } from './cli/program.ts';
 import { Terminal } from './cli/terminal.ts';
@@ -48,7 +49,9 @@ async function main(args: readonly string[]): Promise<number> {
         currentFolder: process.cwd(),
         home,
         ports,
+        pod: flags.pod,
         stdin: process.stdin,
+        confirm: flags.json ? undefined : asker(terminal, process.stdin, interrupts.signal),
         orchestrator: () => (opened ??= orchestrator()),
       };
       const call = {
@@ -75,6 +78,24 @@ async function main(args: readonly string[]): Promise<number> {
     },
   };
 
+  const ssh = {
+    name: 'ssh',
+    summary: 'Open a terminal on the pod',
+    description: "An interactive shell on the pod, in the project's folder and environment.",
+    run: async (flags: GlobalFlags) => {
+      const [{ Orchestrator }, { runSsh }] = await Promise.all([import('./orchestrator.ts'), import('./cli/ssh.ts')]);
+      const projectRoot = resolve(flags.project ?? (await findProjectRoot(process.cwd())) ?? '.');
+      const home = flags.home === undefined ? undefined : resolve(flags.home);
+      const askPassphrase = passphraseAsker(terminal, process.stdin);
+      const orchestrator = await Orchestrator.open({ projectRoot, pod: flags.pod, home, askPassphrase, log: debugLog(terminal) });
+      try {
+        exitCode = await runSsh(orchestrator, terminal, interrupts.signal);
+      } finally {
+        await orchestrator.close();
+      }
+    },
+  };
+
   const mcp = {
     name: 'mcp',
     summary: 'Serve AI agents',
@@ -89,7 +110,7 @@ async function main(args: readonly string[]): Promise<number> {
   };
 
   try {
-    await buildProgram(operations, run, [mcp, demo], version).parseAsync([...args], { from: 'user' });
+    await buildProgram(operations, run, [ssh, mcp, demo], version).parseAsync([...args], { from: 'user' });
   } catch (thrown) {
     const error = usageError(thrown);
     if (error === null) return 0;

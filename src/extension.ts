@@ -24,6 +24,7 @@ import { Passphrases } from './editor/passphrases.ts';
 import { Pipelines } from './editor/pipelines.ts';
 import { PipelineTree } from './editor/pipelineTree.ts';
 import { Pods } from './editor/pods.ts';
+import { PodTerminals } from './editor/podTerminal.ts';
 import { Practice } from './editor/practice.ts';
 import { Problems } from './editor/problems.ts';
 import { Projects } from './editor/projects.ts';
@@ -36,6 +37,7 @@ import { SaveDeployment } from './editor/saveDeployment.ts';
 import { Sessions } from './editor/sessions.ts';
 import { StatusBar } from './editor/statusBar.ts';
 import { Training } from './editor/training.ts';
+import { Troubleshooting } from './editor/troubleshooting.ts';
 
 /** Builds the parts and joins them. Nothing is read, connected or loaded here; that waits for the first command. */
 export function activate(context: vscode.ExtensionContext): void {
@@ -67,6 +69,8 @@ export function activate(context: vscode.ExtensionContext): void {
     const downloads = new Downloads(projects, sessions, watches, results, log);
     store.add(watches.onDidEnd(({ ref, watched }) => void downloads.afterRun(ref, watched.exitCode)));
     const pipelines = store.add(new Pipelines(projects, sessions, watches, store.add(new PipelineTree()), results, log));
+    const troubleshooting = new Troubleshooting(projects, sessions, outputs, watches, passphrases, apiKeys);
+    const terminals = new PodTerminals(projects, sessions);
     const pods = store.add(new Pods(sessions, apiKeys, status));
     const practice = new Practice(context.extensionUri, projects, sessions, status, log);
     const journal = store.add(new JournalView(projects));
@@ -79,6 +83,8 @@ export function activate(context: vscode.ExtensionContext): void {
       environment,
       downloads,
       pipelines,
+      troubleshooting,
+      terminals,
       pods,
       practice,
       journal,

@@ -10,8 +10,11 @@ export const commands = {
   selectPod: 'runpod.selectPod',
   removePod: 'runpod.removePod',
   trustHostKey: 'runpod.trustHostKey',
+  testConnection: 'runpod.testConnection',
   verifyEnvironment: 'runpod.verifyEnvironment',
   repair: 'runpod.repair',
+  reinstall: 'runpod.reinstall',
+  selfTest: 'runpod.selfTest',
   deployCurrentFile: 'runpod.deployCurrentFile',
   deployResources: 'runpod.deployResources',
   deployChanged: 'runpod.deployChanged',
@@ -24,8 +27,13 @@ export const commands = {
   stopTraining: 'runpod.stopTraining',
   followRun: 'runpod.followRun',
   runCommand: 'runpod.runCommand',
+  openTerminal: 'runpod.openTerminal',
+  gpuStatus: 'runpod.gpuStatus',
+  endGpuProcess: 'runpod.endGpuProcess',
   downloadResults: 'runpod.downloadResults',
   downloadLogs: 'runpod.downloadLogs',
+  writeRunToTask: 'runpod.writeRunToTask',
+  clean: 'runpod.clean',
   showOutput: 'runpod.showOutput',
   showMenu: 'runpod.showMenu',
   createConfig: 'runpod.createConfig',
@@ -67,8 +75,11 @@ export interface CommandArguments {
   'runpod.selectPod': [options?: { readonly pod?: string }];
   'runpod.removePod': [options?: { readonly pod?: string }];
   'runpod.trustHostKey': [options?: { readonly pod?: string; readonly confirmed?: boolean }];
+  'runpod.testConnection': [];
   'runpod.verifyEnvironment': [];
   'runpod.repair': [options?: { readonly check?: string }];
+  'runpod.reinstall': [options?: { readonly what?: 'both' | 'requirements' | 'project' }];
+  'runpod.selfTest': [];
   'runpod.deployCurrentFile': [resource?: Uri];
   'runpod.deployResources': [resource?: Uri, selected?: readonly Uri[]];
   'runpod.deployChanged': [];
@@ -80,6 +91,8 @@ export interface CommandArguments {
       readonly seed?: number;
       readonly encoder?: string;
       readonly command?: string;
+      /** A stage of runpod.json that is one command, e.g. `pretrain`. */
+      readonly stage?: string;
     },
   ];
   'runpod.trainAgain': [options?: WaitOption & { readonly run?: string }];
@@ -96,8 +109,13 @@ export interface CommandArguments {
   'runpod.stopTraining': [options?: { readonly run?: string }];
   'runpod.followRun': [options?: WaitOption & { readonly run?: string }];
   'runpod.runCommand': [options?: { readonly command?: string }];
+  'runpod.openTerminal': [];
+  'runpod.gpuStatus': [];
+  'runpod.endGpuProcess': [options: { readonly pid: number; readonly confirmed?: boolean }];
   'runpod.downloadResults': [options?: { readonly model?: string; readonly folder?: string }];
   'runpod.downloadLogs': [options?: { readonly folder?: string }];
+  'runpod.writeRunToTask': [options?: { readonly run?: string; readonly task?: string; readonly status?: string }];
+  'runpod.clean': [options?: { readonly keep?: number }];
   'runpod.showOutput': [options?: { readonly run?: string }];
   'runpod.showMenu': [];
   'runpod.createConfig': [];
@@ -123,6 +141,7 @@ export const settings = {
   'runpod.notifications': 'problems' as 'all' | 'problems' | 'errors' | 'off',
   'runpod.deploy.saveFirst': true as boolean,
   'runpod.deploy.onSave': false as boolean,
+  'runpod.deploy.testImports': false as boolean,
   'runpod.downloads.folder': 'results' as string,
   'runpod.downloads.automatic': 'always' as 'always' | 'success' | 'never',
   'runpod.agents.offer': 'tools' as 'both' | 'tools' | 'mcp' | 'off',

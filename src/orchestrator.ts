@@ -13,6 +13,8 @@ import { Ledger } from './deploy/ledger.ts';
 import { RememberedHashes } from './deploy/rememberedHashes.ts';
 import { checkSize, type SizeLimits } from './deploy/guard.ts';
 import type { CheckFix, VerifyReport } from './doctor/check.ts';
+import { type GpuStatus, gpuStatus, killGpuProcess } from './doctor/gpuStatus.ts';
+import { type Installation, installPlan } from './doctor/reinstall.ts';
 import { verify } from './doctor/verify.ts';
 import type { FixAction, LocatedFinding } from './fixes/located.ts';
 import { FixActions } from './fixes/applyAction.ts';
@@ -26,16 +28,20 @@ import { type DriveOptions, drivePipeline, type Judged, lookAt, type PipelinePor
 import { type Job, makePlan, type PlanOptions } from './pipeline/plan.ts';
 import { PipelineStore, runsOf, type StoredPipeline } from './pipeline/store.ts';
 import { connectPod } from './pod/connect.ts';
+import { diagnose, type Diagnosis } from './pod/diagnose.ts';
 import type { ExecResult, HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
 import { type FindPod, podOptions } from './pod/podOptions.ts';
+import type { Shell, ShellOptions } from './pod/shell.ts';
 import { type ShownHostKey, shownHostKey } from './pod/shownHostKey.ts';
 import { checkAddress } from './project/address.ts';
 import { isConfigured } from './project/configured.ts';
 import { withLock } from './project/fileLock.ts';
-import { expandPreset, listDeployable } from './project/files.ts';
+import { expandPreset, listDeployable, listTree } from './project/files.ts';
+import { leavesOut } from './project/ignoreRules.ts';
 import { Home } from './project/home.ts';
 import {
   expandTemplates,
+  findStage,
   labelsPath,
   loadProject,
   type PodPlaces,
@@ -56,7 +62,7 @@ import { oldRuns, type OldRun } from './runs/old.ts';
 import { newRunId, type Run, type RunManifest } from './runs/run.ts';
 import { Runs, type StopOptions } from './runs/runs.ts';
 import { parseSourceCheck, type SourceCheck, sourceCheckCommand, sourceCheckInput } from './runs/sourceCheck.ts';
-import { type WatchedRun, type WatchOptions, watchRun } from './runs/watch.ts';
+import { type Locate, type WatchedRun, type WatchOptions, watchRun } from './runs/watch.ts';
 
 export type { TrainingRequest } from './project/project.ts';
 export type { RunEvent, WatchedRun, WatchOptions } from './runs/watch.ts';
@@ -126,6 +132,16 @@ export interface RetrainOptions extends Omit<PlanOptions, 'startedBy'>, Omit<Dri
   readonly folder?: string;
   /** How a run is followed to its end; default: as watchRun() does. */
   readonly watch?: PipelinePorts['watch'];
+}
+
+/** The stage that the seeds call pre-training. */
+const pretrainStage = 'pretrain';
+
+export interface PretrainingOptions extends WatchOptions {
+  /** Default `pretrain`. */
+  readonly stage?: string;
+  readonly device?: string;
+  readonly seed?: number;
 }
 
 export interface DirectoryOptions extends TransferOptions {
@@ -298,17 +314,23 @@ export class Orchestrator implements Disposable {
       );
     const startedAt = Date.now();
     const config = projectSchema.parse({ exclude: options.exclude ?? [], gitignore: false });
-    const files = await listDeployable({ root: folder, config, configFile: null }, options.signal);
-    if (files.length === 0) throw new UserError('local-missing', `${local} holds no files to send.`);
+    const { files, emptyFolders } = await listTree({ root: folder, config, configFile: null }, options.signal);
+    if (files.length + emptyFolders.length === 0) throw new UserError('local-missing', `${local} holds no files to send.`);
     checkSize(files, options.limits);
-    const put = await this.deployer.upload(
-      files.map((file) => ({
-        source: { localPath: join(folder, file.path) },
-        remotePath: posix.join(target, file.path),
-        mode: file.executable ? 0o755 : 0o644,
-      })),
-      options,
-    );
+    const [put] = await Promise.all([
+      this.deployer.upload(
+        files.map((file) => ({
+          source: { localPath: join(folder, file.path) },
+          remotePath: posix.join(target, file.path),
+          mode: file.executable ? 0o755 : 0o644,
+        })),
+        options,
+      ),
+      this.deployer.makeFolders(
+        emptyFolders.map((path) => posix.join(target, path)),
+        options.signal,
+      ),
+    ]);
     return { files: put.map((file) => ({ ...file, path: posix.relative(target, file.remotePath) })), milliseconds: Date.now() - startedAt };
   }
 
@@ -319,15 +341,22 @@ export class Orchestrator implements Disposable {
    * @throws UserError 'remote-missing' when there is no such folder
    */
   async downloadDirectory(remote: string, local: string, options: DirectoryOptions = {}): Promise<FetchReport> {
-    return this.collector.fetchInto({
+    const localFolder = resolve(this.project.root, local);
+    const report = await this.collector.fetchInto({
       remoteRoot: this.remotePath(remote),
       patterns: ['**'],
       mustExist: true,
       exclude: options.exclude,
-      localFolder: resolve(this.project.root, local),
+      localFolder,
       signal: options.signal,
       onProgress: options.onProgress,
     });
+    const isLeftOut = leavesOut(options.exclude ?? []);
+    await this.pod.getEmptyFolders(this.remotePath(remote), localFolder, {
+      signal: options.signal,
+      wants: (path) => !isLeftOut(`${path}/`),
+    });
+    return report;
   }
 
   /**
@@ -350,6 +379,11 @@ export class Orchestrator implements Disposable {
   /** For what is not to be done outside of the environment: an install would go to another Python. */
   private async executeSetUp(command: string, options: Omit<ExecuteOptions, 'cwd'>): Promise<ExecResult> {
     return this.execute(`${this.setUp()}\n${command}`, options);
+  }
+
+  /** An interactive shell in the project's folder and environment. */
+  async openShell(options: Omit<ShellOptions, 'setUp'>): Promise<Shell> {
+    return this.pod.openShell({ ...options, setUp: this.setUp() });
   }
 
   /** The listeners get characters whole, also those that were cut between two chunks. */
@@ -385,6 +419,10 @@ export class Orchestrator implements Disposable {
       await this.deployThese(fix.files, options);
       return;
     }
+    if (fix.kind === 'install') {
+      await this.reinstall(fix.what, options);
+      return;
+    }
     this.may.mayRun?.(fix.command);
     const { signal, onOutput } = options;
     const execute = { timeoutMs: 1_800_000, signal, onStdout: onOutput, onStderr: onOutput };
@@ -397,6 +435,51 @@ export class Orchestrator implements Disposable {
       'remote-failed',
       `"${fix.title}" did not work: \`${fix.command}\` ended with exit code ${exitCode}${said === '' ? '' : ` (${said})`}. Do it by hand on the pod, then verify again.`,
     );
+  }
+
+  /**
+   * Installs what the project names into its environment on the pod.
+   *
+   * @returns The commands that did it.
+   * @throws UserError 'not-configured' when it names nothing, 'remote-failed' with what pip said last, what deploying throws
+   */
+  async reinstall(
+    what: Installation = 'both',
+    options: DeployOptions & { readonly onCommand?: (command: string) => void; readonly onOutput?: (text: string) => void } = {},
+  ): Promise<readonly string[]> {
+    const { files, commands } = await installPlan(this.project.root, new Set(await this.deployableFiles(options.signal)), what);
+    commands.forEach((command) => this.may.mayRun?.(command));
+    await this.deployer.deploy(files, options);
+    for (const command of commands) {
+      options.onCommand?.(command);
+      const { exitCode, stderr } = await this.executeSetUp(command, {
+        timeoutMs: 1_800_000,
+        signal: options.signal,
+        onStdout: options.onOutput,
+        onStderr: options.onOutput,
+      });
+      if (exitCode === 0) continue;
+      const said = lastLine(stderr);
+      throw new UserError(
+        'remote-failed',
+        `\`${command}\` ended with exit code ${exitCode} on the pod${said === '' ? '' : `: ${said}`}. Correct what it names, and reinstall; if it lacks files of the project, deploy them first with \`rpo deploy --changed\`.`,
+      );
+    }
+    return commands;
+  }
+
+  /** What the GPUs do and for whom, and which runs of the project go on. */
+  async checkTrainingStatus(signal?: AbortSignal): Promise<GpuStatus & { readonly running: readonly Run[] }> {
+    const [status, runs] = await Promise.all([gpuStatus(this.pod, signal), this.runs.list(signal)]);
+    return { ...status, running: runs.filter(({ status }) => status.kind === 'running') };
+  }
+
+  /** Ends one process that nvidia-smi reports; throws what killGpuProcess() does. */
+  async killGpuProcess(
+    pid: number,
+    options: { readonly waitSeconds?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<'TERM' | 'KILL'> {
+    return killGpuProcess(this.pod, pid, options);
   }
 
   /**
@@ -434,10 +517,18 @@ export class Orchestrator implements Disposable {
   /** Deploys what changed; an empty report when the pod is up to date. */
   async deployChanged(options: DeployOptions = {}): Promise<DeployReport> {
     const startedAt = Date.now();
-    const files = await this.changedFiles(options.signal);
-    return files.length === 0
+    const { files, emptyFolders } = await listTree(this.project, options.signal);
+    const paths = files.map(({ path }) => path);
+    const [changed] = await Promise.all([
+      paths.length === 0 ? [] : this.deployer.changed(paths, options.signal),
+      this.deployer.makeFolders(
+        emptyFolders.map((path) => posix.join(this.remoteRoot, path)),
+        options.signal,
+      ),
+    ]);
+    return changed.length === 0
       ? { files: [], milliseconds: Date.now() - startedAt }
-      : this.deployer.deploy(files, { ...options, areChanged: true });
+      : this.deployer.deploy(changed, { ...options, areChanged: true });
   }
 
   /** What was deployed from here and is no file of the project any more, below the project. */
@@ -532,7 +623,8 @@ export class Orchestrator implements Disposable {
 
   /** Follows a run to its end and tells what the monitor sees. Stopping to watch does not stop the run. */
   async watchRun(id: string, options: WatchOptions = {}): Promise<WatchedRun> {
-    return watchRun(this.runs, id, (finding, manifest) => this.locator.locate(finding, manifest), options);
+    const locate: Locate = (finding, manifest) => this.locator.locate(finding, manifest);
+    return watchRun(this.runs, id, locate, { thresholds: this.project.config.monitor, ...options });
   }
 
   /**
@@ -544,6 +636,35 @@ export class Orchestrator implements Disposable {
   async runTraining(request: TrainingRequest, options: WatchOptions = {}): Promise<WatchedRun> {
     const run = await this.startTraining(request, options.signal);
     return this.watchRun(run.manifest.id, options);
+  }
+
+  /**
+   * Pre-trains: starts the stage of that name, and watches it to its end.
+   *
+   * @throws UserError 'bad-argument' when runpod.json has no such stage
+   */
+  async runPretraining(options: PretrainingOptions = {}): Promise<WatchedRun> {
+    const { stage = pretrainStage, device, seed, ...watch } = options;
+    return this.runTraining({ stage: this.commandStage(stage), device, seed }, watch);
+  }
+
+  /** Fetches what pre-training left, the encoder, into a local folder. */
+  async downloadPretrainedEncoder(folder: string, options: TransferOptions & { readonly stage?: string; readonly seed?: number } = {}) {
+    return this.downloadStage(options.stage ?? pretrainStage, folder, options);
+  }
+
+  /**
+   * A stage of runpod.json that is one command.
+   *
+   * @throws UserError 'bad-argument' when there is none, or it trains models
+   */
+  commandStage(name: string): Project['config']['stages'][number] {
+    const stage = findStage(this.project, name);
+    if (stage.command !== undefined) return stage;
+    throw new UserError(
+      'bad-argument',
+      `The stage "${name}" trains models: ${stage.models?.join(', ') ?? ''}. Train one of them, or \`rpo retrain --stages ${name}\`.`,
+    );
   }
 
   /** The seeds' name for watchRun. */
@@ -562,7 +683,12 @@ export class Orchestrator implements Disposable {
     return (await this.runs.stop(id, options)).run;
   }
 
-  /** Fetches a model's result files into a local folder; only what changed. */
+  /** Fetches the result files of a stage of runpod.json. */
+  async downloadStage(name: string, folder: string, options: TransferOptions & { readonly seed?: number } = {}): Promise<FetchReport> {
+    return this.collector.ofStage(name, folder, options);
+  }
+
+  /** Fetches the result files of a model, or of a stage of that name, into a local folder; only what changed. */
   async downloadResults(model: string, folder: string, options: TransferOptions & { readonly seed?: number } = {}): Promise<FetchReport> {
     return this.collector.ofModel(model, folder, options);
   }
@@ -647,7 +773,7 @@ export class Orchestrator implements Disposable {
   /** What the monitor makes of a run's log as it is now; for one that goes on, too. */
   async findingsOf(id: string, signal?: AbortSignal): Promise<readonly LocatedFinding[]> {
     const { manifest } = await this.runs.get(id, signal);
-    const monitor = new TrainingMonitor();
+    const monitor = new TrainingMonitor({ thresholds: this.project.config.monitor });
     const partBytes = 4 * 1024 * 1024;
     for (let offset = 0; ;) {
       const part = await this.runs.read(id, offset, partBytes, signal);
@@ -772,4 +898,23 @@ export async function hostKeyOfPod(
   const { name, entry } = await home.pod(options.pod);
   const there = await podOptions(entry, { name, knownHostsFile: home.knownHostsFile }, podFinder(options.askApiKey));
   return { pod: name, ...(await shownHostKey(there, options.signal)) };
+}
+
+/**
+ * Connects to one of the person's pods step by step; what fails is an answer.
+ *
+ * @throws UserError 'not-configured', 'bad-argument', ... when it is not known where the pod is
+ */
+export async function diagnosePod(
+  options: Pick<OrchestratorPorts, 'askPassphrase' | 'askApiKey'> & {
+    readonly pod?: string;
+    readonly home?: string;
+    readonly signal?: AbortSignal;
+  },
+): Promise<Diagnosis & { readonly pod: string }> {
+  const home = new Home(options.home);
+  const { name, entry } = await home.pod(options.pod);
+  const { knownHostsFile } = home;
+  const base = { name, hostKeys: entry.hostKeys, knownHostsFile, askPassphrase: options.askPassphrase };
+  return { pod: name, ...(await diagnose(await podOptions(entry, base, podFinder(options.askApiKey)), options.signal)) };
 }

@@ -100,3 +100,16 @@ export function distributionOf(module: string): string | null {
   if (Object.hasOwn(DISTRIBUTIONS, top)) return DISTRIBUTIONS[top] || null;
   return /^[A-Za-z][\w-]*$/.test(top) ? top : null;
 }
+
+/** Packages of the field whose distribution has the module's name; a project calls none of its own folders so. */
+const WELL_KNOWN = new Set(
+  'torch torchvision torchaudio numpy scipy pandas matplotlib tensorflow keras jax jaxlib flax optax transformers datasets tokenizers accelerate peft trl diffusers evaluate safetensors deepspeed lightning xgboost lightgbm catboost timm wandb ray optuna gymnasium gym stable_baselines3 networkx numba triton'.split(
+    ' ',
+  ),
+);
+
+/** Is this module (or its package) one that everybody installs, and nobody's own? */
+export function isWellKnown(module: string): boolean {
+  const top = module.split('.')[0]!;
+  return WELL_KNOWN.has(top) || (Object.hasOwn(DISTRIBUTIONS, top) && DISTRIBUTIONS[top] !== '');
+}

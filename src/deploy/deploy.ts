@@ -143,6 +143,12 @@ export class Deployer {
     return gone.flatMap(({ path, remotePath }) => (removed.has(remotePath) ? [path] : []));
   }
 
+  /** Makes folders on the pod that hold nothing here, absolute paths there. */
+  async makeFolders(remotePaths: readonly string[], signal?: AbortSignal): Promise<void> {
+    for (const remotePath of remotePaths) this.may.mayWrite?.(remotePath, this.map.relativeOfRemote(remotePath));
+    await this.pod.makeFolders(remotePaths, { signal });
+  }
+
   /** What removeGone() would delete, if the pod still has it. */
   async gone(
     present: readonly string[],

@@ -10,6 +10,12 @@ export type CheckFix =
       readonly environment: boolean;
     }
   | {
+      /** Installs what requirements.txt, or else the project itself, names. */
+      readonly kind: 'install';
+      readonly title: string;
+      readonly what: 'requirements' | 'project';
+    }
+  | {
       readonly kind: 'deploy';
       readonly title: string;
       /** Below the project; empty: every file that the pod lacks or has otherwise. */

@@ -1,9 +1,18 @@
 import type { Answers } from './answers.ts';
 import { type Check, failed, passed, warning } from './check.ts';
 
-const cpuAdvice = 'Train on the CPU (--device cpu), or start the pod again with a GPU.';
+const cpuAdvice = 'Start the pod again with a GPU, or train on the CPU: --device cpu, or "device": "cpu" under "train" in runpod.json.';
 
-export function gpu(answers: Answers): Check {
+/** What to do about an error of nvidia-smi that nothing on the pod mends; null for another one. */
+export function brokenDriver(error: string): string | null {
+  // NVML's own words when the kernel module was updated and the container kept the old library, or the reverse.
+  return /mismatch|couldn't communicate|failed to initialize/i.test(error)
+    ? 'The driver of the machine is broken: nothing on the pod mends it. Start another pod.'
+    : null;
+}
+
+export function gpu(answers: Answers, needsGpu: boolean): Check {
+  const complain = needsGpu ? failed : warning;
   const [first, ...others] = answers.all('gpu');
   const cuda = answers.get('driver-cuda');
   if (first !== undefined) {
@@ -11,13 +20,12 @@ export function gpu(answers: Answers): Check {
     const seen = [name, memory, driver && `driver ${driver}`, cuda && `CUDA up to ${cuda}`].filter(Boolean).join(', ');
     return passed('gpu', 'GPU', others.length > 0 ? `${others.length + 1} GPUs: ${seen}` : seen);
   }
-  if (!answers.has('nvidia-smi')) return warning('gpu', 'GPU', 'none: no nvidia-smi on the pod', cpuAdvice);
+  if (!answers.has('nvidia-smi')) return complain('gpu', 'GPU', 'none: no nvidia-smi on the pod', cpuAdvice);
   const error = answers.get('nvidia-smi-error');
-  // NVML's own words when the kernel module was updated and the container kept the old library, or the reverse.
-  if (error !== null && /mismatch|couldn't communicate|failed to initialize/i.test(error))
-    return failed('gpu', 'GPU', error, 'The driver of the machine is broken: nothing on the pod mends it. Start another pod.');
+  const broken = error === null ? null : brokenDriver(error);
+  if (error !== null && broken !== null) return failed('gpu', 'GPU', error, broken);
   // A pod that was stopped may come back without its GPU (RunPod: "zero GPU pods").
-  return warning('gpu', 'GPU', `none, although NVIDIA's tools are there${error === null ? '' : ` (${error})`}`, cpuAdvice);
+  return complain('gpu', 'GPU', `none, although NVIDIA's tools are there${error === null ? '' : ` (${error})`}`, cpuAdvice);
 }
 
 export function torch(answers: Answers, wantsCuda: boolean): Check[] {

@@ -27,6 +27,10 @@ export interface Expected {
   /** Files that may be deployed from here. */
   readonly local: ReadonlySet<string>;
   readonly wantsCuda: boolean;
+  /** runpod.json wants CUDA, so that a pod without a GPU is no pod for it. */
+  readonly needsGpu: boolean;
+  /** Why no session of SFTP was opened; null when one was. */
+  readonly withoutSftp: string | null;
   readonly latencyMs: number;
   /** When the clock was asked, milliseconds since 1970. */
   readonly askedAt: number;
@@ -38,7 +42,7 @@ const deployAll: CheckFix = { kind: 'deploy', title: 'Deploy Changed Files', fil
 export function judge(answers: Answers, expected: Expected): readonly Check[] {
   return [
     connection(answers, expected),
-    tools(answers),
+    tools(answers, expected),
     clock(answers, expected),
     root(answers, expected),
     disk(answers),
@@ -46,11 +50,12 @@ export function judge(answers: Answers, expected: Expected): readonly Check[] {
     ...sharedMemory(answers),
     ...memory(answers),
     ...environment(answers, expected),
+    ...requirements(answers, expected),
     ...packages(answers, expected),
     ...imports(answers, expected),
     ...files(answers, expected),
     ...encoders(answers, expected),
-    gpu(answers),
+    gpu(answers, expected.needsGpu),
     ...torch(answers, expected.wantsCuda),
   ];
 }
@@ -60,9 +65,10 @@ function connection(answers: Answers, { latencyMs }: Expected): Check {
   return passed('ssh', 'Connection', `${who}, ${latencyMs} ms to the first answer`);
 }
 
-function tools(answers: Answers): Check {
+function tools(answers: Answers, { withoutSftp }: Expected): Check {
   const lacking = ['sha256sum', 'tar', 'setsid'].filter((tool) => !answers.has(`tool:${tool}`));
-  if (lacking.length === 0) return passed('tools', 'Commands and files', 'sh, sha256sum, tar, setsid; SFTP is not needed');
+  const sftp = withoutSftp === null ? 'SFTP answers too' : `no SFTP (${withoutSftp}), which is not needed`;
+  if (lacking.length === 0) return passed('tools', 'Commands and files', `sh, sha256sum, tar, setsid; ${sftp}`);
   return warning('tools', 'Commands and files', `no ${lacking.join(', ')}`, 'Everything works without, more slowly.', {
     kind: 'run',
     title: `Install ${lacking.join(', ')}`,
@@ -174,6 +180,21 @@ function environment(answers: Answers, { activate }: Expected): Check[] {
   return checks;
 }
 
+/** What would bring all that is missing at once. */
+function requirements(answers: Answers, { packages: wanted, local }: Expected): Check[] {
+  if (!answers.has('python-version')) return [];
+  const what = local.has('requirements.txt') ? 'requirements' : local.has('pyproject.toml') || local.has('setup.py') ? 'project' : null;
+  const imported = answers.all('import-missing').map((text) => text.split(' ')[0] ?? '');
+  const missing = new Set(
+    [...wanted.filter((name) => !answers.has(`package:${name}`)), ...imported].filter((name) => distributionOf(name)),
+  );
+  if (what === null || missing.size === 0) return [];
+  const file = what === 'requirements' ? 'requirements.txt' : local.has('pyproject.toml') ? 'pyproject.toml' : 'setup.py';
+  const seen = missing.size === 1 ? '1 package is missing' : `${missing.size} packages are missing`;
+  const advice = `Install what ${file} names: \`rpo reinstall ${what}\`.`;
+  return [warning('requirements', 'Requirements', seen, advice, { kind: 'install', title: `Install what ${file} names`, what })];
+}
+
 function packages(answers: Answers, expected: Expected): Check[] {
   if (!answers.has('python-version')) return [];
   return expected.packages.map((name) =>
@@ -203,7 +224,7 @@ function install(name: string, { local }: Expected): readonly [advice: string, f
   if (distribution === null)
     return ["It looks like a module of the project's own: deploy it, or set PYTHONPATH under environment.variables in runpod.json.", null];
   const command = `python -m pip install ${quote(distribution)}`;
-  const all = local.has('requirements.txt') ? ' Or all of requirements.txt: `rpo exec "python -m pip install -r requirements.txt"`.' : '';
+  const all = local.has('requirements.txt') ? ' Or all of requirements.txt: `rpo reinstall requirements`.' : '';
   return [
     `Install it: \`rpo exec "${command}"\`${distribution === name ? " (PyPI's name may differ from the module's)" : ''}.${all}`,
     { kind: 'run', title: `Install ${distribution}`, command, environment: true },

@@ -27,6 +27,8 @@ export async function verify(pod: Pod, project: Project, places: PodPlaces, sign
 
   const askedAt = Date.now();
   let answeredAt = 0;
+  // At the same time, on the same connection.
+  const sftp = pod.trySftp(signal);
   const { stdout } = await pod.exec(
     questionScript({
       remoteRoot,
@@ -51,7 +53,9 @@ export async function verify(pod: Pod, project: Project, places: PodPlaces, sign
     encoders,
     outputs,
     local,
-    wantsCuda: train.device.startsWith('cuda'),
+    wantsCuda: wantsCuda(train),
+    needsGpu: project.configFile !== null && wantsCuda(train),
+    withoutSftp: await sftp,
     latencyMs: Math.max(0, answeredAt - askedAt),
     askedAt,
   });
@@ -63,6 +67,12 @@ function encodersOf(models: Project['config']['train']['models']): Readonly<Reco
   const encoders: Record<string, string[]> = {};
   for (const [name, { encoder }] of Object.entries(models)) if (encoder !== undefined) (encoders[encoder] ??= []).push(name);
   return encoders;
+}
+
+/** Whether something is trained on a GPU unless a person says otherwise. */
+function wantsCuda({ device, models }: Project['config']['train']): boolean {
+  const devices = Object.values(models).map((model) => model.device ?? device);
+  return (devices.length > 0 ? devices : [device]).some((one) => one.startsWith('cuda'));
 }
 
 /** The topmost folders that results lie in, each once. */

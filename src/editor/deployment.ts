@@ -138,6 +138,7 @@ export class Deployment {
       report = await attempt(true);
     }
     mention(outcome(report, orchestrator.pod.name));
+    if (readSetting('runpod.deploy.testImports', vscode.Uri.file(root))) await testImports(orchestrator, report);
     if (report.replaced) void vscode.window.showInformationMessage(strangers(report.replaced, orchestrator.pod.name));
     return report;
   }
@@ -153,6 +154,34 @@ export function outcome({ files, milliseconds }: DeployReport, pod: string): str
       ? `$(check) ${basenameOf(files[0].path)} was on ${pod} already`
       : `$(check) ${pod} was up to date`;
   return `$(check) ${sent.length === 1 ? basenameOf(first.path) : `${sent.length} files`} on ${pod} in ${took}`;
+}
+
+/** Imports what was deployed on the pod's CPU; a mistake there is told, with its line, and the deploy stands. */
+async function testImports(orchestrator: Orchestrator, { files }: DeployReport): Promise<void> {
+  const sources = files.map(({ path }) => path).filter((path) => path.endsWith('.py'));
+  if (sources.length === 0) return;
+  const { command = '' } = orchestrator.project.config.train;
+  const checked = await withProgress(`Importing on ${orchestrator.pod.name}`, (work) =>
+    orchestrator.checkSources(sources, command, work.signal),
+  );
+  const [first, ...more] = checked?.problems ?? [];
+  if (!first)
+    return mention(checked === null ? 'Python on the pod did not answer' : `$(check) ${checked.imported.length} modules imported`);
+  void tellImportProblem(orchestrator, first, more.length);
+}
+
+async function tellImportProblem(
+  orchestrator: Orchestrator,
+  { file, line, message }: { readonly file: string; readonly line: number; readonly message: string },
+  more: number,
+): Promise<void> {
+  const open = 'Open';
+  const text = `${file}:${line} cannot be imported on ${orchestrator.pod.name}: ${message}${more > 0 ? ` (and ${more} more)` : ''}`;
+  if ((await vscode.window.showErrorMessage(text, open)) !== open) return;
+  const start = new vscode.Position(Math.max(0, line - 1), 0);
+  const local = orchestrator.map.join(file);
+  if (local === null) return;
+  await vscode.window.showTextDocument(vscode.Uri.file(local), { selection: new vscode.Range(start, start) });
 }
 
 function strangers({ folder, files }: NonNullable<DeployReport['replaced']>, pod: string): string {

@@ -80,7 +80,9 @@ export class Downloads {
 
   private async chooseModel({ project }: Orchestrator): Promise<string> {
     const last = this.watches.last?.root === project.root ? this.watches.last.model : null;
-    const models = Object.keys(project.config.train.models);
+    // A stage leaves something as well: the encoder, say.
+    const stages = project.config.stages.filter(({ results = [] }) => results.length > 0).map(({ name }) => name);
+    const models = [...new Set([...Object.keys(project.config.train.models), ...stages])];
     if (models.length === 1 && models[0] !== undefined) return models[0];
     if (models.length === 0) {
       const typed = last ?? (await vscode.window.showInputBox({ title: 'RunPod: Download Results', prompt: 'Of which model?' }));
@@ -90,7 +92,7 @@ export class Downloads {
     const items = models
       .map((label) => ({ label, description: label === last ? 'trained last' : '' }))
       .sort((a, b) => Number(b.label === last) - Number(a.label === last));
-    const chosen = await vscode.window.showQuickPick(items, { title: 'RunPod: Download Results', placeHolder: 'Of which model?' });
+    const chosen = await vscode.window.showQuickPick(items, { title: 'RunPod: Download Results', placeHolder: 'Of which model or stage?' });
     if (!chosen) throw new vscode.CancellationError();
     return chosen.label;
   }

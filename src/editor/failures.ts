@@ -18,6 +18,7 @@ const command = (title: string, id: string): Button => ({ title, run: () => vsco
 const addPod = command('Add Pod', commands.addPod);
 const selectPod = command('Select Pod', commands.selectPod);
 const startPracticePod = command('Start Practice Pod', commands.startPracticePod);
+const testConnection = command('Test Connection', commands.testConnection);
 const trust: Button = {
   title: 'Trust New Host Key',
   run: ({ details }) =>
@@ -57,9 +58,9 @@ export class Failures {
     const byReason: Partial<Record<Reason, readonly Button[]>> = {
       'not-configured': this.notConfigured(error),
       'bad-config': [this.openConfig(error)],
-      unreachable: [...again, selectPod, this.showLog()],
+      unreachable: [...again, testConnection, selectPod],
       'interactive-only': [addPod],
-      'auth-failed': [...again, this.editPods(), this.showLog()],
+      'auth-failed': [...again, testConnection, this.editPods()],
       'key-missing': [this.editPods()],
       'key-permissions': again,
       'key-passphrase': again,

@@ -82,16 +82,26 @@ export class FindingNotices implements Disposable {
 
   private async succeeded(run: RunRef, seconds: number): Promise<void> {
     const download = 'Download Results';
-    const buttons = run.model === null ? ['Show Output'] : [download, 'Show Output'];
+    const buttons = [...(run.model === null ? [] : [download]), 'Show Output', ...(await taskButtons(run.root))];
     const chosen = await vscode.window.showInformationMessage(`${titleOf(run)} trained on ${run.pod} in ${seconds} s.`, ...buttons);
-    if (chosen === download) await vscode.commands.executeCommand(commands.downloadResults, { model: run.model ?? undefined });
+    if (chosen === toTask) await vscode.commands.executeCommand(commands.writeRunToTask, { run: run.id });
+    else if (chosen === download) await vscode.commands.executeCommand(commands.downloadResults, { model: run.model ?? undefined });
     else if (chosen) await vscode.commands.executeCommand(commands.showOutput, { run: run.id });
   }
 
   private async failed(run: RunRef, text: string): Promise<void> {
-    if (await vscode.window.showErrorMessage(text, 'Show Output'))
-      await vscode.commands.executeCommand(commands.showOutput, { run: run.id });
+    const chosen = await vscode.window.showErrorMessage(text, 'Show Output', ...(await taskButtons(run.root)));
+    if (chosen === toTask) await vscode.commands.executeCommand(commands.writeRunToTask, { run: run.id });
+    else if (chosen) await vscode.commands.executeCommand(commands.showOutput, { run: run.id });
   }
+}
+
+const toTask = 'Write to Task';
+
+/** Only for who works with Task Master. */
+async function taskButtons(root: string): Promise<readonly string[]> {
+  const { findTasksFile } = await import('../tasks/taskFile.ts');
+  return (await findTasksFile(root)) === null ? [] : [toTask];
 }
 
 /** What fits on a button; the light bulb has the whole sentence. */

@@ -10,10 +10,12 @@ import { showMenu } from './menu.ts';
 import { openConfig } from './newConfig.ts';
 import type { Pipelines } from './pipelines.ts';
 import type { Pods } from './pods.ts';
+import type { PodTerminals } from './podTerminal.ts';
 import type { Practice } from './practice.ts';
 import type { Projects } from './projects.ts';
 import type { RunWatches } from './runWatches.ts';
 import type { Started, Training } from './training.ts';
+import type { Troubleshooting } from './troubleshooting.ts';
 
 export interface Parts {
   readonly projects: Projects;
@@ -23,6 +25,8 @@ export interface Parts {
   readonly environment: Environment;
   readonly downloads: Downloads;
   readonly pipelines: Pipelines;
+  readonly troubleshooting: Troubleshooting;
+  readonly terminals: PodTerminals;
   readonly pods: Pods;
   readonly practice: Practice;
   readonly journal: JournalView;
@@ -40,6 +44,8 @@ export function handlers({
   environment,
   downloads,
   pipelines,
+  troubleshooting,
+  terminals,
   pods,
   practice,
   journal,
@@ -51,8 +57,11 @@ export function handlers({
     [commands.selectPod]: (options) => pods.select(options?.pod),
     [commands.removePod]: (options) => pods.remove(options?.pod),
     [commands.trustHostKey]: (options) => pods.trustHostKey(options?.pod, options?.confirmed),
+    [commands.testConnection]: () => troubleshooting.testConnection(),
     [commands.verifyEnvironment]: () => environment.verify(),
     [commands.repair]: (options) => environment.repair(options?.check),
+    [commands.reinstall]: (options) => troubleshooting.reinstall(options?.what),
+    [commands.selfTest]: () => troubleshooting.selfTest(),
     [commands.deployCurrentFile]: (resource) => deployment.currentFile(resource),
     [commands.deployResources]: (resource, selected) => deployment.resources(resource, selected),
     [commands.deployChanged]: () => deployment.changed(),
@@ -66,8 +75,13 @@ export function handlers({
     [commands.stopTraining]: (options) => training.stop(options?.run),
     [commands.followRun]: async (options) => answer(await training.follow(options?.run), options?.wait),
     [commands.runCommand]: (options) => environment.runCommand(options?.command),
+    [commands.openTerminal]: () => terminals.open(),
+    [commands.gpuStatus]: () => troubleshooting.gpuStatus(),
+    [commands.endGpuProcess]: ({ pid, confirmed }) => troubleshooting.endGpuProcess(pid, confirmed),
     [commands.downloadResults]: (options) => downloads.results(options),
     [commands.downloadLogs]: (options) => downloads.logs(options),
+    [commands.writeRunToTask]: (options) => troubleshooting.writeRunToTask(options),
+    [commands.clean]: (options) => troubleshooting.clean(options?.keep),
     [commands.showOutput]: (options) => showOutput(watches, log, options?.run),
     [commands.showMenu]: () => showMenu(watches),
     [commands.createConfig]: () => openConfig(projects),

@@ -26,12 +26,15 @@ export class Training {
   ) {}
 
   /** Starts a run and follows it; comes back when it has started. */
-  async train(request?: TrainingRequest): Promise<Started> {
+  async train({ stage, ...asked }: Omit<TrainingRequest, 'stage'> & { readonly stage?: string } = {}): Promise<Started> {
     const root = await this.projects.choose();
     const orchestrator = await this.sessions.get(root);
+    const request: TrainingRequest = stage === undefined ? asked : { ...asked, stage: orchestrator.commandStage(stage) };
     return this.start(
       orchestrator,
-      request?.model !== undefined || request?.command !== undefined ? request : await chooseTraining(orchestrator, request ?? {}),
+      [request.model, request.command, request.stage].some((one) => one !== undefined)
+        ? request
+        : await chooseTraining(orchestrator, request),
     );
   }
 
@@ -144,15 +147,23 @@ export function refOf({ manifest }: Run, orchestrator: Orchestrator): RunRef {
 
 async function chooseTraining({ project }: Orchestrator, request: TrainingRequest): Promise<TrainingRequest> {
   const { models, command, device } = project.config.train;
-  const items = Object.entries(models).map(([label, model]) => ({
+  const ofModels = Object.entries(models).map(([label, model]) => ({
     label,
     description: model.device ?? device,
     detail: model.command ?? command,
+    request: { model: label },
   }));
+  // Pre-training, say: a stage that is one command.
+  const ofStages = project.config.stages.flatMap((stage) =>
+    stage.command === undefined
+      ? []
+      : [{ label: stage.name, description: `stage, ${stage.device ?? device}`, detail: stage.command, request: { stage } }],
+  );
+  const items = [...ofModels, ...ofStages];
   if (items.length > 0) {
     const chosen = await vscode.window.showQuickPick(items, { title: 'RunPod: Train Model', placeHolder: 'Which model?' });
     if (!chosen) throw new vscode.CancellationError();
-    return { ...request, model: chosen.label };
+    return { ...request, ...chosen.request };
   }
   if (command !== undefined && !command.includes('{model}')) return { ...request };
   const typed = await vscode.window.showInputBox(

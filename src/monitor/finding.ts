@@ -73,6 +73,15 @@ export type Fix =
   /** Run a stage or command the project has under one of these names (e.g. encoder pre-training). */
   | { readonly kind: 'run-stage'; readonly names: readonly string[]; readonly title: string };
 
+/** What only followed from a failure: a rank that lost the one that failed, a launcher that stopped the rest. */
+export interface Follower {
+  readonly type: FindingType;
+  /** The log line that first said so, 1-based. */
+  readonly line: number;
+  /** Who said so, as far as the log names them. */
+  readonly ranks: readonly string[];
+}
+
 /** Something the monitor saw, once for each root cause. */
 export interface Finding {
   readonly type: FindingType;
@@ -95,4 +104,6 @@ export interface Finding {
   readonly fixes: readonly Fix[];
   /** The ranks or worker ids that failed the same way, first failing first; absent when the log names none. */
   readonly ranks?: readonly string[];
+  /** Failures that this one brought about, which are therefore no findings of their own; absent when there were none. */
+  readonly followers?: readonly Follower[];
 }

@@ -1,5 +1,5 @@
 import { importFixes } from './fixes.ts';
-import type { Finding, FindingType, Fix, Frame, Severity } from './finding.ts';
+import type { Finding, FindingType, Fix, Follower, Frame, Severity } from './finding.ts';
 import { innermostProjectFrame } from './frames.ts';
 import { KINDS } from './kinds.ts';
 import type { Match } from './rules.ts';
@@ -7,6 +7,15 @@ import type { RaisedException } from './traceback.ts';
 
 /** Findings kept of one log; a program that fails in more ways than this is not helped by more. */
 const MAX_FINDINGS = 200;
+/** Kinds of followers kept of one finding, and ranks of each. */
+const MAX_FOLLOWERS = 8;
+const MAX_RANKS = 1_024;
+/** Lines with metrics after an error from which on what fails is not its consequence any more. */
+const SURVIVED = 20;
+/** What programs catch, tell of and live with: an optional package, a bad sample, a connection that is tried again. */
+const SURVIVABLE: ReadonlySet<FindingType> = new Set(['python-exception', 'import-error', 'file-not-found', 'network-error', 'auth-error']);
+/** Lines with metrics behind a traceback, at no earlier a place in training, that prove it was caught; another process may still print one or two. */
+const CAUGHT = 4;
 /** Units of a message shown. */
 const MAX_MESSAGE = 400;
 
@@ -28,8 +37,10 @@ export type FindingSink = (finding: Finding, amends: Finding | undefined) => voi
 interface Entry {
   finding: Finding;
   /** Exception text without its numbers, or null for what no exception told. */
-  readonly key: string | null;
-  readonly ranks: string[];
+  key: string | null;
+  ranks: string[];
+  /** It mostly happens because something else did, which the log may name later. */
+  consequence: boolean;
 }
 
 /**
@@ -40,6 +51,10 @@ export class Findings {
   private readonly entries: Entry[] = [];
   /** The entry of the exception last raised by each printing process, for chains. */
   private readonly lastOf = new Map<string, Entry>();
+  /** The error told last. */
+  private lastError: Entry | null = null;
+  /** Lines with metrics since then. */
+  private trained = 0;
 
   constructor(
     private readonly isProjectFile: (file: string) => boolean,
@@ -59,6 +74,74 @@ export class Findings {
     return this.entries.some((entry) => entry.finding.severity === 'error');
   }
 
+  /** A line with metrics: training goes on. */
+  wentOn(): void {
+    const entry = this.lastError;
+    if (entry === null) return;
+    this.trained++;
+    if (this.trained <= CAUGHT && this.wasCaught(entry))
+      this.amend(entry, {
+        ...entry.finding,
+        severity: 'info',
+        suggestion: 'Training went on after this exception, so the program caught it; see whether what it skips is wanted.',
+        fixes: [],
+      });
+  }
+
+  /** Does the progress now prove that the program lives with what was raised? Only where one process prints, and goes on where it was. */
+  private wasCaught({ finding }: Entry): boolean {
+    const { type, severity, frames, frame, epoch, step, ranks } = finding;
+    if (severity !== 'error' || ranks !== undefined || frames.length === 0 || !SURVIVABLE.has(type)) return false;
+    // A package that logs what it caught: nothing of the project is in its traceback.
+    if (frame === null) return true;
+    const now = this.place();
+    if (this.trained < CAUGHT || (epoch === null && step === null)) return false;
+    return epoch === null
+      ? (now.step ?? 0) > step!
+      : (now.epoch ?? 0) > epoch || (now.epoch === epoch && (now.step ?? 0) > (step ?? Infinity));
+  }
+
+  /** Did something fail just now, so that what fails next may be a consequence? */
+  get afterError(): boolean {
+    return this.lastError !== null && this.trained < SURVIVED;
+  }
+
+  /** A consequence of the error told last, which points at it. */
+  followed(type: FindingType, line: number, who: string): void {
+    const entry = this.lastError;
+    if (entry === null || (entry.finding.type === type && entry.ranks.includes(who))) return;
+    const followers = [...(entry.finding.followers ?? [])];
+    const at = followers.findIndex((follower) => follower.type === type);
+    const known = followers[at];
+    const ranks = who === '' ? [] : [who];
+    if (known === undefined) {
+      if (followers.length >= MAX_FOLLOWERS) return;
+      followers.push({ type, line, ranks });
+    } else {
+      if (who === '' || known.ranks.includes(who) || known.ranks.length >= MAX_RANKS) return;
+      followers[at] = { ...known, ranks: [...known.ranks, who] };
+    }
+    this.amend(entry, { ...entry.finding, followers });
+  }
+
+  /**
+   * An exception that says only that a process died: the finding that said why (of one of these kinds, and without a traceback) takes its frames.
+   * False when there is none.
+   */
+  explains(types: readonly FindingType[], exception: RaisedException): boolean {
+    const entry = this.entries.find((e) => types.includes(e.finding.type) && e.finding.frames.length === 0);
+    if (!entry) return false;
+    const { frames } = exception;
+    this.amend(entry, {
+      ...entry.finding,
+      frames,
+      frame: innermostProjectFrame(frames, this.isProjectFile),
+      exception: cut(exceptionText(exception)),
+    });
+    this.lastOf.set(exception.who, entry);
+    return true;
+  }
+
   /** Something other than an exception: a sentence, or a trend. The same kind is told once. */
   seen(sighting: Sighting): void {
     const known = this.entries.find((entry) => entry.finding.type === sighting.type);
@@ -66,11 +149,11 @@ export class Findings {
       this.addRank(known, sighting.who);
       return;
     }
-    this.add(sighting, null);
+    this.add(sighting, null, false);
   }
 
-  /** An exception, with what the rules make of it. */
-  raised(exception: RaisedException, match: Match | null): void {
+  /** An exception, with what the rules make of it. `consequence`: exceptions of its kind mostly have another cause. */
+  raised(exception: RaisedException, match: Match | null, consequence = false): void {
     const text = exceptionText(exception);
     const previous = exception.link === 'none' ? undefined : this.lastOf.get(exception.who);
     const type = match?.rule.type ?? 'python-exception';
@@ -115,8 +198,27 @@ export class Findings {
       });
       return;
     }
-    const entry = this.add(sighting, key);
+    if (!consequence && this.causes(sighting, key, exception)) return;
+    const entry = this.add(sighting, key, consequence);
     if (entry) this.lastOf.set(exception.who, entry);
+  }
+
+  /** The cause of what was told before it: another rank lost its peer first, a launcher was quicker to complain. That finding becomes this one. */
+  private causes(sighting: Sighting, key: string, exception: RaisedException): boolean {
+    if (exception.frames.length === 0 || !this.afterError) return false;
+    const { who } = exception;
+    const entry = this.entries.find((e) => e.consequence && (who === '' || !e.ranks.includes(who)));
+    if (!entry) return false;
+    const { type, line, followers = [] } = entry.finding;
+    const follower: Follower = { type, line, ranks: entry.ranks };
+    const made = this.make(sighting);
+    entry.key = key;
+    entry.consequence = false;
+    entry.ranks = who === '' ? [] : [who];
+    const ranks = entry.ranks.length > 0 ? { ranks: [...entry.ranks] } : {};
+    this.lastOf.set(who, entry);
+    this.amend(entry, { ...made, ...ranks, followers: [follower, ...followers] });
+    return true;
   }
 
   /** Would more of the message of its last exception tell what it is? */
@@ -150,11 +252,12 @@ export class Findings {
     this.amend(entry, keepOld ? { ...old, frame, frames } : { ...next, frame, frames, ...(old.ranks ? { ranks: old.ranks } : {}) });
   }
 
-  private add(sighting: Sighting, key: string | null): Entry | null {
+  private add(sighting: Sighting, key: string | null, consequence: boolean): Entry | null {
     if (this.entries.length >= MAX_FINDINGS) return null;
-    const entry: Entry = { finding: this.make(sighting), key, ranks: sighting.who === '' ? [] : [sighting.who] };
+    const entry: Entry = { finding: this.make(sighting), key, ranks: sighting.who === '' ? [] : [sighting.who], consequence };
     if (entry.ranks.length > 0) entry.finding = { ...entry.finding, ranks: [...entry.ranks] };
     this.entries.push(entry);
+    this.noteError(entry);
     this.sink(entry.finding, undefined);
     return entry;
   }
@@ -194,7 +297,7 @@ export class Findings {
   }
 
   private addRank(entry: Entry, who: string): void {
-    if (who === '' || entry.ranks.includes(who) || entry.ranks.length >= 1_024) return;
+    if (who === '' || entry.ranks.includes(who) || entry.ranks.length >= MAX_RANKS) return;
     entry.ranks.push(who);
     this.amend(entry, { ...entry.finding, ranks: [...entry.ranks] });
   }
@@ -203,6 +306,12 @@ export class Findings {
     const before = entry.finding;
     entry.finding = finding;
     this.sink(finding, before);
+  }
+
+  private noteError(entry: Entry): void {
+    if (entry.finding.severity !== 'error') return;
+    this.lastError = entry;
+    this.trained = 0;
   }
 }
 

@@ -1,4 +1,4 @@
-import { distributionOf } from '../core/packages.ts';
+import { distributionOf, isWellKnown } from '../core/packages.ts';
 import type { Fix, Frame } from './finding.ts';
 
 /** Names under which projects set a batch size: plain, HF Trainer, DeepSpeed, mmengine, YOLO. */
@@ -94,7 +94,10 @@ export function installCommand(program: string): readonly Fix[] {
  */
 export function importFixes(module: string, submodule: boolean, projectFrames: readonly Frame[]): readonly Fix[] {
   const top = module.split('.')[0]!;
-  const own = submodule || projectFrames.some((frame) => frame.file.split(/[\\/]/).some((part) => part === top || part === `${top}.py`));
+  const shown = projectFrames.some((frame) => frame.file.split(/[\\/]/).some((part) => part === top || part === `${top}.py`));
+  // `sklearn.externals`: the package is there, in a version without it. Which one had it is not known here.
+  if (submodule && !shown && isWellKnown(module)) return [RETRAIN];
+  const own = submodule || shown;
   if (own) return [{ kind: 'deploy-file', path: module.replaceAll('.', '/') + '.py', title: `Deploy ${module} to the pod` }, RETRAIN];
   const name = distributionOf(module);
   if (name === null) return [RETRAIN];

@@ -1,6 +1,6 @@
 import { stripControl } from '../core/terminal.ts';
 import { splitMoves } from './ansi.ts';
-import type { Finding, Severity } from './finding.ts';
+import type { Finding, FindingType, Severity } from './finding.ts';
 import { Findings, exceptionText } from './findings.ts';
 import type { Sighting } from './findings.ts';
 import { looksLikeProjectFile } from './frames.ts';
@@ -14,6 +14,7 @@ import { MetricReader } from './metrics/reader.ts';
 import type { MetricEvent } from './metrics/reader.ts';
 import { PerClass } from './perClass.ts';
 import { stripPrefix } from './prefix.ts';
+import type { Rule } from './rule.ts';
 import { LINE_GATE, classifyException, classifyLine } from './rules.ts';
 import { summarize } from './summary.ts';
 import type { MetricStats, RunSummary } from './summary.ts';
@@ -45,14 +46,27 @@ export interface MonitorOptions {
 const MAX_HISTORY = 4_000;
 /** Places on one piece the cursor moved to that are all read. */
 const MAX_PARTS = 64;
-/** Redraws of one line that are all read. */
-const MAX_REDRAWS = 5_000;
+/** Redraws of one line that are all looked at: a bar that was redrawn so often says the same each time. */
+const MAX_REDRAWS = 1_000;
+/** … and of those whose shape was not seen before: a bar has a few shapes, noise has a new one each time, and finding out what a shape means costs. */
+const MAX_NEW_REDRAWS = 100;
+/** Of the rest one in so many is read. */
+const REDRAW_SAMPLE = 64;
 /** Names kept in `latest`. */
 const MAX_LATEST = 500;
 
 /** What launchers raise when a process they started has failed. */
 const FOLLOWERS =
   /(?:^|\.)(?:ChildFailedError|CalledProcessError|ProcessExitedException|BrokenProcessPool|RayTaskError|ActorDiedError|WorkerCrashedError)$/;
+/** What a process raises whose peer is gone. */
+const LOST_PEER = /(?:^|\.)(?:ConnectionResetError|ConnectionAbortedError|BrokenPipeError|EOFError)$/;
+/** A process died, and that is all that is said. */
+const DIED = /^RuntimeError: DataLoader worker \(pid\(?s?\)? ?[\d, ]+\) exited unexpectedly/;
+const DEATHS: readonly FindingType[] = ['dataloader-shm', 'host-oom', 'segfault'];
+/** The class of an exception with something to say: `mean_absolute_error: 0.12`, `Errors: 0` and `kill_on_error: True` are outcomes and settings. */
+function isComplaint({ name, message }: RaisedException): boolean {
+  return /^[A-Z]|\.|^error$/.test(name) && !/^[-+.\d]|^(?:True|False|None|nan|inf)\b/i.test(message);
+}
 /** What `torch.multiprocessing.spawn` raises: its message is the traceback of the process that failed. */
 function isContainer(exception: RaisedException): boolean {
   return exception.message === '' && /^(?:.*\.)?(?:ProcessRaisedException|Exception)$/.test(exception.name);
@@ -100,6 +114,8 @@ export class TrainingMonitor {
   private progressed = false;
   /** Redraws of the line being read. */
   private redraws = 0;
+  /** Those whose shape was new. */
+  private newRedraws = 0;
   /** The last line that was not blank, and the one before. */
   private lastText = '';
   private previous = '';
@@ -203,7 +219,7 @@ export class TrainingMonitor {
 
   private piece(raw: string, redraw: boolean, bytes: Uint8Array | null, at: number): void {
     // A bar that was redrawn very often says the same each time: from then on a sample is enough.
-    if (redraw && this.redraws >= MAX_REDRAWS && (this.redraws + 1) % 64 !== 0) {
+    if (redraw && this.redraws >= MAX_REDRAWS && (this.redraws + 1) % REDRAW_SAMPLE !== 0) {
       this.redraws++;
       return;
     }
@@ -215,19 +231,25 @@ export class TrainingMonitor {
       text = parts.pop() ?? '';
       for (const part of parts.slice(0, MAX_PARTS)) {
         this.metrics.prepare(part);
-        this.read(part, this.ended + 1, true);
+        this.redrawn(part);
       }
       this.metrics.prepare(text);
     }
     if (redraw) {
       this.redraws++;
-      this.read(text, this.ended + 1, true);
+      this.redrawn(text);
       return;
     }
     this.redraws = 0;
+    this.newRedraws = 0;
     this.ended++;
     this.events.push({ kind: 'line', line: this.ended, text });
     this.read(text, this.ended, false);
+  }
+
+  private redrawn(text: string): void {
+    if (!this.metrics.isKnown() && ++this.newRedraws > MAX_NEW_REDRAWS && this.newRedraws % REDRAW_SAMPLE !== 0) return;
+    this.read(text, this.ended + 1, true);
   }
 
   private read(text: string, line: number, redraw: boolean): void {
@@ -257,14 +279,15 @@ export class TrainingMonitor {
     if (named && named.message !== '' && isErrorName(named.name) && !/Warning$/.test(named.name)) {
       const exception: RaisedException = { ...named, line, frames: [], who, link: 'none', complete: true };
       const match = classifyException(exceptionText(exception));
-      if (match && !this.findings.has(match.rule.type)) this.findings.raised(exception, match);
+      if (match && !this.findings.has(match.rule.type) && !this.follows(match.rule, line, who))
+        this.findings.raised(exception, match, match.rule.consequence);
       if (match) return;
       // Without a kind it counts below a code listing, or when it turns out to be the log's last word.
       if (LISTING.test(this.previous)) this.findings.raised(exception, null);
-      else if (body.length === text.length || who !== '') this.lastWord = exception;
+      else if ((body.length === text.length || who !== '') && isComplaint(exception)) this.lastWord = exception;
     }
     const match = classifyLine(body) ?? (body.length === text.length ? null : classifyLine(text));
-    if (!match || (match.rule.consequence && this.findings.anyError)) return;
+    if (!match || this.follows(match.rule, line, who)) return;
     const { type, severity, suggestion, fixes } = match.rule;
     const sighting: Sighting = {
       type,
@@ -279,6 +302,13 @@ export class TrainingMonitor {
     else this.findings.seen(sighting);
   }
 
+  /** Notes what mostly is a consequence with the failure before it; false when there is none, and it is news. */
+  private follows({ consequence, type }: Pick<Rule, 'consequence' | 'type'>, line: number, who: string): boolean {
+    if (consequence !== true || !this.findings.afterError || this.findings.has(type)) return false;
+    this.findings.followed(type, line, who);
+    return true;
+  }
+
   private raised(exception: RaisedException): void {
     const { container } = this;
     this.container = null;
@@ -289,13 +319,21 @@ export class TrainingMonitor {
 
   private found(exception: RaisedException): void {
     if (/(?:^|\.)(?:SystemExit|GeneratorExit|StopIteration)$/.test(exception.name)) return;
-    if (FOLLOWERS.test(exception.name) && this.findings.anyError) return;
     if (/Warning$/.test(exception.name)) return;
-    const match = exception.complete ? classifyException(exceptionText(exception)) : null;
-    // The other ranks lose their connection when one fails: that is not a second cause.
-    if (match?.rule.type === 'nccl-error' && exception.link === 'none' && this.findings.anyError && !this.findings.has('nccl-error'))
-      return;
-    this.findings.raised(exception, match);
+    const text = exceptionText(exception);
+    const match = exception.complete ? classifyException(text) : null;
+    const type = match?.rule.type ?? 'python-exception';
+    // The other ranks lose their connection when one fails, and the launcher complains in the end: that is not a second cause.
+    const launcher = FOLLOWERS.test(exception.name);
+    if (launcher && this.findings.anyError) return;
+    const { line, who } = exception;
+    if (exception.link === 'none') {
+      if (LOST_PEER.test(exception.name) && this.findings.afterError) return this.findings.followed(type, line, who);
+      if (match && this.follows(match.rule, line, who)) return;
+    }
+    const consequence = launcher || match?.rule.consequence === true;
+    if (DIED.test(text) && this.findings.explains(DEATHS, exception)) return;
+    this.findings.raised(exception, match, consequence);
   }
 
   private record(found: MetricEvent): void {
@@ -320,6 +358,8 @@ export class TrainingMonitor {
     }
     if (!any) return;
     this.ending = null;
+    this.lastWord = null;
+    this.findings.wentOn();
     for (const trend of this.trends.take()) this.findings.seen({ ...trend, line: found.line, who: '' });
     this.progressed = true;
     this.events.push(found);

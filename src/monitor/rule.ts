@@ -20,7 +20,7 @@ export interface Rule {
   readonly severity?: Severity;
   readonly suggestion?: string;
   readonly fixes?: (match: RegExpExecArray) => readonly Fix[];
-  /** A consequence of a failure that the log names elsewhere: only reported while nothing else was. */
+  /** Mostly a consequence of a failure that the log names elsewhere: after one it is noted with that one instead of told by itself. */
   readonly consequence?: boolean;
   /** What scripts survive: only a failure when the output ends without a metric after it, and without another failure. */
   readonly ending?: boolean;

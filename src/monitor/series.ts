@@ -13,6 +13,7 @@ export interface Place {
 
 /** One loss: its recent values, its best, how long ago that was. Constant memory. */
 export class LossSeries {
+  first = Number.NaN;
   last = Number.NaN;
   best = Infinity;
   /** Values since the last improvement. */
@@ -21,6 +22,10 @@ export class LossSeries {
   above = 0;
   /** Values in a row that are no improvement, yet next to the best. */
   still = 0;
+  /** Times in a row that a value lay above the one before. */
+  rises = 0;
+  /** A value an epoch, as far as was seen. */
+  perEpoch: boolean;
   /** The window's median when it was last needed. */
   usual = Number.NaN;
 
@@ -33,9 +38,13 @@ export class LossSeries {
 
   constructor(
     private readonly thresholds: Thresholds,
+    /** It is measured on other data than what is trained on. */
+    readonly isValidation: boolean,
     private epoch: number | null,
     private step: number | null,
-  ) {}
+  ) {
+    this.perEpoch = epoch !== null;
+  }
 
   /**
    * Takes note of where training is; true when that is further back than before: another fold, stage or model has begun, with which this series has nothing to do.
@@ -43,6 +52,7 @@ export class LossSeries {
    */
   startsOver(epoch: number | null, step: number | null): boolean {
     const { epoch: lastEpoch, step: lastStep } = this;
+    if (epoch === null || lastEpoch === null || epoch < lastEpoch + 1) this.perEpoch = false;
     this.epoch = epoch;
     this.step = step;
     if (epoch !== null && lastEpoch !== null) return epoch < lastEpoch;
@@ -52,6 +62,8 @@ export class LossSeries {
   /** Takes a finite value; says whether it is the first of a spike, or the one that makes a lasting one a divergence. */
   add(value: number): 'spike' | 'divergence' | null {
     const { plateauBand, plateauDelta, overfitRatio } = this.thresholds;
+    if (Number.isNaN(this.first)) this.first = value;
+    this.rises = value > this.last ? this.rises + 1 : 0;
     this.last = value;
     if (value < this.best - Math.abs(this.best === Infinity ? 0 : this.best) * plateauDelta) {
       this.best = value;
@@ -63,20 +75,27 @@ export class LossSeries {
     return this.judge(value);
   }
 
+  /** It rose and rose, to above where it began: that needs no window. */
+  get climbs(): boolean {
+    return this.rises >= this.thresholds.riseRun && this.last > this.first && this.last - this.best >= Math.abs(this.best);
+  }
+
   private judge(value: number): 'spike' | 'divergence' | null {
-    const { lossWindow, divergenceRun } = this.thresholds;
-    if (this.window.length < lossWindow) {
+    const { thresholds, perEpoch } = this;
+    const size = perEpoch ? thresholds.epochLossWindow : thresholds.lossWindow;
+    const run = perEpoch ? thresholds.epochDivergenceRun : thresholds.divergenceRun;
+    if (this.window.length < size) {
       this.window.push(value);
       return null;
     }
-    if (this.ceiling === Infinity || ++this.sinceCeiling >= 2 * lossWindow) this.measure();
+    if (this.ceiling === Infinity || ++this.sinceCeiling >= 2 * size) this.measure();
     if (value > this.ceiling) {
       this.high++;
-      return this.high === 1 ? 'spike' : this.high === divergenceRun ? 'divergence' : null;
+      return this.high === 1 ? 'spike' : this.high === run ? 'divergence' : null;
     }
     this.high = 0;
     this.window[this.next] = value;
-    this.next = (this.next + 1) % lossWindow;
+    this.next = (this.next + 1) % size;
     return null;
   }
 
@@ -85,6 +104,7 @@ export class LossSeries {
     this.sinceCeiling = 0;
     this.usual = median(this.window);
     const spread = 1.4826 * median(this.window.map((v) => Math.abs(v - this.usual)));
-    this.ceiling = this.usual + Math.max(spikeScore * spread, Math.abs(this.usual) / 2);
+    // Few values tell little of their spread: there a spike is what doubles.
+    this.ceiling = this.usual + Math.max(spikeScore * spread, Math.abs(this.usual) / (this.perEpoch ? 1 : 2));
   }
 }

@@ -1,4 +1,4 @@
-import type { Finding, FindingType } from './finding.ts';
+import type { Finding, FindingType, Follower } from './finding.ts';
 import type { MetricLine } from './metric.ts';
 import type { Role } from './metrics/names.ts';
 
@@ -81,6 +81,19 @@ export function summarize(input: SummaryInput): RunSummary {
   const { epoch, epochs, step, steps } = input.place;
   const summary = { lines: input.lines, epoch, epochs, step, steps, metrics, convergence, convergenceReason, findings, next };
   return { ...summary, text: write(input.title, summary) };
+}
+
+/** Ranks that a sentence names. */
+const SHOWN_RANKS = 4;
+
+/** `led to nccl-error (rank1, rank2 and 6 more), preempted`. */
+export function followersText(followers: readonly Follower[]): string {
+  const told = followers.map(({ type, ranks }) => {
+    if (ranks.length === 0) return type;
+    const more = ranks.length > SHOWN_RANKS ? ` and ${ranks.length - SHOWN_RANKS} more` : '';
+    return `${type} (${ranks.slice(0, SHOWN_RANKS).join(', ')}${more})`;
+  });
+  return `led to ${told.join(', ')}`;
 }
 
 function rankMetrics(stats: SummaryInput['stats']): MetricSummary[] {
@@ -166,6 +179,7 @@ function write(title: string | undefined, summary: Omit<RunSummary, 'text'>): st
   for (const f of findings) {
     const place = f.frame === null ? `line ${f.line} of the log` : `${f.frame.file}:${f.frame.line}`;
     lines.push(`  ${f.severity} ${f.type} at ${place}: ${f.message.slice(0, 200)}`);
+    if (f.followers) lines.push(`    ${followersText(f.followers)}`);
   }
   if (next.length > 0) lines.push('Next:', ...next.map((text, i) => `  ${i + 1}. ${text}`));
   const text = lines.join('\n');

@@ -17,15 +17,26 @@ export interface Thresholds {
   readonly collapseMinSupport: number;
   /** Values of a loss that its normal range is judged by. Default 50. */
   readonly lossWindow: number;
+  /** … of a loss that is printed once an epoch. Default 10: most trainings have no 50 epochs. */
+  readonly epochLossWindow: number;
   /**
-   * A loss this many robust standard deviations (1.4826 x median absolute deviation) above the window's median, and at least half as much again as it, is a spike. Default 10;
+   * A loss this many robust standard deviations (1.4826 x median absolute deviation) above the window's median, and at least half as much again as it (printed once an epoch: twice it), is a spike. Default 10;
    * Iglewicz and Hoaglin (1993) call 3.5 an outlier, which minibatch noise reaches daily.
    */
   readonly spikeScore: number;
   /** Spiked values in a row that make it a divergence: PaLM (Chowdhery et al. 2022) saw spikes heal within some hundred steps, so the count is of printed values. Default 20. */
   readonly divergenceRun: number;
+  /** … of a loss that is printed once an epoch. Default 5. */
+  readonly epochDivergenceRun: number;
+  /**
+   * Rises in a row, to above where the loss began and at least twice its best, that are a divergence, however short the series. Default 10. SageMaker Debugger's LossNotDecreasing looks at
+   * 10 steps as well.
+   */
+  readonly riseRun: number;
   /** Epochs (values of a validation loss) without an improvement by `plateauDelta` that are a plateau. Default 10, as torch's ReduceLROnPlateau. */
   readonly plateauPatience: number;
+  /** … values of a training loss, which comes with each step. Default 100. One that fell below a tenth of where it began has converged instead. */
+  readonly trainPlateauPatience: number;
   /** Relative improvement that counts. Default 1e-4, as torch's ReduceLROnPlateau. */
   readonly plateauDelta: number;
   /** … all of them this close to the best, relative to it: a loss that swings has converged as far as its data let it, and does not stand still. Default 0.02. */
@@ -54,9 +65,13 @@ export const DEFAULT_THRESHOLDS: Thresholds = {
   vanishingGradientRun: 20,
   collapseMinSupport: 10,
   lossWindow: 50,
+  epochLossWindow: 10,
   spikeScore: 10,
   divergenceRun: 20,
+  epochDivergenceRun: 5,
+  riseRun: 10,
   plateauPatience: 10,
+  trainPlateauPatience: 100,
   plateauDelta: 1e-4,
   plateauBand: 0.02,
   overfitPatience: 10,

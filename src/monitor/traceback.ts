@@ -43,6 +43,8 @@ const RICH = /^\s*[│|] (\S.{0,600}?\.\w{1,4}):(\d+) in (\S{1,200})\s*[│|]?\s
 const CELL = /^\s*(Cell In ?\[\d+\]), line (\d+)(?:, in (.{1,300}))?/;
 const CELL_FILE = /^\s*File (\S.{0,600}?):(\d+)(?:, in (.{1,300}))?\s*$/;
 // IPython 7 and 8.0: <ipython-input-3-ab> in f(x)      ~/x.py in f(x)      Input In [3], in <cell line: 1>()      the line stands at the arrow
+// Colab wraps the place in a link: [<ipython-input-3-ab>](https://localhost:8080/#) in f(x)
+const COLAB_LINK = /^\[(<ipython-input-[^>]{1,80}>|[~/][^\]]{1,600})\]\(https?:\/\/localhost:\d+\/#\)(?= in |, in )/;
 const CELL_ARROW = /^(<ipython-input-[^>]{1,80}>|Input In \[\d+\]|[~/.]?[\w.:\\/~ -]{1,600}\.\w{1,4})(?: in |, in )(\S.{0,300})$/;
 // VS Code: /work/a.ipynb Cell 5 line 3
 const CELL_VSCODE = /^(\S.{0,600}?\.ipynb Cell \d+) (?:in .{0,200}|line )(\d+)?/;
@@ -75,19 +77,45 @@ export function isErrorName(name: string): boolean {
   return ERROR_NAME.test(name) || PLAIN_NAMES.test(name);
 }
 
-/** `Name: message` at the start of a line, or null. The name is a class, possibly with modules before it. */
-export function readNamed(text: string): { name: string; message: string } | null {
-  const match = NAMED.exec(text);
-  return match ? { name: match[1]!, message: (match[2] ?? '').trim() } : null;
+function isSecondName(text: string): boolean {
+  const named = readNamed(text);
+  return named !== null && named.message !== '' && /(?:Error|Exception)$/.test(named.name);
 }
+
+export interface Named {
+  readonly name: string;
+  readonly message: string;
+  /** Nothing behind the colon: the message begins on the next line. (Where there is none at all, Python prints no colon.) */
+  readonly open: boolean;
+}
+
+/** `Name: message` at the start of a line, or null. The name is a class, possibly with modules before it. */
+export function readNamed(text: string): Named | null {
+  const match = NAMED.exec(text);
+  if (!match) return null;
+  const message = (match[2] ?? '').trim();
+  return { name: match[1]!, message, open: message === '' && text.trimEnd().endsWith(':') };
+}
+
+/** Exceptions whose message is what was looked up, or one sentence of Python's own: never more than a line. */
+const ONE_LINE =
+  /(?:^|\.)(?:KeyError|IndexError|AttributeError|NameError|UnboundLocalError|ZeroDivisionError|StopIteration|RecursionError)$/;
+/** A shell, a launcher, another program or a logger: whoever speaks here, it is not the exception any more. */
+const OTHER_SPEAKER =
+  /^(?:(?:wandb|srun|slurmstepd|mpirun|make|sbatch)\b.{0,40}: |\[[WEI][ \d]|[WEI]\d{4} |\S+\.(?:py|sh|cpp|cc): ?(?:line )?\d|(?:real|user|sys)\t|usage: |terminate called)/i;
 
 interface Open {
   mode: 'frames' | 'notebook' | 'crash' | 'after' | 'chain';
   frames: Frame[];
   /** Lines since the last one that belonged to it. */
   idle: number;
-  /** The prefix before the header, when it was none we know; and its length. */
-  prefix: string;
+  /** What stood before the header, beyond the prefixes we know: the other lines begin alike, but for the numbers in it. */
+  prefix: RegExp | null;
+  /** Its message may have more lines than the first: that one says nothing, or ends with a colon. */
+  unfinished: boolean;
+  oneLine: boolean;
+  /** Units of known prefixes before the exception's own line. */
+  cut: number;
   /** A notebook names the exception first; so does a crash. */
   expected: string | null;
   link: Link;
@@ -149,13 +177,11 @@ export class TracebackReader {
   private step(line: string, number: number): boolean {
     const header = line.indexOf(HEADER);
     if (header >= 0) return this.begin(line, header);
-    const { text: stripped, who } = stripPrefix(line);
+    const { text: stripped, who, cut } = stripPrefix(line);
     let state = this.open.get(who);
     let text = stripped;
-    if (state && state.prefix !== '' && text.length === line.length) {
-      const prefix = maskDigits(line.slice(0, state.prefix.length));
-      if (prefix === state.prefix) text = line.slice(state.prefix.length);
-    }
+    const own = state?.prefix?.exec(line);
+    if (own) text = line.slice(own[0].length);
     if (CRASH.test(text)) {
       this.start(who, 'crash', 'none').expected = text.slice('Fatal Python error: '.length);
       return false;
@@ -180,13 +206,13 @@ export class TracebackReader {
     }
     switch (state.mode) {
       case 'frames':
-        return this.inFrames(state, text, number, who);
+        return this.inFrames(state, text, number, who, own ? 0 : cut);
       case 'notebook':
         return this.inNotebook(state, text, number, who);
       case 'crash':
         return this.inCrash(state, text, number, who);
       default:
-        return this.inAftermath(state, text, who);
+        return this.inAftermath(state, text, own ? state.cut : cut, who);
     }
   }
 
@@ -208,7 +234,7 @@ export class TracebackReader {
     state.group = group;
     state.ignored = IGNORED.test(stripPrefix(this.previous).text);
     if (cut < at && !group && !WRAPPED.test(text.slice(0, at - cut)))
-      state.prefix = maskDigits(line.slice(0, at).replace(/Original $/, ''));
+      state.prefix = likePrefix(line.slice(0, at).replace(/Original $/, ''));
     return true;
   }
 
@@ -218,7 +244,10 @@ export class TracebackReader {
       mode,
       frames: [],
       idle: 0,
-      prefix: '',
+      prefix: null,
+      unfinished: false,
+      oneLine: false,
+      cut: 0,
       expected: null,
       link,
       wantsCode: false,
@@ -231,7 +260,7 @@ export class TracebackReader {
     return state;
   }
 
-  private inFrames(state: Open, text: string, number: number, who: string): boolean {
+  private inFrames(state: Open, text: string, number: number, who: string, cut: number): boolean {
     const frame = readFrame(text) ?? readCell(text);
     if (frame) {
       push(state, frame);
@@ -250,6 +279,7 @@ export class TracebackReader {
       return true;
     }
     const named = readNamed(text);
+    state.cut = cut;
     if (named && (isErrorName(named.name) || (state.close && state.frames.length > 0 && /^[A-Z]|\.[A-Z]/.test(named.name)))) {
       if (!state.headed && REPEATED.test(text) && named.message === this.lastMessage) this.open.delete(who);
       else this.finish(state, named, number, who);
@@ -293,7 +323,7 @@ export class TracebackReader {
       return true;
     }
     if (state.frames.length > 0) {
-      this.finish(state, { name: 'Fatal Python error', message: state.expected ?? '' }, number, who);
+      this.finish(state, { name: 'Fatal Python error', message: state.expected ?? '', open: false }, number, who);
       return false;
     }
     // Other threads may come before the one that crashed.
@@ -301,7 +331,8 @@ export class TracebackReader {
     return CRASH_STACK.test(text);
   }
 
-  private inAftermath(state: Open, text: string, who: string): boolean {
+  /** `cut`: how much of a prefix the line had; where the exception's own had none, a logger's line is another speaker's. */
+  private inAftermath(state: Open, text: string, cut: number, who: string): boolean {
     if (CHAIN.test(text)) {
       state.mode = 'chain';
       state.link = 'chained';
@@ -309,20 +340,32 @@ export class TracebackReader {
       return true;
     }
     if (text === '') return false;
-    if (state.idle > 12 && state.mode === 'after') {
+    if (state.mode === 'chain') {
+      // Its header was lost, as lines of several processes writing at once are.
+      const frame = readFrame(text);
+      if (frame) push(this.start(who, 'frames', 'chained'), frame);
+      return frame !== null;
+    }
+    if (state.idle > 12) {
       this.open.delete(who);
       return false;
     }
-    this.continued(text, who);
+    if (OTHER_SPEAKER.test(text) || (cut > 0 && state.cut === 0)) state.unfinished = false;
+    // Below a whole sentence only what is set off from the margin still belongs to it.
+    // The next line may name a second exception: that is the text of a message with more lines than one.
+    else if (state.unfinished || (state.idle === 1 && isSecondName(text)) || (/^(?:\s|- )/.test(text) && state.idle <= 3 && !state.oneLine))
+      this.continued(text, who);
     return false;
   }
 
-  private finish(state: Open, named: { name: string; message: string }, line: number, who: string): void {
+  private finish(state: Open, named: Named, line: number, who: string): void {
     state.mode = 'after';
     state.idle = 0;
     if (state.ignored) return;
     this.lastMessage = named.message;
-    this.raised({ ...named, line, frames: state.frames, who, link: state.link, complete: true });
+    state.oneLine = ONE_LINE.test(named.name);
+    state.unfinished = !state.oneLine && (named.open || named.message.endsWith(':'));
+    this.raised({ name: named.name, message: named.message, line, frames: state.frames, who, link: state.link, complete: true });
   }
 }
 
@@ -336,6 +379,8 @@ function readFrame(text: string): Frame | null {
 function readCell(text: string): Frame | null {
   let match = CELL.exec(text) ?? CELL_FILE.exec(text) ?? RICH.exec(text);
   if (match) return { file: match[1]!, line: Number(match[2]), ...(match[3] ? { function: match[3] } : {}) };
+  const link = COLAB_LINK.exec(text);
+  if (link) return { file: link[1]!, line: 0, function: text.slice(link[0].length).replace(/^,? in /, '') };
   match = CELL_VSCODE.exec(text);
   if (match) return { file: match[1]!, line: Number(match[2] ?? 0) };
   match = CELL_ARROW.exec(text);
@@ -355,6 +400,7 @@ function attachCode(state: Open, code: string): void {
   if (last >= 0 && !/^[~^ ]+$/.test(code)) state.frames[last] = { ...state.frames[last]!, code: code.slice(0, 300) };
 }
 
-function maskDigits(text: string): string {
-  return text.replace(/\d/g, '0');
+/** Matches a line that begins with this, whatever its numbers are. */
+function likePrefix(prefix: string): RegExp {
+  return new RegExp(`^${prefix.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&').replace(/\d+/g, '\\d+')}`);
 }

@@ -52,13 +52,13 @@ export class Trends {
         this.loss(name, value, line, place);
         break;
       case 'norm':
-        this.norm(name, value, line);
+        this.norm(name, value, line, place);
         break;
       case 'rate':
-        this.rate(name, value, line);
+        this.rate(name, value, line, place);
         break;
       case 'throughput':
-        this.throughput(name, value, line);
+        this.throughput(name, value, line, place);
         break;
       default:
     }
@@ -73,17 +73,17 @@ export class Trends {
   }
 
   /** A Trainer that masks nan prints `loss: 0.0, grad_norm: nan` for the rest of the run; once may be an overflow that was skipped. */
-  private dead(line: MetricLine): void {
+  private dead(line: MetricLine, place: Place): void {
     const { loss, grad_norm: norm } = line.metrics;
     if (loss !== 0 || norm === undefined || !Number.isNaN(norm)) return;
-    if (++this.deadLines === 2) this.tell('nan-loss', `grad_norm is nan and loss is 0${where(line)}`);
+    if (++this.deadLines === 2) this.tell('nan-loss', `grad_norm is nan and loss is 0${where(line, place)}`);
   }
 
   private loss(name: string, value: number, line: MetricLine, place: Place): void {
     if (!Number.isFinite(value)) {
       // Before the first step there is no loss yet, and Lightning's bar says so with `loss=nan`.
       if (line.step === 0 && line.steps !== null) return;
-      this.tell('nan-loss', `${name} became ${Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf'}${where(line)}`);
+      this.tell('nan-loss', `${name} became ${Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf'}${where(line, place)}`);
       return;
     }
     let series = this.losses.get(name);
@@ -93,13 +93,31 @@ export class Trends {
     }
     if (!series) {
       if (this.losses.size >= MAX_SERIES) return;
-      series = new LossSeries(this.thresholds, place.epoch, place.step);
+      series = new LossSeries(this.thresholds, VALIDATION.test(name), place.epoch, place.step);
       this.losses.set(name, series);
     }
     const spike = series.add(value);
-    if (spike === 'spike') this.tell('loss-spike', `${name} jumped to ${value}, usually ${series.usual}${where(line)}`);
-    else if (spike === 'divergence') this.tell('loss-divergence', `${name} stays at ${value}, before at ${series.usual}${where(line)}`);
-    if (series.sinceBest >= this.patience && VALIDATION.test(name)) this.validation(name, series, line);
+    if (spike !== null || series.climbs) this.rose(name, spike, series, line, place);
+    if (series.sinceBest >= this.patience) this.stands(name, series, line, place);
+  }
+
+  private rose(name: string, spike: 'spike' | 'divergence' | null, series: LossSeries, line: MetricLine, place: Place): void {
+    const { last, usual, best } = series;
+    if (series.isValidation) {
+      // One epoch's validation may jump; and while training improves, a rising one is overfitting.
+      const training = this.trainingSeries(name);
+      if ((spike === 'spike' && series.perEpoch) || (training !== null && training.sinceBest <= 2)) return;
+    }
+    if (spike === 'spike') this.tell('loss-spike', `${name} jumped to ${last}, usually ${usual}${where(line, place)}`);
+    else if (spike === 'divergence') this.tell('loss-divergence', `${name} stays at ${last}, before at ${usual}${where(line, place)}`);
+    else this.tell('loss-divergence', `${name} rose ${series.rises} times in a row to ${last}, its best was ${best}${where(line, place)}`);
+  }
+
+  /** No improvement for long. */
+  private stands(name: string, series: LossSeries, line: MetricLine, place: Place): void {
+    if (series.isValidation) return this.validation(name, series, line, place);
+    if (series.still < this.thresholds.trainPlateauPatience || Math.abs(series.best) < Math.abs(series.first) / 10) return;
+    this.tell('plateau', `${name} has not improved on ${series.best} for ${series.sinceBest} values${where(line, place)}`);
   }
 
   /** Another model is trained from here on. What its loss is compared with, and its gradients, begin anew; the other losses follow when their lines come. */
@@ -110,27 +128,27 @@ export class Trends {
   }
 
   /** Validation losses come once an epoch: there a standstill, or a rise while training falls, means something. */
-  private validation(name: string, series: LossSeries, line: MetricLine): void {
+  private validation(name: string, series: LossSeries, line: MetricLine, place: Place): void {
     const { overfitPatience, plateauPatience } = this.thresholds;
     const training = this.trainingSeries(name);
     if (series.above >= overfitPatience && training !== null && training.sinceBest <= 2)
       this.tell(
         'overfitting',
-        `${name} is ${series.last}, its best was ${series.best} ${series.sinceBest} values ago, while training still improves${where(line)}`,
+        `${name} is ${series.last}, its best was ${series.best} ${series.sinceBest} values ago, while training still improves${where(line, place)}`,
       );
     else if (series.still >= plateauPatience)
-      this.tell('plateau', `${name} has not improved on ${series.best} for ${series.sinceBest} values${where(line)}`);
+      this.tell('plateau', `${name} has not improved on ${series.best} for ${series.sinceBest} values${where(line, place)}`);
   }
 
   private trainingSeries(validation: string): LossSeries | null {
     for (const [name, series] of this.losses) {
-      if (name === validation || VALIDATION.test(name)) continue;
+      if (name === validation || series.isValidation) continue;
       if (TRAIN.test(name) || name.toLowerCase() === 'loss') return series;
     }
     return null;
   }
 
-  private norm(name: string, value: number, line: MetricLine): void {
+  private norm(name: string, value: number, line: MetricLine, place: Place): void {
     const {
       gradientExplosionFactor: factor,
       gradientExplosionNorm: limit,
@@ -139,35 +157,35 @@ export class Trends {
       vanishingGradientRun,
     } = this.thresholds;
     if (!Number.isFinite(value)) {
-      this.dead(line);
+      this.dead(line, place);
       if (++this.nonFinite >= gradientNonFiniteRun)
-        this.tell('gradient-explosion', `${name} is ${String(value).toLowerCase()} ${this.nonFinite} times in a row${where(line)}`);
+        this.tell('gradient-explosion', `${name} is ${String(value).toLowerCase()} ${this.nonFinite} times in a row${where(line, place)}`);
       return;
     }
     this.nonFinite = 0;
     this.vanished = value < vanishingGradientNorm ? this.vanished + 1 : 0;
     if (this.vanished >= vanishingGradientRun)
-      this.tell('vanishing-gradient', `${name} is ${value}, ${this.vanished} times in a row${where(line)}`);
+      this.tell('vanishing-gradient', `${name} is ${value}, ${this.vanished} times in a row${where(line, place)}`);
     const usual = value > 10 && this.norms.length >= 5 ? median(this.norms) : null;
     if (value > limit || (usual !== null && usual > 0 && value > factor * usual))
-      this.tell('gradient-explosion', `${name} is ${value}${usual === null ? '' : `, usually ${usual}`}${where(line)}`);
+      this.tell('gradient-explosion', `${name} is ${value}${usual === null ? '' : `, usually ${usual}`}${where(line, place)}`);
     else remember(this.norms, value);
   }
 
-  private rate(name: string, value: number, line: MetricLine): void {
+  private rate(name: string, value: number, line: MetricLine, place: Place): void {
     this.zeroRates = value === 0 ? this.zeroRates + 1 : 0;
     if (this.zeroRates >= this.thresholds.zeroRateRun)
-      this.tell('zero-learning-rate', `${name} is 0, ${this.zeroRates} times in a row${where(line)}`);
+      this.tell('zero-learning-rate', `${name} is 0, ${this.zeroRates} times in a row${where(line, place)}`);
   }
 
-  private throughput(name: string, value: number, line: MetricLine): void {
+  private throughput(name: string, value: number, line: MetricLine, place: Place): void {
     // Several rates in one log (training, validation) would be compared with each other: only the first one's name is followed.
     this.rateName ??= name;
     if (name !== this.rateName || !(value > 0)) return;
     const { throughputDrop, throughputRun } = this.thresholds;
     const usual = this.usualRate;
     if (usual !== null && value < throughputDrop * usual) {
-      if (++this.slow >= throughputRun) this.tell('throughput-drop', `${name} fell to ${value}, usually ${usual}${where(line)}`);
+      if (++this.slow >= throughputRun) this.tell('throughput-drop', `${name} fell to ${value}, usually ${usual}${where(line, place)}`);
     } else {
       this.slow = 0;
       // Sampled once it is full: what is usual changes slowly.
@@ -190,7 +208,10 @@ function remember(values: number[], value: number): void {
   values.push(value);
 }
 
-function where(line: MetricLine): string {
-  if (line.epoch !== null) return ` in epoch ${line.epoch}${line.step !== null ? `, step ${line.step}` : ''}`;
-  return line.step !== null ? ` at step ${line.step}` : '';
+/** The line's own place, completed by what was printed before it: Keras says the epoch on a line of its own. */
+function where(line: MetricLine, place: Place): string {
+  const epoch = line.epoch ?? place.epoch;
+  const step = line.step ?? (line.epoch === null ? place.step : null);
+  if (epoch !== null) return ` in epoch ${epoch}${step !== null ? `, step ${step}` : ''}`;
+  return step !== null ? ` at step ${step}` : '';
 }

@@ -10,11 +10,11 @@ export const clean = operation({
   audience: 'people',
   title: 'Clean up old artifacts',
   description:
-    'Shows which logs of old runs, and which results of older seeds, could go from the pod, and how much they take; with `yes` it deletes them. What runs, pipelines that are not at their end, and the newest of each are never touched.',
+    'Shows which logs of old runs, and which results of older seeds, could go from the pod, and how much they take; with `yes`, or a yes on the terminal, it deletes them. What runs, pipelines that are not at their end, and the newest of each are never touched.',
   effect: 'destroy',
   input: z.object({
     keep: z.int().min(1).max(10_000).default(5).describe('How many runs, and how many seeds of each model, are kept.'),
-    yes: z.boolean().default(false).describe('Delete what is shown.'),
+    yes: z.boolean().default(false).describe('Delete what is shown, without asking.'),
     folder: z.string().min(1).default('results').describe('Local folder in which to look whether it was fetched.'),
   }),
   output: z.object({
@@ -29,6 +29,7 @@ export const clean = operation({
     ),
     bytes: z.int(),
     deleted: z.boolean(),
+    shown: z.boolean().describe('The items were shown already, when it was asked.'),
   }),
   localPaths: ['folder'],
   examples: [
@@ -50,25 +51,40 @@ export const clean = operation({
       bytes: size,
       isHere: here.has(path) || here.has(`${path}/output.log`),
     }));
-    if (yes && items.length > 0) await remove(orchestrator, items, signal);
-    return {
-      pod: orchestrator.pod.name,
-      keep,
-      items,
-      bytes: items.reduce((sum, item) => sum + item.bytes, 0),
-      deleted: yes && items.length > 0,
-    };
+    const found = { pod: orchestrator.pod.name, keep, items, bytes: items.reduce((sum, item) => sum + item.bytes, 0) };
+    if (items.length === 0) return { ...found, deleted: false, shown: true };
+    if (!yes && context.confirm) {
+      const deleted = await context.confirm(`Delete ${amount(found)} from ${found.pod}?`, itemLines(items).join('\n'));
+      if (deleted) await remove(orchestrator, items, signal);
+      return { ...found, deleted, shown: true };
+    }
+    if (yes) await remove(orchestrator, items, signal);
+    return { ...found, deleted: yes, shown: false };
   },
-  render({ pod, keep, items, bytes: total, deleted }) {
+  render({ pod, keep, items, bytes: total, deleted, shown }) {
     if (items.length === 0) return `There is nothing on ${pod} beyond the newest ${keep}.`;
-    const rows = columns(items.map((item) => [`  ${item.path}`, bytes(item.bytes), item.isHere ? '' : 'not fetched yet']));
-    const what = `${count(items.length, 'item')}, ${bytes(total)}`;
+    const rows = shown ? [] : itemLines(items);
+    const what = amount({ items, bytes: total });
     const end = deleted
       ? `Deleted from ${pod}: ${what}.`
       : `${what} could go from ${pod}. \`rpo clean --keep ${keep} --yes\` deletes them.`;
-    return [...bounded(rows, 40, 'item'), end].join('\n');
+    return [...rows, end].join('\n');
   },
 });
+
+interface Item {
+  readonly path: string;
+  readonly bytes: number;
+  readonly isHere: boolean;
+}
+
+function itemLines(items: readonly Item[]): string[] {
+  return bounded(columns(items.map((item) => [`  ${item.path}`, bytes(item.bytes), item.isHere ? '' : 'not fetched yet'])), 40, 'item');
+}
+
+function amount({ items, bytes: total }: { readonly items: readonly unknown[]; readonly bytes: number }): string {
+  return `${count(items.length, 'item')}, ${bytes(total)}`;
+}
 
 /** One trip, however many: the paths go over stdin, each to its NUL, since a name may hold a newline. */
 async function remove(orchestrator: Orchestrator, items: readonly { readonly path: string }[], signal: AbortSignal): Promise<void> {

@@ -115,7 +115,7 @@ export const results = operation({
   description: "Fetches what training a model left on the pod, as runpod.json's results say, verified; only what is not here already.",
   effect: 'write',
   input: z.object({
-    model: z.string().min(1).describe('A model of runpod.json.'),
+    model: z.string().min(1).describe('A model or stage of runpod.json.'),
     folder: z.string().min(1).default('results').describe('Local folder.'),
     seed: z.int().min(0).optional().describe('The seed it was trained with.'),
   }),

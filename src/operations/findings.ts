@@ -25,6 +25,11 @@ export const findingSchema = z.object({
     .nullable()
     .optional()
     .describe('Where it belongs in the local project.'),
+  ranks: z.array(z.string()).optional().describe('Ranks or workers that failed alike, first failing first.'),
+  followers: z
+    .array(z.object({ type: z.string(), line: z.int(), ranks: z.array(z.string()) }))
+    .optional()
+    .describe('What only followed from it: ranks that lost their peer (nccl-error), a launcher that stopped the rest (preempted).'),
   actions: z.array(z.string()).optional().describe('What can be done here and now.'),
 });
 
@@ -41,9 +46,19 @@ export type MetricsRecord = z.output<typeof metricsSchema>;
 
 /** Such records are kept and passed on, so secrets that a message quotes are masked; output and logs stay as they are. */
 export function findingRecord(finding: Finding): FindingRecord {
-  const { type, severity, line, frame, epoch } = finding;
+  const { type, severity, line, frame, epoch, ranks, followers } = finding;
   const [message, suggestion] = [maskSecrets(finding.message), maskSecrets(finding.suggestion)];
-  return { type, severity, line, message, suggestion, frame: frame && { file: frame.file, line: frame.line }, epoch };
+  return {
+    type,
+    severity,
+    line,
+    message,
+    suggestion,
+    frame: frame && { file: frame.file, line: frame.line },
+    epoch,
+    ...(ranks ? { ranks: [...ranks] } : {}),
+    ...(followers ? { followers: followers.map((follower) => ({ ...follower, ranks: [...follower.ranks] })) } : {}),
+  };
 }
 
 export function locatedRecord(located: LocatedFinding): FindingRecord {
@@ -93,6 +108,10 @@ export async function findingLines(located: LocatedFinding, projectRoot: string)
     lines.push(...(await excerpt(place.file, place.line, finding.frame?.code ?? null)));
   } else if (finding.frame) {
     lines.push({ role: 'place', text: `at ${finding.frame.file}:${finding.frame.line} (on the pod)` });
+  }
+  if (finding.followers) {
+    const led = finding.followers.map(({ type, ranks }) => (ranks.length === 0 ? type : `${type} (${ranks.join(', ').slice(0, 80)})`));
+    lines.push({ role: 'place', text: `led to ${led.join(', ')}` });
   }
   lines.push({ role: 'suggestion', text: finding.suggestion });
   // Without numbers: they count over all findings of a run, which only its end knows.

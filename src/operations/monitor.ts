@@ -5,6 +5,8 @@ import { z } from 'zod';
 import { throwIfCancelled, UserError } from '../core/errors.ts';
 import type { Finding } from '../monitor/finding.ts';
 import type { MonitorEvent } from '../monitor/monitor.ts';
+import { loadProject } from '../project/project.ts';
+import type { ProjectConfig } from '../project/schema.ts';
 import { findingRecord, findingSchema, findingSummary, type MetricsRecord, metricsRecord, metricsSchema, metricsText } from './findings.ts';
 import { type Call, operation } from './operation.ts';
 import { bytes, count, fitting } from './text.ts';
@@ -40,10 +42,11 @@ export const monitor = operation({
   ],
   async handle(context, { files }, call) {
     const logs: LogReport[] = [];
+    const { config } = await loadProject(context.projectRoot);
     for (const file of files) {
       if (file === '-') {
         if (!context.stdin) throw new UserError('bad-argument', 'There is no standard input here. Name a log file.');
-        logs.push(await readLog(file, context.stdin, call, true));
+        logs.push(await readLog(file, context.stdin, call, true, config));
         continue;
       }
       const path = resolve(context.currentFolder ?? context.projectRoot, file);
@@ -56,7 +59,9 @@ export const monitor = operation({
       });
       if (info.isDirectory())
         throw new UserError('local-missing', `${file} is a folder. Name the log files in it, e.g. ${file.replace(/\/$/, '')}/*.log.`);
-      logs.push(await readLog(file, createReadStream(path, { highWaterMark: 256 * 1024, signal: call.signal }), call, !info.isFile()));
+      logs.push(
+        await readLog(file, createReadStream(path, { highWaterMark: 256 * 1024, signal: call.signal }), call, !info.isFile(), config),
+      );
     }
     return { logs };
   },
@@ -84,9 +89,10 @@ async function readLog(
   chunks: AsyncIterable<Uint8Array>,
   { emit, progress, signal, ready }: Call,
   live: boolean,
+  config: ProjectConfig,
 ): Promise<LogReport> {
   const { TrainingMonitor } = await import('../monitor/monitor.ts');
-  const monitor = new TrainingMonitor();
+  const monitor = new TrainingMonitor({ thresholds: config.monitor });
   const held = new HeldFindings(live ? settleMs : null, (finding, amends) => {
     emit({ kind: 'finding', file, located: { finding, place: null, related: [], actions: [] }, ...(amends ? { amends } : {}) });
   });

@@ -43,10 +43,14 @@ export interface OperationContext {
   /** RPO_HOME or ~/.runpod. */
   readonly home: string | undefined;
   readonly ports: OrchestratorPorts;
+  /** The pod that was named for this call; default: the selected one. */
+  readonly pod?: string;
   /** The project on the named (or selected) pod; opened once, closed by the face. */
   readonly orchestrator: (pod?: string) => Promise<Orchestrator>;
   /** Characters that an answer may have, its words and its JSON each; absent: any number. Who can cut where it harms least does so, and says what is missing. */
   readonly answerLimit?: number;
+  /** Asks the person yes or no, with what they need to see for that; absent where there is nobody to ask. */
+  readonly confirm?: (question: string, detail?: string) => Promise<boolean>;
   /** What `-` stands for where a file is asked for; absent where there is no such stream. */
   readonly stdin?: AsyncIterable<Uint8Array>;
 }

@@ -11,7 +11,7 @@ export async function withTail<T>(orchestrator: Orchestrator, run: string, work:
   const tails = known.get(orchestrator) ?? new Map<string, RunTail>();
   known.set(orchestrator, tails);
   // The monitor is loaded by the verbs that need it.
-  const tail = tails.get(run) ?? new (await import('../runs/tail.ts')).RunTail();
+  const tail = tails.get(run) ?? new (await import('../runs/tail.ts')).RunTail({ thresholds: orchestrator.project.config.monitor });
   tails.delete(run);
   try {
     return await work(tail);

@@ -68,6 +68,7 @@ export const train = operation({
   effect: 'write',
   input: z.object({
     model: z.string().min(1).optional().describe('A model of runpod.json.'),
+    stage: z.string().min(1).optional().describe('A stage of runpod.json that is one command, e.g. pretrain.'),
     command: z.string().min(1).optional().describe("A command to run instead of runpod.json's."),
     device: z.string().min(1).optional().describe('cuda, cuda:1, cpu, ...'),
     seed: z.int().min(0).optional().describe('Random seed.'),
@@ -87,11 +88,13 @@ export const train = operation({
   localPaths: ['fetch'],
   examples: [
     ['rpo train logreg --device cpu', 'train a model and watch it'],
+    ['rpo train --stage pretrain --fetch results', 'pre-train, then fetch the encoder'],
     ['rpo train --command "python train.py --lr 1e-3"', 'any command, as a run'],
     ['rpo train logreg --deploy', 'send what changed, then train'],
   ],
-  async handle(context, { deploy, detach, fetch, ...request }, call) {
+  async handle(context, { deploy, detach, fetch, stage, ...asked }, call) {
     const orchestrator = await context.orchestrator();
+    const request = stage === undefined ? asked : { ...asked, stage: orchestrator.commandStage(stage) };
     if (deploy) {
       call.progress({ message: 'comparing with the pod' });
       const report = await orchestrator.deployChanged(transfer(call, 'deploying'));
@@ -109,7 +112,10 @@ export const train = operation({
         fetch,
         transfer(call, 'fetching what it left'),
       );
-      call.emit({ kind: 'note', text: `${count(files.length - older.length, 'file')} of the run in ${folder}.` });
+      const own =
+        stage !== undefined && watched.exitCode === 0 ? await orchestrator.downloadStage(stage, fetch, { seed: request.seed }) : null;
+      const number = files.length - older.length + (own?.files.length ?? 0);
+      call.emit({ kind: 'note', text: `${count(number, 'file')} of the run in ${folder}.` });
       for (const path of older.slice(0, 5)) call.emit({ kind: 'note', text: `! ${path} is of before this run.` });
       for (const { path, why } of incomplete.slice(0, 5))
         call.emit({ kind: 'note', text: `! Not fetched, since it is not whole: ${path} (${why}).` });

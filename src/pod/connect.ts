@@ -1,14 +1,15 @@
 import { resolve } from 'node:path';
 import type { Event } from '../core/event.ts';
-import { UserError } from '../core/errors.ts';
+import { messageOf, UserError } from '../core/errors.ts';
 import { isRunpodProxy, proxyAdvice } from '../core/runpodProxy.ts';
 import { quote } from '../core/shell.ts';
 import { ChannelPool } from './channelPool.ts';
 import type { Connection } from './connection.ts';
+import { getEmptyFolders, makeFolders } from './emptyFolders.ts';
 import { exec } from './exec.ts';
 import { getFile, getFiles } from './getFiles.ts';
-import { Link } from './link.ts';
-import { hashFiles, listEmptyFolders, listFiles, makeFolders } from './lookFiles.ts';
+import { hashFiles, listFiles } from './lookFiles.ts';
+import { Link, orAborted } from './link.ts';
 import type {
   ExecOptions,
   ExecResult,
@@ -27,6 +28,7 @@ import type {
 } from './pod.ts';
 import { putFiles } from './putFiles.ts';
 import { removeFiles } from './removeFiles.ts';
+import { openShell, type Shell, type ShellOptions } from './shell.ts';
 import { NoShell } from './warmChannel.ts';
 
 /**
@@ -35,8 +37,14 @@ import { NoShell } from './warmChannel.ts';
  * @throws UserError 'interactive-only' for RunPod's proxy.
  */
 export function connectPod(options: PodOptions): SshPod {
-  if (isRunpodProxy(options.host)) throw new UserError('interactive-only', proxyAdvice);
+  const proxy = proxyError(options.host);
+  if (proxy) throw proxy;
   return new SshPod(options);
+}
+
+/** RunPod's proxy lets people in, and nothing that works for them. */
+export function proxyError(host: string): UserError | null {
+  return isRunpodProxy(host) ? new UserError('interactive-only', proxyAdvice) : null;
 }
 
 /** A Pod over one SSH connection, and more when the server asks for it. */
@@ -94,8 +102,12 @@ export class SshPod implements Pod {
     return listFiles(this.pool, remoteFolder, options);
   }
 
-  listEmptyFolders(remoteFolder: string, options?: { readonly signal?: AbortSignal }): Promise<readonly string[]> {
-    return listEmptyFolders(this.pool, remoteFolder, options);
+  getEmptyFolders(
+    remoteFolder: string,
+    localFolder: string,
+    options?: { readonly signal?: AbortSignal; readonly wants?: (path: string) => boolean },
+  ): Promise<void> {
+    return getEmptyFolders(this.pool, remoteFolder, localFolder, options);
   }
 
   makeFolders(remotePaths: readonly string[], options?: { readonly signal?: AbortSignal }): Promise<void> {
@@ -115,6 +127,21 @@ export class SshPod implements Pod {
       async () => (await this.exec(`[ -d ${quote(remotePath)} ]`, { ...options, readOnly: true })).exitCode === 0,
       (connection, sftp) => sftp.isFolderBySftp(connection, remotePath, options.signal),
     );
+  }
+
+  async openShell(options: ShellOptions): Promise<Shell> {
+    return openShell(await this.link.get(), options);
+  }
+
+  async trySftp(signal?: AbortSignal): Promise<string | null> {
+    try {
+      const connection = await this.link.get(signal);
+      const sftp = await orAborted(connection.openSftp(), signal, () => new UserError('cancelled', 'not waited for'));
+      sftp.end();
+      return null;
+    } catch (error) {
+      return messageOf(error);
+    }
   }
 
   /** A machine that runs no commands may still take files by SFTP; loaded only then. */

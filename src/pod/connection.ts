@@ -1,9 +1,19 @@
 import { connect as connectSocket, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Client, type AnyAuthMethod, type ClientChannel, type SFTPWrapper } from 'ssh2';
+import { Client, type AnyAuthMethod, type ClientChannel, type ExecOptions, type NegotiatedAlgorithms, type SFTPWrapper } from 'ssh2';
 import { messageOf, UserError } from '../core/errors.ts';
 import { connectError, connectionLost } from './connectError.ts';
-import { hostKeyOf, judgeHostKey, knownHostName, lookUpHost, refusal, rememberHostKey, fingerprintOf } from './hostKeys.ts';
+import {
+  fingerprintOf,
+  type HostKey,
+  hostKeyOf,
+  judgeHostKey,
+  knownHostName,
+  lookUpHost,
+  refusal,
+  rememberHostKey,
+  type Verdict,
+} from './hostKeys.ts';
 import { credentialsFor, type Credential } from './identity.ts';
 import type { PodOptions } from './pod.ts';
 
@@ -68,8 +78,8 @@ export class Connection {
    *
    * @throws SessionRefused when the server grants no more; UserError 'connection-lost'.
    */
-  openSession(command: string): Promise<ClientChannel> {
-    return this.open((done) => this.client.exec(command, done));
+  openSession(command: string, options: ExecOptions = {}): Promise<ClientChannel> {
+    return this.open((done) => this.client.exec(command, options, done));
   }
 
   /** Starts the SFTP subsystem in a session of its own; throws as openSession(). */
@@ -110,12 +120,23 @@ export class Connection {
   }
 }
 
+/** Told how far an attempt to connect has come. */
+export interface Watcher {
+  /** The way to the server is open; nothing was read from it. What it throws ends the attempt. */
+  readonly onStream: (stream: Duplex) => Promise<void>;
+  readonly onHostKey: (key: HostKey, verdict: Verdict | null) => void;
+  /** Both sides have agreed on keys and algorithms. */
+  readonly onHandshake: (negotiated: NegotiatedAlgorithms) => void;
+  /** A key is about to be shown to the server. */
+  readonly onOffer: (label: string) => void;
+}
+
 /**
  * Makes an authenticated connection: TCP (or through a jump host), host key, keys.
  *
  * @throws UserError 'unreachable', 'auth-failed', 'host-key-changed', 'host-key-unknown', 'key-*', 'cancelled', ...
  */
-export async function openConnection(options: PodOptions, signal?: AbortSignal): Promise<Connection> {
+export async function openConnection(options: PodOptions, signal?: AbortSignal, watcher?: Watcher): Promise<Connection> {
   const port = options.port ?? 22;
   const user = options.user ?? 'root';
   const timeoutMs = options.connectTimeoutMs ?? 15_000;
@@ -126,13 +147,19 @@ export async function openConnection(options: PodOptions, signal?: AbortSignal):
   const hostName = options.hostKeyAlias ?? knownHostName(options.host, port);
   const policy = options.hostKeys ?? 'accept-new';
 
-  const credentials = await credentialsFor(options);
+  const credentials = await credentialsFor(options).catch((error: unknown) => {
+    if (!watcher) throw error;
+    // Whoever watches wants to know how far it gets all the same.
+    return [{ label: '', prepare: () => Promise.reject(error instanceof Error ? error : new Error(String(error))) }];
+  });
   const known = policy === 'off' ? { keys: [], revoked: [] } : await lookUpHost(options.knownHostsFile, hostName);
   const { stream, close } = await openStream(options, attempt, signal);
 
   const client = new Client();
   let stop: Error | undefined; // our own reason, which counts more than what ssh2 makes of it
   try {
+    await watcher?.onStream(stream);
+    if (watcher) client.on('handshake', watcher.onHandshake);
     await new Promise<void>((resolve, reject) => {
       const fail = (error: Error) => reject(stop ?? error);
       const deadline = new Deadline(timeoutMs, () => fail(Object.assign(new Error('Timed out'), { level: 'client-timeout' })));
@@ -167,9 +194,10 @@ export async function openConnection(options: PodOptions, signal?: AbortSignal):
             cipher: { remove: [], append: [], prepend: ['aes128-gcm@openssh.com', 'aes128-gcm'] },
           },
           hostVerifier: (blob: Buffer, verify: (ok: boolean) => void) => {
-            if (policy === 'off') return verify(true);
             const shown = hostKeyOf(blob);
-            const verdict = judgeHostKey(shown, known);
+            const verdict = policy === 'off' ? null : judgeHostKey(shown, known);
+            watcher?.onHostKey(shown, verdict);
+            if (verdict === null) return verify(true);
             stop = refusal(verdict, policy, shown, { name: options.name ?? options.host, address });
             if (stop) return verify(false);
             if (verdict.kind !== 'new') return verify(true);
@@ -186,7 +214,7 @@ export async function openConnection(options: PodOptions, signal?: AbortSignal):
               },
             );
           },
-          authHandler: offerInTurn(user, credentials, offered, deadline, (error) => (stop = error)),
+          authHandler: offerInTurn(user, credentials, offered, deadline, (error) => (stop = error), watcher?.onOffer),
         });
     });
   } catch (error) {
@@ -208,6 +236,7 @@ function offerInTurn(
   offered: string[],
   deadline: Deadline,
   onStop: (error: Error) => void,
+  onOffer: Watcher['onOffer'] = () => {},
 ) {
   // 'none' first, as every client does: it asks the server which methods it takes.
   let index = -1;
@@ -217,6 +246,7 @@ function offerInTurn(
     const credential = credentials[index - 1];
     if (!credential) return next(false);
     offered.push(credential.label);
+    onOffer(credential.label);
     deadline.pause();
     credential.prepare().then(
       (method) => {

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { UserError } from '../core/errors.ts';
-import { quote, quoteAll } from '../core/shell.ts';
+import { quote } from '../core/shell.ts';
 import type { ChannelPool } from './channelPool.ts';
 import { exec } from './exec.ts';
 import type { HashedFile, HashOptions, ListOptions, RemoteFile } from './pod.ts';
@@ -39,37 +39,6 @@ else find . -name '.rpo-*' -prune -o \\( -type f -o -type l \\) -exec sh -c 'for
   if (exitCode !== 0 && files.length === 0 && trouble.length > 0)
     throw remoteFailure(`Listing ${remoteFolder}`, trouble.join('\n'), { path: remoteFolder });
   return files;
-}
-
-/** `Pod.listEmptyFolders`. */
-export async function listEmptyFolders(
-  pool: ChannelPool,
-  remoteFolder: string,
-  options: { readonly signal?: AbortSignal } = {},
-): Promise<readonly string[]> {
-  const script = `${prologue}
-cd -- ${quote(remoteFolder)} 2>/dev/null || exit 0
-if find . -maxdepth 0 -printf '' 2>/dev/null; then find . -mindepth 1 -name '.rpo-*' -prune -o -type d -empty -printf '%p\\0'
-else find . -name '.rpo-*' -prune -o -type d -exec sh -c 'for f do [ "$f" = . ] || [ -n "$(ls -A "$f")" ] || printf "%s\\0" "$f"; done' sh {} +; fi 2>/dev/null
-exit 0
-`;
-  const { stdout } = await exec(pool, script, { signal: options.signal, readOnly: true });
-  return stdout.split('\0').flatMap((path) => (path.startsWith('./') ? [path.slice(2)] : []));
-}
-
-/** `Pod.makeFolders`. */
-export async function makeFolders(
-  pool: ChannelPool,
-  remotePaths: readonly string[],
-  options: { readonly signal?: AbortSignal } = {},
-): Promise<void> {
-  if (remotePaths.length === 0) return;
-  const groups = Array.from({ length: Math.ceil(remotePaths.length / 200) }, (_, index) =>
-    remotePaths.slice(index * 200, (index + 1) * 200),
-  );
-  const script = `${prologue}umask 022\n${groups.map((group) => `mkdir -p -- ${quoteAll(group)} || exit 1`).join('\n')}`;
-  const { exitCode, stderr } = await exec(pool, script, { signal: options.signal });
-  if (exitCode !== 0) throw remoteFailure('Making folders', stderr, { files: remotePaths });
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Disposable } from '../core/disposable.ts';
 import type { Event } from '../core/event.ts';
+import type { Shell, ShellOptions } from './shell.ts';
 
 /**
  * One machine over SSH, as the other rooms see it. All paths on the pod are absolute POSIX paths and may hold any
@@ -57,8 +58,16 @@ export interface Pod extends Disposable {
    */
   listFiles(remoteFolder: string, options?: ListOptions): Promise<readonly RemoteFile[]>;
 
-  /** Folders below this one that hold nothing, relative POSIX paths; [] if it is not there. */
-  listEmptyFolders(remoteFolder: string, options?: { readonly signal?: AbortSignal }): Promise<readonly string[]>;
+  /**
+   * Makes here, below `localFolder`, the folders that hold nothing below a folder of the pod. Never outside `localFolder`.
+   *
+   * @param options.wants which of them, by relative POSIX path; default: all
+   */
+  getEmptyFolders(
+    remoteFolder: string,
+    localFolder: string,
+    options?: { readonly signal?: AbortSignal; readonly wants?: (path: string) => boolean },
+  ): Promise<void>;
 
   /**
    * Makes these folders and those above them, as far as they are missing.
@@ -78,6 +87,12 @@ export interface Pod extends Disposable {
 
   /** Whether there is a folder at this path, or a link that leads to one. */
   isFolder(remotePath: string, options?: { readonly signal?: AbortSignal }): Promise<boolean>;
+
+  /** Opens an interactive shell for a person. Throws what connecting throws. */
+  openShell(options: ShellOptions): Promise<Shell>;
+
+  /** Whether SFTP answers, which nothing here needs; null, or why not. Never rejects. */
+  trySftp(signal?: AbortSignal): Promise<string | null>;
 
   /** SHA-256 (lower-case hex) of each path, null where there is no regular file. One round trip. */
   hashFiles(remotePaths: readonly string[], options?: HashOptions): Promise<ReadonlyMap<string, string | null>>;

@@ -60,5 +60,6 @@ async function breakStale(lockFile: string, token: string): Promise<void> {
   if (found === null || Date.now() - found.mtimeMs < staleMs) return;
   const aside = `${lockFile}.${token}`;
   await rename(lockFile, aside).catch(() => undefined);
-  await rm(aside, { force: true });
+  // Other programs that lock the same file may do so by a folder.
+  await rm(aside, { force: true, recursive: true });
 }

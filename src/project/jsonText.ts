@@ -5,7 +5,7 @@ import { createScanner, findNodeAtLocation, parseTree, type Node } from 'jsonc-p
  * around it stays byte for byte. (jsonc-parser's own `modify` formats the neighbours anew and moves their comments.)
  * The text must be valid; trailing commas are.
  */
-export function setValue(text: string, path: readonly string[], value: unknown): string {
+export function setValue(text: string, path: readonly (string | number)[], value: unknown): string {
   const root = treeOf(text);
   for (let length = path.length; length >= 0; length--) {
     const node = findNodeAtLocation(root, path.slice(0, length));
@@ -13,7 +13,8 @@ export function setValue(text: string, path: readonly string[], value: unknown):
     const rest = path.slice(length);
     const name = rest[0];
     if (name === undefined) return splice(text, node.offset, node.offset + node.length, print(value, indentAt(text, node.offset), text));
-    if (node.type !== 'object') throw new TypeError(`There is no object at ${JSON.stringify(path.slice(0, length))}.`);
+    if (node.type !== 'object' || typeof name !== 'string')
+      throw new TypeError(`There is no object at ${JSON.stringify(path.slice(0, length))}.`);
     return insert(
       text,
       node,

@@ -224,6 +224,40 @@ export function labelsPath(
   return labels === undefined ? undefined : fill(labels, { model: values.model ?? '', seed: String(values.seed ?? train.seed) });
 }
 
+/** @throws UserError 'bad-argument' when runpod.json has no such stage */
+export function findStage({ config: { stages } }: Project, name: string): ProjectConfig['stages'][number] {
+  const stage = stages.find((one) => one.name === name);
+  if (stage) return stage;
+  const known =
+    stages.length === 0
+      ? 'It has no stages yet: add them under "stages".'
+      : didYouMean(
+          name,
+          stages.map((one) => one.name),
+          'stages',
+        );
+  throw new UserError('bad-argument', `There is no stage "${name}" in runpod.json. ${known}`);
+}
+
+/**
+ * The result patterns of a stage: its own, and those of the models it trains, expanded.
+ *
+ * @throws UserError 'bad-argument' when there is no such stage, 'not-configured' when it is said to leave nothing
+ */
+export function stageResults(project: Project, name: string, seed: number | undefined): string[] {
+  const { results = [], models = [] } = findStage(project, name);
+  const given = seed ?? project.config.train.seed;
+  const patterns = [
+    ...expandTemplates(results, { seed: given }),
+    ...models.flatMap((model) => resultPatterns(project, { model, seed: seed ?? project.config.train.models[model]?.seed ?? given })),
+  ];
+  if (patterns.length > 0) return patterns;
+  throw new UserError(
+    'not-configured',
+    `runpod.json does not say what the stage "${name}" leaves. Add its files under "results" of the stage, e.g. ["artifacts/pretrained/encoder.pt"].`,
+  );
+}
+
 /** @throws UserError 'bad-argument' when runpod.json has models and this is none of them, or it cannot be a name at all. */
 export function checkModel(model: string, known: readonly string[]): void {
   const problem = model === '' ? 'a model name cannot be empty' : modelNameProblem(model);

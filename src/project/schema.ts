@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { monitorSchema } from './monitorSchema.ts';
 
 /**
  * `runpod.json`, the file a project describes itself in. The one source of its shape: the JSON schema that the editor
@@ -146,6 +147,7 @@ export const projectSchema = z
       })
       .prefault({})
       .describe('What Verify Environment looks for.'),
+    monitor: monitorSchema.optional(),
     agents: agentLimitsSchema.optional().describe('What AI agents may do with this project. Without it: everything a person may.'),
     exclude: z.array(z.string().min(1)).default([]).describe('Never deployed; gitignore syntax.'),
     gitignore: z.boolean().default(true).describe('Whether what .gitignore excludes is not deployed either.'),

@@ -4,7 +4,7 @@ import { messageOf, UserError } from '../core/errors.ts';
 import type { PathMap } from '../core/pathMap.ts';
 import type { Pod, TransferOptions } from '../pod/pod.ts';
 import { matcher } from '../project/globs.ts';
-import { checkModel, expandTemplates, type Project, resultPatterns } from '../project/project.ts';
+import { checkModel, expandTemplates, type Project, resultPatterns, stageResults } from '../project/project.ts';
 import type { Run, RunManifest } from '../runs/run.ts';
 import { type FetchedFile, type FetchOptions, fetchResults, type FetchReport } from './fetch.ts';
 
@@ -38,9 +38,11 @@ export class Collector {
     private readonly ports: CollectPorts,
   ) {}
 
-  /** A model's result files; only what changed. */
+  /** The result files of a model, or of a stage of that name; only what changed. */
   async ofModel(model: string, folder: string, options: TransferOptions & { readonly seed?: number } = {}): Promise<FetchReport> {
     const { config } = this.project;
+    if (!Object.hasOwn(config.train.models, model) && config.stages.some(({ name }) => name === model))
+      return this.ofStage(model, folder, options);
     checkModel(model, Object.keys(config.train.models));
     const patterns = resultPatterns(this.project, { model, seed: options.seed ?? config.train.models[model]?.seed ?? config.train.seed });
     if (patterns.length === 0)
@@ -48,6 +50,13 @@ export class Collector {
         'not-configured',
         'runpod.json does not say what a run leaves behind. Add the paths under "results", e.g. ["artifacts/{model}/**"].',
       );
+    const isBusy = await this.ports.isRunning(options.signal);
+    return this.fetch(patterns, folder, options, { isBusy });
+  }
+
+  /** The result files of a stage. */
+  async ofStage(name: string, folder: string, options: TransferOptions & { readonly seed?: number } = {}): Promise<FetchReport> {
+    const patterns = stageResults(this.project, name, options.seed);
     const isBusy = await this.ports.isRunning(options.signal);
     return this.fetch(patterns, folder, options, { isBusy });
   }

@@ -1,7 +1,7 @@
 import { throwIfCancelled } from '../core/errors.ts';
 import type { Finding } from '../monitor/finding.ts';
 import type { MetricLine } from '../monitor/metric.ts';
-import { type MonitorEvent, TrainingMonitor } from '../monitor/monitor.ts';
+import { type MonitorEvent, type MonitorOptions, TrainingMonitor } from '../monitor/monitor.ts';
 import type { Run } from './run.ts';
 import type { Runs } from './runs.ts';
 
@@ -37,7 +37,7 @@ const keptMilestones = 10_000;
  * events at the same positions. That is what makes a position a cursor that survives a time-out and a killed server.
  */
 export class RunTail {
-  readonly monitor = new TrainingMonitor();
+  readonly monitor: TrainingMonitor;
   private readonly events: TailEvent[] = [];
   private milestones = 0;
   /** Bytes of a line that has not ended. */
@@ -49,6 +49,10 @@ export class RunTail {
   private last: Run | null = null;
   private quiet = Date.now();
   private isTaking = false;
+
+  constructor(options: MonitorOptions = {}) {
+    this.monitor = new TrainingMonitor(options);
+  }
 
   /** The byte of the log to read next. */
   get offset(): number {

@@ -2,6 +2,7 @@ import type { LocatedFinding } from '../fixes/located.ts';
 import type { Finding } from '../monitor/finding.ts';
 import type { MetricLine } from '../monitor/metric.ts';
 import { type MonitorEvent, TrainingMonitor } from '../monitor/monitor.ts';
+import type { Thresholds } from '../monitor/thresholds.ts';
 import type { Run, RunManifest } from './run.ts';
 import type { Runs } from './runs.ts';
 
@@ -25,7 +26,30 @@ export interface WatchOptions {
   readonly signal?: AbortSignal;
   /** In the log's order. What it throws ends the watching, and is what watching rejects with. */
   readonly onEvent?: (event: RunEvent) => void;
+  /** Other limits than the monitor's own. */
+  readonly thresholds?: Partial<Thresholds>;
+  /** Default: this machine's. */
+  readonly clock?: WatchClock;
 }
+
+/** The time by which a run hangs. */
+export interface WatchClock {
+  /** Milliseconds; steady. */
+  readonly now: () => number;
+  /** Calls again and again, until what it returns is called. */
+  readonly every: (ms: number, call: () => void) => () => void;
+}
+
+const steadyClock: WatchClock = {
+  now: () => performance.now(),
+  every: (ms, call) => {
+    const timer = setInterval(call, ms);
+    return () => clearInterval(timer);
+  },
+};
+
+/** How often is asked whether the run stands still. */
+const checkEveryMs = 15_000;
 
 /** How a watched run ended. */
 export interface WatchedRun {
@@ -49,8 +73,9 @@ export type Locate = (finding: Finding, manifest: RunManifest) => Promise<Locate
  * @throws UserError what Runs.follow throws
  */
 export async function watchRun(runs: Runs, id: string, locate: Locate, options: WatchOptions = {}): Promise<WatchedRun> {
-  const { manifest } = await runs.get(id, options.signal);
-  const monitor = new TrainingMonitor();
+  const { manifest, logBytes } = await runs.get(id, options.signal);
+  const monitor = new TrainingMonitor({ thresholds: options.thresholds });
+  const clock = options.clock ?? steadyClock;
   const teller = new Teller((finding) => locate(finding, manifest), options.onEvent);
   const decoder = new TextDecoder();
   const from = options.from ?? 0;
@@ -60,16 +85,30 @@ export async function watchRun(runs: Runs, id: string, locate: Locate, options: 
     at += part.length;
     monitor.write(part).forEach((event) => teller.learn(event));
   }
-  const { run, offset } = await runs.follow(id, {
-    from,
-    signal: options.signal,
-    onBytes: (chunk) => {
-      const text = decoder.decode(chunk, { stream: true });
-      if (text !== '') teller.tell({ kind: 'output', text });
-      monitor.write(chunk).forEach((event) => teller.tell(event));
-    },
-    onInterrupted: ({ message, delayMs }) => teller.tell({ kind: 'interrupted', message, delayMs }),
+  let read = from;
+  // While the pod is out of reach, silence says nothing of the run.
+  let reachableAtMs = -Infinity;
+  const stopChecking = clock.every(checkEveryMs, () => {
+    const nowMs = clock.now();
+    if (nowMs >= reachableAtMs && !teller.failed) monitor.check(nowMs).forEach((event) => teller.tell(event));
   });
+  const { run, offset } = await runs
+    .follow(id, {
+      from,
+      signal: options.signal,
+      onBytes: (chunk) => {
+        const text = decoder.decode(chunk, { stream: true });
+        if (text !== '') teller.tell({ kind: 'output', text });
+        read += chunk.length;
+        // What was in the log before comes all at once, whenever it was printed.
+        monitor.write(chunk, read > logBytes ? clock.now() : undefined).forEach((event) => teller.tell(event));
+      },
+      onInterrupted: ({ message, delayMs }) => {
+        reachableAtMs = clock.now() + delayMs + checkEveryMs;
+        teller.tell({ kind: 'interrupted', message, delayMs });
+      },
+    })
+    .finally(stopChecking);
   const rest = decoder.decode();
   if (rest !== '') teller.tell({ kind: 'output', text: rest });
   monitor.end().forEach((event) => teller.tell(event));
@@ -98,6 +137,11 @@ class Teller {
     private readonly locate: (finding: Finding) => Promise<LocatedFinding>,
     private readonly onEvent: (event: RunEvent) => void = () => undefined,
   ) {}
+
+  /** Whether telling throws from now on. */
+  get failed(): boolean {
+    return this.failure !== null;
+  }
 
   /** A finding to be known in the end, and not told of. */
   learn(event: MonitorEvent): void {

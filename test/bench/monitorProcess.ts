@@ -1,5 +1,5 @@
 import { TrainingMonitor } from '../../src/monitor/monitor.ts';
-import { FRAGMENTS } from '../unit/monitor/fragments.ts';
+import { FRAGMENTS, noise } from '../unit/monitor/fragments.ts';
 import { mixedLog } from './mixedLog.ts';
 
 export interface MonitorFigures {
@@ -80,6 +80,20 @@ function worstLine(): MonitorFigures['worst'] {
       // The first time also compiles patterns.
       if (ms > worst.ms) worst = { ms: Math.min(ms, once()), unit: JSON.stringify(unit) };
     }
+  }
+  for (const kind of ['bytes', 'printable', 'pieces'] as const) {
+    const bytes = noise(1_000_000, 1, kind);
+    const monitor = new TrainingMonitor();
+    tried++;
+    const once = (): number =>
+      1000 *
+      cpu(() => {
+        feed(monitor, bytes);
+        monitor.write('\n');
+      });
+    once();
+    const ms = once();
+    if (ms > worst.ms) worst = { ms, unit: `random ${kind}` };
   }
   return { ...worst, tried };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import * as vscode from 'vscode';
@@ -160,6 +160,54 @@ describe('on the pod', function () {
       report.files.some(({ path }) => /output\.log$/.test(path)),
       JSON.stringify(report.files),
     );
+  });
+
+  it('tests the connection, and tries everything with real work', async () => {
+    const tested = await command<{ readonly ok: boolean; readonly steps: readonly { readonly id: string }[] }>(commands.testConnection);
+    assert.ok(tested.ok, JSON.stringify(tested));
+    assert.equal(tested.steps.at(-1)?.id, 'session');
+    const tried = await command<{ readonly ok: boolean }>(commands.selfTest);
+    assert.ok(tried.ok, JSON.stringify(tried));
+    await notified('Everything works with practice');
+    const { problem } = await command<{ readonly problem: string }>(commands.gpuStatus);
+    assert.match(problem, /There is no GPU/);
+  });
+
+  it("opens a terminal in the project's folder and environment", async () => {
+    const name = await command<string>(commands.openTerminal);
+    const mark = join(podWorkspace, 'moola/from-terminal');
+    const terminal = () => vscode.window.terminals.find((one) => one.name === name);
+    await until('it is there', () => terminal() !== undefined);
+    terminal()?.sendText('echo "$PYTHONPATH $PWD" > from-terminal; exit');
+    await until('the shell has written', () => existsSync(mark) && readFileSync(mark, 'utf8').endsWith('\n'));
+    assert.match(readFileSync(mark, 'utf8'), /^src .*\/moola\n$/);
+    await until('it is closed with its shell', () => terminal() === undefined);
+    await rm(mark);
+  });
+
+  it('writes how a run went into a task, offered where it ended', async () => {
+    const file = at('.taskmaster/tasks/tasks.json').fsPath;
+    await mkdir(join(file, '..'), { recursive: true });
+    await writeFile(file, JSON.stringify({ master: { tasks: [{ id: 1, title: 'Train', status: 'pending' }] } }));
+    const { run } = await train('logreg');
+    await notified('logreg trained on', 'Write to Task');
+    await command(commands.writeRunToTask, { run, task: '1', status: 'done' });
+    const text = await readFile(file, 'utf8');
+    assert.ok(text.includes(`RunPod run ${run} on practice: succeeded with exit code 0.`), text);
+    assert.match(text, /"status":\s*"done"/);
+    await rm(at('.taskmaster').fsPath, { recursive: true });
+  });
+
+  it('cleans up only what was agreed to', async () => {
+    const runs = join(podWorkspace, 'moola/.runpod/runs');
+    for (let i = 0; i < 3; i++) await command(commands.train, { command: 'true', wait: true });
+    const before = readdirSync(runs).length;
+    const asked = command<{ readonly deleted: boolean }>(commands.clean, { keep: 1 });
+    await person.sees('.monaco-dialog-box:has-text("Delete")');
+    await person.screenshot('clean');
+    await person.click('.monaco-dialog-box .monaco-button:has-text("Cancel")');
+    assert.equal((await asked).deleted, false);
+    assert.equal(readdirSync(runs).length, before);
   });
 
   it('says how to go on when the host key has changed, and connects when it is trusted', async () => {

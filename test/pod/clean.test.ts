@@ -46,6 +46,12 @@ describe('cleaning up', () => {
     assert.match(shown.stdout, /5 items, 2\.0 KB could go from p\. `rpo clean --keep 1 --yes`/);
     assert.ok(existsSync(onPod('out/a/seed_1.npy')), 'showing deletes nothing');
 
+    // On a terminal it asks, and only a yes is one.
+    const shell = `exec python3 -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)' "$@"`;
+    const asked = await rpo(['clean', '--keep', '1'], { ...options, shell, stdin: 'n\n' });
+    assert.match(asked.stdout, /seed_1\.npy[^]*Delete 5 items, 2\.0 KB from p\? \[y\/N\]/);
+    assert.ok(existsSync(onPod('out/a/seed_1.npy')), 'no means no');
+
     assert.match((await rpo(['clean', '--keep', '1', '--yes'], options)).stdout, /Deleted from p: 5 items/);
     assert.deepEqual((await readdir(onPod('out/a'))).sort(), ['notes.txt', 'seed_3.npy']);
     assert.deepEqual(await readdir(onPod('ckpt')), ['a_3_epoch 4.pt']);

@@ -2,19 +2,20 @@ import assert from 'node:assert/strict';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Check } from '../../src/doctor/check.ts';
+import { quote } from '../../src/core/shell.ts';
 import { verify } from '../../src/doctor/verify.ts';
 import { loadProject } from '../../src/project/project.ts';
 import { usePod } from './support/pod.ts';
-import { rpo } from './support/rpo.ts';
+import { rpo, type RpoOptions } from './support/rpo.ts';
 
 /**
  * Not NVIDIA's program: a stand-in that prints what NVIDIA documents (nvidia-smi(1), and the header of a driver 535), since
  * the machine that tests run on has no GPU.
  */
-const fakeNvidiaSmi = (gpus: readonly string[]) => `#!/bin/sh
+const fakeNvidiaSmi = (gpus: readonly string[], processes = "echo '4242, python, 40110 MiB'") => `#!/bin/sh
 case "$1" in
 --query-gpu=index*) echo '0, NVIDIA A40, 97, 40123, 46068, 71' ;;
---query-compute-apps=*) echo '4242, python, 40110 MiB' ;;
+--query-compute-apps=*) ${processes} ;;
 --query-gpu=*)
   ${gpus.length > 0 ? `printf '%s\\n' ${gpus.map((gpu) => `'${gpu}'`).join(' ')}` : `echo 'No devices were found'; exit 6`} ;;
 *)
@@ -132,9 +133,73 @@ describe('verify against a pod', () => {
     assert.match(repaired.stdout, /✓ Deploy src\/train\.py/);
     const after = await rpo(['verify', '--json'], options);
     assert.equal(after.exitCode, 0, after.stdout);
-    await writeFile(fakeFile(), fakeNvidiaSmi(['NVIDIA A40, 46068 MiB, 535.104.05']), { mode: 0o755 });
-    assert.match((await rpo(['gpu'], options)).stdout, /GPU 0 NVIDIA A40: 97 % used.*\n +4242, python/);
     const refused = await rpo(['repair', 'gpu'], options);
     assert.equal(refused.exitCode, 2);
+  });
+
+  describe('processes on the GPU', () => {
+    let options: RpoOptions;
+    const onGpu = (processes: string) =>
+      writeFile(fakeFile(), fakeNvidiaSmi(['NVIDIA A40, 46068 MiB, 535.104.05'], processes), { mode: 0o755 });
+    /** Starts something that runs on, and puts it on the GPU. */
+    const start = async (command: string, program: string) => {
+      const { stdout } = await t.pod.exec(`setsid sh -c ${quote(command)} </dev/null >/dev/null 2>&1 & echo $!`);
+      await onGpu(`echo '${stdout.trim()}, ${program}, 40110 MiB'`);
+      return stdout.trim();
+    };
+    const isAlive = async (pid: string) => (await t.pod.exec(`kill -0 ${pid} && ! grep -q '^State:.Z' /proc/${pid}/status`)).exitCode === 0;
+
+    beforeEach(async () => {
+      await writeFile(join(project, 'runpod.json'), '{}');
+      options = { cwd: project, home: join(t.tmp, 'home') };
+      const { host, port, user, identityFile, workspace } = t.practice;
+      await rpo(['pods', 'add', `ssh ${user}@${host} -p ${port} -i ${identityFile}`, '--name', 'p', '--workspace', workspace], options);
+    });
+
+    it('are told, and one that is of no run is ended, gently where that is enough', async () => {
+      const pid = await start('exec sleep 600', '/usr/bin/sleep');
+      const shown = await rpo(['gpu'], options);
+      assert.match(shown.stdout, new RegExp(`GPU 0 NVIDIA A40: 97 % used.*\n +${pid} +/usr/bin/sleep, 40110 MiB\n`));
+      const unasked = await rpo(['gpu', 'kill', pid], options);
+      assert.equal(unasked.exitCode, 2);
+      assert.match(unasked.stderr, /End process .* \(\/usr\/bin\/sleep, 40110 MiB\) on p\?.*--yes/s);
+      assert.ok(await isAlive(pid));
+      const ended = await rpo(['gpu', 'kill', pid, '--yes'], options);
+      assert.match(ended.stdout, /ended by SIGTERM/, ended.stderr);
+      assert.equal(await isAlive(pid), false);
+    });
+
+    it('that will not end are killed', async () => {
+      const pid = await start("trap '' TERM; while :; do sleep 0.2; done", 'sh');
+      const ended = await rpo(['gpu', 'kill', pid, '--yes', '--wait', '1'], options);
+      assert.match(ended.stdout, /ended by SIGKILL/, ended.stderr);
+      assert.equal(await isAlive(pid), false);
+    });
+
+    it('of a run, of another container, and those that are not on the GPU are left alone', async () => {
+      const pid = await start('exec sleep 600', '/opt/conda/bin/python');
+      assert.match((await rpo(['gpu'], options)).stdout, /not of this container/);
+      const foreign = await rpo(['gpu', 'kill', pid, '--yes'], options);
+      assert.match(foreign.stderr, /is none of this container/);
+      assert.match((await rpo(['gpu', 'kill', '2', '--yes'], options)).stderr, /reports no process 2 .*It reports \d+ \(/s);
+      assert.ok(await isAlive(pid));
+      const { lines } = await rpo(['train', '--command', 'exec sleep 600', '--detach', '--json'], options);
+      const run = String(lines.at(-1)?.['run']);
+      await onGpu(`for p in $(pgrep -x sleep); do echo "$p, sleep, 1 MiB"; done`);
+      const own = /(\d+) {2}sleep, 1 MiB, run /.exec((await rpo(['gpu'], options)).stdout)?.[1] ?? '';
+      const refused = await rpo(['gpu', 'kill', own, '--yes'], options);
+      assert.match(refused.stderr, new RegExp(`belongs to the run ${run}`));
+      await t.pod.exec(`kill ${pid}`);
+      await rpo(['stop', run, '--interrupt-seconds', '0'], options);
+    });
+
+    it('cannot be told where nvidia-smi fails: its words and its exit code are', async () => {
+      await writeFile(fakeFile(), "#!/bin/sh\necho 'Failed to initialize NVML: Driver/library version mismatch'\nexit 18\n", {
+        mode: 0o755,
+      });
+      const { stdout, exitCode } = await rpo(['gpu'], options);
+      assert.match(stdout, /p: nvidia-smi failed with exit code 18: Failed to initialize NVML.*The driver of the machine is broken/);
+      assert.equal(exitCode, 1);
+    });
   });
 });

@@ -54,4 +54,21 @@ describe('trying things before GPU time is spent', () => {
     assert.match(nothing.stderr, /The preset "none" in runpod\.json names "gone\/\*\*\/\*\.py", which matches no file/);
     assert.match((await rpo(['deploy', '--preset', 'nine'], options)).stderr, /There is no preset "nine".*none/s);
   });
+
+  it('that is interrupted leaves nothing on the pod either', async () => {
+    const interrupted = await rpo(['selftest'], {
+      ...options,
+      // As soon as its folder is there.
+      shell: `"$@" & p=$!; while kill -0 $p 2>/dev/null; do
+        ls -d ${t.practice.workspace}/tried/.runpod/selftest-* >/dev/null 2>&1 && { echo seen; kill -INT $p; break; }
+      done; wait $p`,
+    });
+    assert.match(interrupted.stdout, /seen/);
+    assert.notEqual(interrupted.exitCode, 0);
+    const left = await readdir(join(t.practice.workspace, 'tried/.runpod')).catch(() => []);
+    assert.deepEqual(
+      left.filter((name) => name.startsWith('selftest')),
+      [],
+    );
+  });
 });

@@ -17,6 +17,8 @@ interface Format {
   readonly called?: string;
   /** Names of settings and times are left out, as in a free line. */
   readonly picky?: boolean;
+  /** A row of a box of two columns, in which settings stand beside outcomes. */
+  readonly box?: boolean;
   /** Read the rest of the line by the general rules too, and add what they find. */
   readonly andGeneric?: boolean;
 }
@@ -49,13 +51,14 @@ export const FORMATS: readonly Format[] = [
     sample: '|    ep_rew_mean       | 22.2     |',
     pattern: re(String.raw`^\s*[|│┃]\s*(?<name>[^|│┃]{1,60}?)\s*[|│┃]\s*(?<value>NUM)\s*[|│┃]?\s*$`),
     picky: true,
+    box: true,
   },
   {
     from: 'RLlib, GAN tutorials: several names for several numbers',
     sample: '  0: Min/Mean/Max reward:   8.0000/ 22.4157/ 92.0000',
     hint: '/',
     pattern: re(
-      String.raw`(?:^\s*(?<step>\d+): )?\b(?<a>[A-Za-z]+)/(?<b>[A-Za-z]+)(?:/(?<c>[A-Za-z]+))? (?<of>[A-Za-z_]+)\s*[:=]\s*(?<x>NUM)\s*/\s*(?<y>NUM)(?:\s*/\s*(?<z>NUM))?`,
+      String.raw`(?:^\s*(?<step>\d+): )?\b(?<a>[A-Za-z]+)/(?<b>[A-Za-z]+)(?:/(?<c>[A-Za-z]+))? (?<of>(?!split|ratio)[A-Za-z_]+)\s*[:=]\s*(?<x>NUM)\s*/\s*(?<y>NUM)(?:\s*/\s*(?<z>NUM))?`,
     ),
     andGeneric: true,
   },
@@ -88,7 +91,7 @@ export const FORMATS: readonly Format[] = [
     sample: 'Epoch 00003: val_loss improved from 0.53210 to 0.48311, saving model to best.h5',
     hint: ' from ',
     pattern: re(
-      String.raw`(?:Epoch (?<epoch>\d+): )?\b(?<name>[A-Za-z]\w*(?: loss| acc\w*)?) (?:improved|decreased|increased) from NUM to (?<value>NUM)`,
+      String.raw`(?:Epoch (?<epoch>\d+): )?\b(?<name>[A-Za-z]\w*(?: loss| acc\w*)?) (?:improved|decreased|increased) from NUM ?%? to (?<value>NUM)`,
     ),
   },
   {
@@ -138,6 +141,35 @@ export const FORMATS: readonly Format[] = [
     sample: 'Train: 3 [  50/1251 (  4%)]  Loss: 6.934 (6.95)  Time: 0.412s, 2485.43/s  LR: 1.000e-04  Data: 0.011 (0.035)',
     hint: 'Train: ',
     pattern: re(String.raw`^\s*Train: (?<epoch>\d+) \[\s*(?<step>\d+)/(?<steps>\d+)`),
+    andGeneric: true,
+  },
+  {
+    from: 'Swin Transformer and kin',
+    sample:
+      '[2024-02-01 10:00:00 swin_tiny](main.py 231): INFO Train: [3/300][100/1251]\teta 0:12:31 lr 0.000312\ttime 0.31 (0.32)\tloss 4.12 (4.81)',
+    hint: '][',
+    pattern: re(String.raw`\b(?:Train|Test|Eval|Val(?:id)?): \[\s*(?<epoch>\d+)/(?<epochs>\d+)\]\s*\[\s*(?<step>\d+)/(?<steps>\d+)\]`),
+    andGeneric: true,
+  },
+  {
+    from: 'word_language_model (pytorch/examples)',
+    sample: '| epoch   3 |   200/  745 batches | lr 5.00 | ms/batch 12.31 | loss  5.12 | ppl   167.34',
+    hint: ' batches',
+    pattern: re(String.raw`\bepoch\s+(?<epoch>\d+) \|\s*(?<step>\d+)/\s*(?<steps>\d+) batches`),
+    andGeneric: true,
+  },
+  {
+    from: 'Marian',
+    sample: '[2024-02-01 10:00:00] Ep. 1 : Up. 1000 : Sen. 123,456 : Cost 5.12 : Time 12.31s : 12311.21 words/s : gNorm 1.23',
+    hint: ' : Up. ',
+    pattern: re(String.raw`\bEp\. (?<epoch>\d+) : Up\. (?<step>\d+)`),
+    andGeneric: true,
+  },
+  {
+    from: 'home-made loops: n of N, and what that is',
+    sample: 'accuracy 456/500 = 91.2%',
+    hint: '/',
+    pattern: re(String.raw`\b(?<name>(?:[A-Za-z]+ )?[Aa]cc(?:uracy)?)\s*[:=]?\s*\d+/\d+\s*(?:=|->|→)\s*(?<value>NUM)`),
     andGeneric: true,
   },
   {
@@ -200,9 +232,13 @@ export const FORMATS: readonly Format[] = [
   },
 ];
 
+function isRate(name: string): boolean {
+  return /(?:^|[\s/_])(?:lr|learning[_ ]rate|clip[_ ]?range)\s*$/i.test(name);
+}
+
 /** Lines with numbers and metric-like words that never are metrics. */
 const NEVER =
-  /^(?:[-.\d: ]{0,30})?(?:\S+ )?(?:remote: |Receiving objects|Resolving deltas|\[CV\] END)|^\[LightGBM\] \[(?:Info|Warning)\](?!.*Iteration)|^\S+\.(?:cpp|cc|cu|py):\d+\] (?:Setting up|Top shape)|:::MLP|gradient overflow|OVERFLOW!|[Rr]educing loss scale|loss scale to|skipping (?:this )?step|warnings\.warn|\bWarning: /;
+  /^(?:[-.\d: ]{0,30})?(?:\S+ )?(?:remote: |Receiving objects|Resolving deltas|\[CV\] END)|^\[LightGBM\] \[(?:Info|Warning)\](?!.*Iteration)|^\S+\.(?:cpp|cc|cu|py):\d+\] (?:Setting up|Top shape)|:::MLP|^wandb: (?:Syncing|Resuming|Tracking|Run data|Synced)|^(?!.*\b(?:epoch|step|iter)\b[ :=]*\d)(?:.*?\s)?--[a-z][\w-]*[= ]\S.*\s--[a-z]|\S\.py .*\s?--[a-z]|gradient overflow|OVERFLOW!|[Rr]educing loss scale|loss scale to|skipping (?:this )?step|warnings\.warn|\bWarning: /;
 
 /** The first format that fits the line; `undefined` when none does, null when the line is known not to hold metrics. */
 export function readFormat(text: string, scan: Scan, generic: (plan: PlanBuilder) => void): Plan | null | undefined {
@@ -239,6 +275,7 @@ function fill(plan: PlanBuilder, match: RegExpExecArray, scan: Scan, format: For
         return true;
       }
       if (kind === 'unknown' && isWhole(scan, index)) return true;
+      if (format.box) plan.boxed = kind === 'unknown' || isRate(name) ? 'other' : 'outcome';
     }
     plan.metric(templated(name.trim(), spans['name']?.[0] ?? -1, scan), index);
   }

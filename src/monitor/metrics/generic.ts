@@ -2,7 +2,7 @@ import { EPOCH_NAMES, STEP_NAMES, classOfName } from './names.ts';
 import type { NameClass } from './names.ts';
 import { PlanBuilder, headLength, isWhole } from './plan.ts';
 import type { Plan } from './plan.ts';
-import { COMPOUND, INT } from './scan.ts';
+import { COMPOUND, INT, SPECIAL } from './scan.ts';
 import type { Scan } from './scan.ts';
 
 /** A number with the name before it. */
@@ -20,19 +20,40 @@ interface Named {
 
 /** Units that make a number a time, a size or a rate of the machine rather than a metric. */
 const MACHINE_UNIT =
-  /^(?:ms|us|s|sec|secs|seconds?|m|min|mins|minutes?|h|hr|hrs|hours?|d|days?|[kmgt]i?b?|bytes?|it\/s|s\/it|x|px|ns|µs|w|°c|c|mhz|params|im\/s|record|records|s\/step|ms\/step|times|epochs?|steps?|iters?|iterations?|files?|images?|examples?)$/i;
-/** Attached (`1.4s`), or apart (`0.4 sec`, `35 (sec)`) and then not the name of what follows. */
-const UNIT = /^(?:(%|[A-Za-zµ°]+(?:\/[A-Za-z]+)?)(?![\w-]|\.\w)|(?: \(?|\()(%|[A-Za-zµ°]+(?:\/[A-Za-z]+)?)(?![\w-]|\.\w| ?[:=]))/;
+  /^(?:ms|us|s|sec|secs|seconds?|m|min|mins|minutes?|h|hr|hrs|hours?|d|days?|[kmgt]i?b?|b|bytes?|it\/s|s\/it|x|px|ns|µs|w|°c|c|mhz|params|im\/s|record|records|s\/step|ms\/step|times|epochs?|steps?|iters?|iterations?|files?|images?|examples?)$/i;
+/** Attached (`1.4s`), or apart (`0.4 sec`, `35 (sec)`) and then not the name of what follows: `step 100`, `iter time (s): 1.2`. */
+const UNIT =
+  /^(?:(%|[A-Za-zµ°]+(?:\/[A-Za-z]+)?)(?![\w-]|\.\w)|(?: \(?|\()(%|[A-Za-zµ°]+(?:\/[A-Za-z]+)?)(?![\w-]|\.\w| ?[:=]| +(?:[-+]?[.\d]|(?:nan|inf)\b)| +\w+(?: \(\w+\))?[:=]))/i;
+/** How much of the line behind a number its unit, and what follows that, are looked for in. */
+const UNIT_REACH = 32;
 /** `| 1023456 tok/s`, `: 13596.73 words/s`: what names itself by its unit, in a column of its own. */
 const RATE_UNIT = /^(?!it\/|s\/)[a-z]{2,12}\/s(?:ec)?$/;
 /** A dump of settings, not progress: Python values and constructors that progress lines do not print. */
 const DUMP =
-  /\b(?:True|False)\b|[=:] ?None\b|\bNamespace\(|\bdict\(|\b(?:PosixPath|device|dtype|torch\.Size|lambda|Linear|Conv\dd|Dropout|BatchNorm\dd|Adam\w?|SGD|LayerNorm)\(|<class |\bargs?:|[Cc]onfig(?:uration)?[ :({=]|[Hh]yper-?param|\.{4,} \S+$|^\s*[\w.]+=[^,;\s]+,\s*$|^\s*(?:cfg|args|config|hparams|opt|FLAGS)[.:]/;
-const SCOPE = /(?:^|[\s[(|,;])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?|dev)\b(?!-)/i;
+  /\bNamespace\(|\bdict\(|\b(?:PosixPath|device|dtype|torch\.Size|lambda|Linear|Conv\dd|Dropout|BatchNorm\dd|Adam\w?|SGD|LayerNorm)\(|<class |\barg(?:ument)?s?:|^[^\d]*\b[Cc]onfig(?:uration)?[ :({=]|\.{4,} \S+$|^\s*[\w.]+=[^,;\s]+,\s*$|^\s*(?:cfg|args|config|hparams|opt|FLAGS)[.:]|\b[A-Z]\w*(?<!Output|Results?|Metrics?|Loss(?:es)?|Stats|History|State)\((?:\w+=[^,()]+, ?){2,}|\b[Ff]eature importances?\b/;
+/**
+ * Words of settings that a progress line may have too: Python's constants, what a split or a weight is, verbs of setting up, several `name=word`. They speak for a dump
+ * unless the line says where training is.
+ */
+const MAYBE_DUMP =
+  /\b(?:True|False)\b|[=:] ?None\b|\b[Cc]onfig(?:uration)?[ :({=]|\b[Hh]yper-?param|\b(?:loss|class|task|sample)[ _]?(?:weights|weighting|coefficients|coeffs|scales)\b|\bsplit ratios?\b|\btrain\/(?:val\w*\/)?test\b|\bsplit:? (?:of )?\d|^\W*(?:using|loading (?:the )?\w+ (?:function|config)|building|initiali[sz]ing|setting|creating|configured?)\b|(?:\b\w+=[A-Za-z_]\w*(?:\.\w+)?, .*){2}/i;
+/** Says where training, or a search, is, and how well it goes. */
+const PROGRESS =
+  /\b(?:epoch|step|iter(?:ation)?|trial|fold|episode|round)\b['"]?[ :#=[(]*\d.*(?:loss|acc\b|accuracy|err\b|error|f1|auc|score|reward|return|metric|bleu|ppl|perplexity|map\b|m?iou)|(?:loss|acc|score|reward)\w*['"]?[ :=]+[-\d.].*\b(?:epoch|step|iter(?:ation)?)\b['"]?[ :=]*\d/i;
+const SCOPE = /(?:^|[\s[(|,;'"])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?|dev)\b(?!-|\.py)/i;
 /** A phase by itself names a score (`Validation: 33.5%`), but not a counter (`Test: [20/24]`). */
 const SPLIT = /^(?:train|training|val|valid|validation|test|testing|dev|eval)$/i;
 const PREPOSITION =
-  /(?:^| )(?:in|to|from|than|within|after|by|with|took|for|until|over|every|about|and|or|a|the|around|only|per|least|most)$/i;
+  /(?:^| )(?:in|to|from|than|within|after|by|with|took|for|until|over|every|about|and|or|a|the|around|only|per|least|most|below|above|under|beyond)$/i;
+/** A limit, a wish or a rule rather than a value. */
+const RULE = /\b(?:should|must|need(?:s|ed)?|stop|until|unless|thresh(?:old)?s?|did not|does not|didn't)\b/i;
+/** `precision: 16-mixed`: of the numbers, not of the model. */
+const PRECISION = /\bprecision$/i;
+const BITS = /^(?:8|16|32|64)$/;
+/** `loss < 0.01` */
+const COMPARED = /<=?\s*$/;
+/** Part of a file's name, or of an absolute path: `epoch=3-val_loss=0.41.ckpt`. */
+const FILE_END = /^[^\s,;|]*\.(?:ckpt|pth?|pkl|h5|hdf5|keras|bin|safetensors|npz|npy|tar|zip|onnx|params|pdparams|joblib)\b/;
 /** Names that end in a file's, a function's or a setting's form. */
 const NOT_A_NAME =
   /\.(?:py|cc|cpp|cu|yaml|json|pt|pth|ckpt)$|^(?:https?|file)$|^[\w.]+\.(?:weight|bias)$|\.{3,}|^(?:cfg|args|config|hparams|opt)\./i;
@@ -42,7 +63,7 @@ const NOT_A_NAME =
  * names an outcome (loss, accuracy, reward …), or says where training is and gives real numbers.
  */
 export function readGeneric(text: string, scan: Scan, plan = new PlanBuilder()): Plan | null {
-  if (scan.count === 0 || DUMP.test(text)) return null;
+  if (scan.count === 0 || DUMP.test(text) || (MAYBE_DUMP.test(text) && !PROGRESS.test(text))) return null;
   const from = headLength(text);
   const found = readNames(text, scan, from, plan);
   const counted = bar(text, scan, plan);
@@ -78,10 +99,21 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
     previousEnd = scan.end[i]!;
     scope = SCOPE.exec(gap)?.[1] ?? scope;
     if (scan.kind[i] === COMPOUND) continue;
-    const [, attached, apart] = UNIT.exec(text.slice(previousEnd, previousEnd + 16)) ?? [];
+    const [, attached, apart] = UNIT.exec(text.slice(previousEnd, previousEnd + UNIT_REACH)) ?? [];
     const unit = attached ?? apart ?? '';
     // `Map: 100%|███`: how full a bar is
     if (text.startsWith('%|', previousEnd)) continue;
+    // `lr=0.1_acc=0.9`, `https://…/acc=0.9`: the name of a run or a page
+    if (
+      /^_[A-Za-z]/.test(gap) ||
+      /^_[A-Za-z]/.test(text.slice(previousEnd, previousEnd + 2)) ||
+      /:\/\/\S*$/.test(text.slice(Math.max(0, start - 120), start))
+    )
+      continue;
+    if (FILE_END.test(text.slice(previousEnd, previousEnd + 80))) continue;
+    // `the loss is nan`: a sentence, which the rules judge
+    if (scan.kind[i] === SPECIAL && /\b(?:is|was|became|turned|got|of)\s*$/.test(gap)) continue;
+    if (COMPARED.test(gap) && text[previousEnd] !== '>') continue;
     if (consumePair(text, scan, i, gap, plan)) continue;
     const last = found[found.length - 1];
     const named = nameIn(gap, !first);
@@ -111,6 +143,7 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
       continue;
     }
     if (named.name === '') continue;
+    if (RULE.test(named.name) || (PRECISION.test(named.name) && isWhole(scan, i) && BITS.test(text.slice(start, previousEnd)))) continue;
     // `Loss after epoch 3: 0.43`: the name stands before the place
     const kind = placeOf(text, named.name, scan, i, named.strong, plan, first);
     if (kind === 'place') {
@@ -172,7 +205,12 @@ function placeOf(text: string, name: string, scan: Scan, i: number, strong: bool
   // `Total optimization steps = 375` counts, `Steps: 375` says where
   if (last !== lower && /^(?:steps|iters|iterations|batches|updates|epochs)$/.test(last)) return 'skip';
   if ((EPOCH_NAMES.has(lower) || EPOCH_NAMES.has(last)) && !/\b(?:per|best|max|num|total|each|every) epochs?$/.test(lower)) {
-    if (plan.epoch < 0 && (whole || strong) && !(lower === 'epochs' && strong && !/^\s*\//.test(text.slice(scan.end[i])))) plan.epoch = i;
+    if (
+      plan.epoch < 0 &&
+      (whole || strong || lower === 'epoch') &&
+      !(lower === 'epochs' && strong && !/^\s*\//.test(text.slice(scan.end[i])))
+    )
+      plan.epoch = i;
     return 'place';
   }
   if ((STEP_NAMES.has(lower) || STEP_NAMES.has(last)) && !/\b(?:per|best|max|num|total|each|every) \w+$/.test(lower)) {
@@ -206,9 +244,9 @@ function nameIn(gap: string, afterNumber: boolean): { name: string; strong: bool
   }
   // the value in a constructor: `loss: tensor(0.5`, `'acc': np.float64(0.9`
   text = text.replace(/\b(?:tensor|array|Array|np\.float\d+|jnp\.\w+|float\d+)\(\[?$/, '');
-  text = text.replace(/[\s[('"<{+#~≈±-]*$/, '');
+  text = text.replace(/[\s[('"<{+#~≈±_-]*$/, '');
   let strong = false;
-  const separator = /(?:\s*(?::|=+>?|->|→)|\s+(?:is|was|of)(?: ?:)?)$/.exec(text);
+  const separator = /(?:\s*(?::|=+>?|->|→|>>)|\s+(?:is|was|of)(?: ?:)?)$/.exec(text);
   if (separator) {
     strong = !separator[0].endsWith('of');
     text = text.slice(0, separator.index);
@@ -261,7 +299,7 @@ function cutName(whole: string): string {
     if (found >= 0) text = text.slice(found + mark.length);
   }
   const apart = text.endsWith(' ');
-  text = text.trim().replace(/^(?:['"*/-]+\s*)+|['"]+$/g, '');
+  text = text.trim().replace(/^(?:['"*/+-]+\s*)+|['"]+$/g, '');
   if (tail === '') {
     const wide = text.lastIndexOf('  ');
     if (wide >= 0) text = text.slice(wide);

@@ -20,7 +20,7 @@ const OUTCOME = new Set(
     'rmsle mape smape mase logloss nll nlll elbo kl kld error err errors cost bce ce xent crossentropy cross_entropy entropy reward rewards return returns score scores r2 mcc kappa ndcg mrr hr hit hits hitratio psnr ssim lpips fid top1 top5 bpb bpc bpd ' +
     'specificity sensitivity fb1 auuc ndcg recon adv objective merror mlogloss gini pearson spearman spearmanr pearsonr corr correlation f1score f1_score acc1 acc5 eer der mos stoi pesq sdr snr sisnr similarity margin margins cosine em nmse brier ece ' +
     'performance metric success winrate win fitness trl tel vl tl nds mate mauc val_acc epe bpp ' +
-    'bpw mel fm stft nme pck oks map50 map75 aic bic deviance likelihood lp lpp rms cider ppo vf pg rew accu wacc macc bacc hmean learn sparsity deviance'
+    'bpw mel fm stft nme pck oks map50 map75 aic bic deviance likelihood lp lpp rms cider ppo vf pg rew ret epret accu wacc macc bacc hmean learn sparsity deviance'
   ).split(' '),
 );
 const AUX = new Set(
@@ -30,11 +30,11 @@ const AUX = new Set(
 );
 const SKIP = new Set(
   (
-    'micro_step dur label labels predict weight weights time times timing elapsed eta duration took runtime wall wallclock clock seconds sec secs second ms minutes min_left hours hour date data_time iter_time batch_time forward backward latency memory mem gpu_mem max_mem ram vram cuda cpu gpu gpus device devices ' +
+    'micro_step dur label labels predict weight weights time times timing elapsed eta duration took runtime wall walltime wallclock clock seconds sec secs second ms minutes min_left hours hour date data_time iter_time batch_time forward backward latency memory mem gpu_mem max_mem ram vram cuda cpu gpu gpus device devices ' +
     'size sizes batch_size bs bsz wpb seed seeds params parameters param parameter num number count counts total_params version port pid rank ranks world nodes node workers worker dim dims hidden layers layer heads head width height channels kernel stride padding dropout ' +
     'samples examples tokens_seen images consumed skipped length len max_len vocab classes nclass folds fold candidates version id index idx line lines file files shape shapes bytes mb gb kb mib gib remaining percentage percent progress left until done ' +
     'patience tol tolerance ts timestamp oom counter warmup threshold thresholds thr thrs stopping initial start init target scheduler alpha gamma lambda eps epsilon betas decay interval every freq frequency limit limits max_steps max_epochs total_steps num_epochs train_wall gb_free mom v_num loss_scale scale scaler weight_norm over frames timing year month day cores core threads thread level iou_thr conf_thr nms score_thr ' +
-    'n_updates cumulative_steps rlen support total_timesteps time_elapsed it s batches dataset split'
+    'coef coeff coefs coeffs coefficient coefficients n_updates cumulative_steps rlen support total_timesteps time_elapsed it s batches dataset split'
   ).split(' '),
 );
 /** Whole names, lower case, that the words would judge wrongly. */
@@ -74,9 +74,12 @@ const WHOLE: Readonly<Record<string, NameClass>> = {
   'time cost': 'skip',
   'training cost': 'skip',
   'validation time cost': 'skip',
-  ep_len_mean: 'aux',
-  episode_len_mean: 'aux',
-  ep_len: 'aux',
+  ep_len_mean: 'outcome',
+  episode_len_mean: 'outcome',
+  'mean episode length': 'outcome',
+  ep_len: 'outcome',
+  eplen: 'outcome',
+  totalenvinteracts: 'skip',
   'early stopping delta': 'skip',
   early_stopping_delta: 'skip',
   min_delta: 'skip',
@@ -84,6 +87,8 @@ const WHOLE: Readonly<Record<string, NameClass>> = {
   r2: 'outcome',
   'r^2': 'outcome',
   'data loss': 'outcome',
+  metric: 'outcome',
+  'best metric': 'outcome',
   total_error_count: 'skip',
   besttest: 'outcome',
   'weight decay': 'skip',
@@ -150,6 +155,7 @@ export const STEP_NAMES = new Set([
   'cur_iter',
   'current_step',
   'current_iter',
+  '_step',
 ]);
 
 /** Examples, tokens, steps … a second: nobody configures those, so they make a metrics line even alone. */
@@ -177,6 +183,11 @@ function judge(name: string): NameClass {
   if (EPOCH_NAMES.has(name) || STEP_NAMES.has(name)) return 'place';
   if (RATE.test(name.replaceAll('_', ' '))) return 'outcome';
   if (/^(?!.*(?:max|clip|threshold)).*(?:grad\w*[ _-]norm|gnorm)/.test(name)) return 'outcome';
+  // What is aimed at or allowed, not what was reached; RL's targets are values of the critic.
+  if (/^target[ _](?!q\b|v|ret|rew|net|ent|max)|^min_(?!loss|rew|ret|ep|val|max)|(?:\b|_)thresh(?:old)?s?(?:\b|_)/.test(name))
+    return 'skip';
+  // One that is said to be current is no setting.
+  if (/^(?:current|curr?|new)[ _](?:lr|learning[ _]rate)$/.test(name)) return 'outcome';
   // LightGBM: `valid's l2`; by itself it is a weight decay
   if (/'s l[12]$/.test(name)) return 'outcome';
   if (/grad.*norm|norm.*grad|learn(?:ing)?.?rate|^lr\b|_lr$|\/lr$|^lr[-_/\d]/.test(name)) return 'aux';
@@ -192,12 +203,18 @@ function judge(name: string): NameClass {
     else if (SKIP.has(word)) skip = true;
   }
   const last = words[words.length - 1] ?? '';
+  // A coefficient that is measured, not set.
+  if (
+    /^coeff?(?:icient)?$/.test(last) &&
+    words.some((word) => /^(?:dice|corr\w*|phi|matthews|jaccard|overlap|silhouette|gini)$/.test(word))
+  )
+    return 'outcome';
   if (
     outcome &&
     !(
       SKIP.has(last) &&
       !OUTCOME.has(last) &&
-      /^(?:time|weight|weights|scale|size|memory|thr|thrs|threshold|steps|interval|freq|count|num|ms|sec|fn|type|coef|coeff|factor|alpha|gamma|lambda|delta|margin|eps|epsilon|smoothing|mb|patience|limit|every|dim|seconds|tol|tolerance)$/.test(
+      /^(?:time|weight|weights|scale|size|memory|thr|thrs|threshold|steps|interval|freq|count|num|ms|sec|fn|type|coef|coeff|coefs|coeffs|coefficients?|ratio|split|factor|alpha|gamma|lambda|delta|margin|eps|epsilon|smoothing|mb|patience|limit|every|dim|seconds|tol|tolerance)$/.test(
         last,
       )
     )

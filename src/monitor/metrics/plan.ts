@@ -13,6 +13,8 @@ export interface Plan {
   readonly dynamic: boolean;
   /** The line is nothing but `name: value`: in the middle of a dump of settings it is one of them. */
   readonly lone: boolean;
+  /** A row of a box of two columns: whether it names an outcome, or may as well be a setting; null when it is no such row. */
+  readonly boxed: 'outcome' | 'other' | null;
   /** Indices of the numbers, or -1. */
   readonly epoch: number;
   readonly epochs: number;
@@ -25,6 +27,7 @@ export class PlanBuilder {
   readonly names: string[] = [];
   readonly at: number[] = [];
   lone = false;
+  boxed: Plan['boxed'] = null;
   epoch = -1;
   epochs = -1;
   step = -1;
@@ -45,8 +48,8 @@ export class PlanBuilder {
 
   build(): Plan | null {
     if (this.names.length === 0 && !this.hasPlace) return null;
-    const { names, at, lone, epoch, epochs, step, steps } = this;
-    return { names, at, lone, epoch, epochs, step, steps, dynamic: names.some((name) => name.includes('\0')) };
+    const { names, at, lone, boxed, epoch, epochs, step, steps } = this;
+    return { names, at, lone, boxed, epoch, epochs, step, steps, dynamic: names.some((name) => name.includes('\0')) };
   }
 }
 
@@ -62,9 +65,9 @@ export function isWhole(scan: Scan, index: number): boolean {
 
 /** Begins a log record; what stands before belongs to the logger. */
 const LOG_HEAD =
-  /^(?:.{0,120}?(?:[-:|\]]\s*)?\b(?:DEBUG|INFO|WARNING|ERROR)\b\s*(?:[\]|:)-]|\s-)+\s*)(?:[\w.]+(?::[\w.]+)*:\d+ ?(?:-|\])\s*|\[[\w./-]+:\d+\]\s*|[\w.-]+(?:\.[\w-]+)+ - )?|^(?:INFO|DEBUG):[\w.]+:|^[IWEF]\d{4} [\d:.]+\s+\d+ [\w./]+:\d+\] |^\(\w[^()]{0,60}pid=[^)]{1,40}\) |^\[\w+ [IWED] [^\]]{1,80}\] /;
+  /^(?:.{0,120}?(?:[-:|\]]\s*)?\b(?:DEBUG|INFO|WARNING|ERROR)\b\s*(?:[\]|:)-]|\s-)+\s*)(?:[\w.]+(?::[\w.]+)*:\d+ ?(?:-|\])\s*|\[[\w./-]+:\d+\]\s*|[\w.-]+(?:\.[\w-]+)+ - )?|^(?:INFO|DEBUG):[\w.]+:|^[IWEF]\d{4} [\d:.]+\s+\d+ [\w./]+:\d+\] |^\(\w[^()]{0,60}pid=[^)]{1,40}\) |^\[\w+ [IWED] [^\]]{1,80}\] |^v\d \([^()]{1,60}\([^()]{1,80}\) (?=Region )/;
 const TIME_HEAD = /^\s*[[(]?\d{2,4}[-/]\d\d(?:[-/]\d{2,4})?[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: [\w.]+\])?[\])]?[ :,|-]*/;
-const MAYBE_HEAD = /^\s*[[(\dIWEFD]|INFO|DEBUG/;
+const MAYBE_HEAD = /^\s*[[(\dIWEFD]|^v\d \(|INFO|DEBUG/;
 
 /** Where the message of a log record begins. */
 export function headLength(text: string): number {

@@ -13,9 +13,12 @@ const MAX_SHAPES = 4_096;
 const TABLE_PATIENCE = 100;
 /** Settings in a row, `name: value`, after which one that looks like a metric is taken for a setting too. */
 const DUMP_RUN = 3;
+/** `optimizer:`, alone on its line, opens a block of YAML: of settings, as long as training did not begin (then it may be a report). */
+const BLOCK = /^\s*(?!(?:results?|valid\w*|test\w*|eval\w*|scores?|performance|report|summary)\b)[a-z][\w.-]*:\s*$/;
+const BOX = /^\s*[|│┃]/;
 const SETTING = /^\s*(?:\S+ - )*[\w.'"-]+\s*[:=]\s*\S/;
 /** A line without any of these cannot be a table's header: two names with a gap, a bar or a comma between. */
-const MAYBE_HEADER = /[a-z#](?: {2,}|\t|\s?[|│┃,])/i;
+const MAYBE_HEADER = /[a-z#\d](?: {2,}| ?\t|\s?[|│┃,])/i;
 
 /** What is known of a shape. */
 interface Known {
@@ -23,6 +26,10 @@ interface Known {
   readonly header: Table | null;
   /** `name: value` that is no metric. */
   readonly setting: boolean;
+  /** Opens a block of YAML. */
+  readonly block: boolean;
+  /** Stands in a box. */
+  readonly box: boolean;
   /** What others want to know of lines of this shape; see `interest`. */
   readonly flags: number;
 }
@@ -40,6 +47,10 @@ export class MetricReader {
   private table: Table | null = null;
   private sinceRow = 0;
   private settings = 0;
+  /** Lines said where training is, or how well it goes. */
+  private begun = false;
+  /** The box being read has an outcome. */
+  private outcomeInBox = false;
 
   /** `interest`: further questions about a line whose answer depends on its shape alone, as bits. */
   constructor(private readonly interest: (text: string) => number = () => 0) {}
@@ -49,6 +60,11 @@ export class MetricReader {
     if (text.length > MAX_METRIC_LINE) return hasControl(text);
     this.scan.scan(text, bytes, at);
     return this.scan.control || (this.scan.full && hasControl(text));
+  }
+
+  /** Has a line of this shape been seen before? */
+  isKnown(): boolean {
+    return !this.scan.full && this.known.has(this.scan.shape);
   }
 
   /** The answer of `interest` for the line. */
@@ -85,12 +101,17 @@ export class MetricReader {
       this.sinceRow = 0;
     }
     const { plan } = known;
+    if (this.outcomeInBox && !known.box) this.outcomeInBox = false;
     if (plan === null) {
-      this.settings = known.setting ? this.settings + 1 : 0;
+      if (known.setting) this.settings++;
+      else this.settings = known.block && !this.begun ? DUMP_RUN : 0;
       return null;
     }
     if (plan.lone && this.settings >= DUMP_RUN) return null;
+    if (plan.boxed === 'other' && !this.outcomeInBox) return null;
+    if (plan.boxed === 'outcome') this.outcomeInBox = true;
     this.settings = 0;
+    this.begun = true;
     return plan;
   }
 
@@ -131,10 +152,12 @@ export class MetricReader {
 
 function learn(text: string, scan: Scan, flags: number): Known {
   const header = text.length < 400 && MAYBE_HEADER.test(text) ? readHeader(text, scan) : null;
-  if (scan.count === 0 || header) return { plan: null, header, setting: SETTING.test(text), flags };
+  const box = BOX.test(text);
+  if (scan.count === 0 || header)
+    return { plan: null, header, setting: SETTING.test(text), block: scan.count === 0 && BLOCK.test(text), box, flags };
   const format = readFormat(text, scan, (plan) => readGeneric(text, scan, plan));
   const plan = format === undefined ? readGeneric(text, scan) : format;
-  return { plan, header: null, setting: plan === null && SETTING.test(text), flags };
+  return { plan, header: null, setting: plan === null && SETTING.test(text), block: false, box, flags };
 }
 
 function apply(plan: Plan, scan: Scan, text: string, line: number): MetricEvent {

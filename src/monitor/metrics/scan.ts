@@ -232,7 +232,7 @@ function glued(text: string, from: number, end: number): number {
   if (last < 48 || last > 57) return 0;
   const first = CODES[from]! | 32;
   if (first !== 101 && first !== 115 && first !== 105) return 0;
-  const match = /^(?:epoch|ep|step|iter)(?=\d+$)/i.exec(text.slice(from, end));
+  const match = /^(?:epoch|ep|step|iter)_?(?=\d+$)/i.exec(text.slice(from, end));
   return match ? from + match[0].length : 0;
 }
 

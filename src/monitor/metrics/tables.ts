@@ -44,7 +44,9 @@ export function readHeader(line: string, scan: Scan): Table | null {
       plans: new Map(),
     };
   const separator = /[|│┃]/.test(text) ? 'bar' : /,/.test(text) ? 'comma' : 'space';
-  const columns = cells(text.replaceAll(/\b(?:Box|Mask|Pose)\((?=P)|(?<=95)\)/g, ''), separator).map((cell) => cell.text);
+  const columns = cells(text.replaceAll(/\b(?:Box|Mask|Pose)\((?=P)|(?<=95)\)/g, '').replace(/(mAP@?\S*) (?=mAP)/, '$1  '), separator).map(
+    (cell) => cell.text,
+  );
   if (columns.length < 2 || columns.length > MAX_COLUMNS) return null;
   if (!columns.every((name) => NAME.test(name) && name.split(' ').length <= 3)) return null;
   const kinds = columns.map((name) => kindOf(name));
@@ -135,7 +137,7 @@ function fill(table: Table, row: readonly Cell[], shift: number, label: string, 
       continue;
     }
     if (index < 0) {
-      if (kind === 'outcome' && !/^(?:[-–—*+]+|n\/?a|none|nan)$/i.test(cell.text)) wrong++;
+      if (kind === 'outcome' && !/^(?:[-–—*+]+|n\/?a|none|nan|no log)$/i.test(cell.text)) wrong++;
       continue;
     }
     if (kind === 'other' && isWhole(scan, index)) continue;

@@ -121,6 +121,7 @@ export const GPU_RULES: readonly Rule[] = [
       /HorovodInternalError/,
       /MPI_ABORT/,
     ),
+    consequence: true,
     samples: [
       'torch.distributed.DistBackendError: NCCL error in: ../torch/csrc/distributed/c10d/ProcessGroupNCCL.cpp:1970, unhandled system error',
       'RuntimeError: NCCL communicator was aborted on rank 1.',
@@ -141,7 +142,9 @@ export const GPU_RULES: readonly Rule[] = [
       /Some NCCL operations have failed or timed out/,
       /ProcessGroupNCCL's watchdog got stuck/,
       /NCCL error in: /,
+      /\[c10d\] The client socket has timed out after/,
     ),
+    consequence: true,
     samples: [
       '[E ProcessGroupNCCL.cpp:523] [Rank 2] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=327, OpType=ALLREDUCE, Timeout(ms)=1800000) ran for 1800373 milliseconds before timing out.',
       "terminate called after throwing an instance of 'c10::DistBackendError'",
@@ -244,7 +247,8 @@ export const GPU_RULES: readonly Rule[] = [
       /XLA_FLAGS.{0,60}no GPU/,
       /Unable to initialize backend 'cuda'/,
       /can only be used on CUDA devices/,
-      /no visible (?:CUDA|GPU)/,
+      /[Nn]o visible (?:CUDA|GPU)/,
+      /\b[Nn]o (?:NVIDIA|CUDA|GPU)\b.{0,12}\b(?:GPUs?|devices?)?\b ?(?:was |were |is |are )?(?:found|detected|available)/,
     ),
     samples: [
       'RuntimeError: No CUDA GPUs are available',
@@ -254,16 +258,26 @@ export const GPU_RULES: readonly Rule[] = [
       'RuntimeError: CUDA error: no kernel image is available for execution on the device',
       'RuntimeError: Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False.',
       "ValueError: Your setup doesn't support bf16/gpu.",
+      'xgboost.core.XGBoostError: [10:11:12] /workspace/src/gbm/gbtree.cc:588: Check failed: common::AllVisibleGPUs() >= 1 (0 vs. 1) : No visible GPU is found for XGBoost.',
       'lightning_fabric.utilities.exceptions.MisconfigurationException: You requested gpu: [0, 1] But CUDA is not available',
     ],
     lookalikes: ["ValueError: device must be one of 'cpu', 'cuda'", 'RuntimeError: CUDA error: out of memory'],
+  },
+  {
+    type: 'cuda-unavailable',
+    on: 'line',
+    pattern:
+      /^(?:ERROR|FATAL|CRITICAL|[Ee]rror|[Ff]atal)\b\W{1,3}.{0,60}\b(?:[Nn]o (?:CUDA|NVIDIA|GPU)\b.{0,12}\b(?:GPUs?|devices?)?\b ?(?:found|detected|available)|(?:CUDA|GPU) (?:is )?not (?:available|found))/,
+    ending: true,
+    samples: ['ERROR: No CUDA device found. Exiting.', 'Error: GPU is not available'],
+    lookalikes: ['CUDA is not available, using CPU.', 'Warning: no CUDA device found, falling back to CPU'],
   },
   {
     type: 'segfault',
     on: 'line',
     pattern: anyOf(
       /^\s*Segmentation fault(?: \(core dumped\))?\s*$/,
-      /^Fatal Python error: (?!Cannot recover|_?PyErr)/,
+      /^Fatal Python error: (?!Cannot recover|_?PyErr|Aborted)/,
       /: line \d+: +\d+ (?:Segmentation fault|Bus error|Illegal instruction|Floating point exception)\b/,
       /[\]%)s] *Segmentation fault(?: \(core dumped\))?$/,
       /^(?:\*\*\* )?(?:Process received signal|SIGSEGV|Caught signal 11|Bus error|Illegal instruction|Floating point exception)(?: \(core dumped\)| \*\*\*)?\s*$/,
@@ -291,7 +305,7 @@ export const GPU_RULES: readonly Rule[] = [
     type: 'segfault',
     on: 'line',
     pattern: anyOf(
-      /^\s*Aborted(?: \(core dumped\))?\s*$/,
+      /^(?:\s*|Fatal Python error: )Aborted(?: \(core dumped\))?\s*$/,
       /: line \d+: +\d+ Aborted\b/,
       /\bexitcode *: -6\b/,
       /^terminate called after throwing an instance of 'std::(?!bad_alloc)/,
@@ -305,7 +319,7 @@ export const GPU_RULES: readonly Rule[] = [
     type: 'segfault',
     on: 'exception',
     pattern: anyOf(
-      /^Fatal Python error: (?!Cannot recover|_?PyErr)/,
+      /^Fatal Python error: (?!Cannot recover|_?PyErr|Aborted)/,
       /DataLoader worker .{0,40}killed by signal: (?:Segmentation|Aborted|Illegal)/,
       /died with <Signals\.SIG(?:SEGV|ABRT|BUS)/,
       /terminated with signal SIG(?:SEGV|ABRT|BUS)/,
@@ -316,5 +330,12 @@ export const GPU_RULES: readonly Rule[] = [
       'RuntimeError: DataLoader worker (pid 99) is killed by signal: Segmentation fault. ',
       'torch.multiprocessing.spawn.ProcessExitedException: process 0 terminated with signal SIGSEGV',
     ],
+  },
+  {
+    type: 'segfault',
+    on: 'exception',
+    pattern: /^Fatal Python error: Aborted/,
+    consequence: true,
+    samples: ['Fatal Python error: Aborted'],
   },
 ];

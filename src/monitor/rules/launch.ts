@@ -8,7 +8,7 @@ export const LAUNCH_RULES: readonly Rule[] = [
     type: 'config-error',
     on: 'exception',
     pattern: anyOf(
-      /^(?:[\w.]+\.)?(?:ConfigAttributeError|ConfigKeyError|ConfigCompositionException|ConfigTypeError|MissingMandatoryValue|InterpolationKeyError|InterpolationResolutionError|InterpolationToMissingValueError|UnsupportedInterpolationType|OverrideParseException|HydraException|UnsupportedValueType|ArgumentError|ArgumentTypeError|UsageError|BadParameter|NoSuchOption|ScannerError|ParserError|ComposerError|ConstructorError|TOMLDecodeError|MissingSectionHeaderError|NoSectionError|NoOptionError|DeepSpeedConfigError|ConfigException|ConfigError|ConfigurationError|InvalidConfig\w*|MissingConfigException|ValidationError|MissingParameter|HfArgumentParserError|AmbiguousOption|UnrecognizedFlagError|IllegalFlagValueError)\b/,
+      /^(?:[\w.]+\.)?(?:ConfigAttributeError|ConfigKeyError|ConfigCompositionException|ConfigTypeError|MissingMandatoryValue|InterpolationKeyError|InterpolationResolutionError|InterpolationToMissingValueError|UnsupportedInterpolationType|OverrideParseException|HydraException|UnsupportedValueType|ArgumentError|ArgumentTypeError|UsageError|BadParameter|NoSuchOption|ScannerError|ParserError|ComposerError|ConstructorError|TOMLDecodeError|MissingSectionHeaderError|NoSectionError|NoOptionError|DeepSpeedConfigError|ConfigException|ConfigError|ConfigurationError|InvalidConfig\w*|MissingConfigException|ValidationError|MissingParameter|HfArgumentParserError|MisconfigurationException|AmbiguousOption|UnrecognizedFlagError|IllegalFlagValueError)\b/,
       /\bis not in struct\b/,
       /Missing mandatory value/,
       /Could not override '/,
@@ -32,6 +32,10 @@ export const LAUNCH_RULES: readonly Rule[] = [
       /unrecognized configuration/,
       /option .{1,60} not recogni[sz]ed/,
       /^(?:[\w.]+\.)?CommandNotFoundError\b/,
+      /^(?:[\w.]+\.)?InstantiationException: Error (?:locating target|in call to target)/,
+      /\bYou selected an invalid \w+ name\b/,
+      // not started by torchrun
+      /environment variable (?:RANK|WORLD_SIZE|MASTER_ADDR|MASTER_PORT|LOCAL_RANK) expected, but not set/,
     ),
     samples: [
       "omegaconf.errors.ConfigAttributeError: Key 'lr' is not in struct",
@@ -41,6 +45,8 @@ export const LAUNCH_RULES: readonly Rule[] = [
       'AssertionError: Check batch related parameters. train_batch_size is not equal to micro_batch_per_gpu * gradient_acc_step * world_size 16 != 4 * 1 * 2',
       "KeyError: 'FasterRCNNN is not in the model registry.'",
       'ValueError: --fp16 and --bf16 are mutually exclusive',
+      "hydra.errors.InstantiationException: Error locating target 'models.Net', set env var HYDRA_FULL_ERROR=1 to see chained exception.",
+      'ValueError: Error initializing torch.distributed using env:// rendezvous: environment variable WORLD_SIZE expected, but not set',
     ],
     lookalikes: [
       "KeyError: 'lr'",
@@ -65,6 +71,7 @@ export const LAUNCH_RULES: readonly Rule[] = [
       /^In '.{1,80}': Could not find '/,
       /^Primary config (?:module|directory) .{1,200} not found/,
       /^Cannot find primary config/,
+      /^(?:[\w./-]+: )?error: Parser key "/,
     ),
     samples: [
       'train.py: error: unrecognized arguments: --batchsize 8',
@@ -143,6 +150,7 @@ export const LAUNCH_RULES: readonly Rule[] = [
       /\bSIGUSR1\b.{0,60}requeu/,
       /^\s*Hangup\s*$/,
     ),
+    consequence: true,
     samples: [
       'slurmstepd: error: *** JOB 4242 ON node01 CANCELLED AT 2024-05-01T12:00:00 DUE TO TIME LIMIT ***',
       'slurmstepd-node7: error: *** STEP 12.0 ON node7 CANCELLED AT 2024-05-01T12:00:00 ***',
@@ -151,7 +159,14 @@ export const LAUNCH_RULES: readonly Rule[] = [
       'Received SIGTERM: 15',
       'WARNING:torch.distributed.elastic.agent.server.api:Received 15 death signal, shutting down workers',
     ],
-    lookalikes: ['Terminated 3 idle workers', 'SIGTERM handler installed', 'preempted: 0', 'Job 12 completed before the time limit'],
+    lookalikes: [
+      'Received SIGTERM handler registration',
+      'This job was PREEMPTED earlier, resuming from step 100',
+      'Terminated 3 idle workers',
+      'SIGTERM handler installed',
+      'preempted: 0',
+      'Job 12 completed before the time limit',
+    ],
   },
   {
     type: 'preempted',
@@ -165,6 +180,7 @@ export const LAUNCH_RULES: readonly Rule[] = [
       /PreemptedError/,
       /ActorDiedError.{0,200}preempt/,
     ),
+    consequence: true,
     samples: ['torch.distributed.elastic.multiprocessing.api.SignalException: Process 77 got signal: 15'],
   },
   {

@@ -7,10 +7,12 @@ export const MEMORY_RULES: readonly Rule[] = [
     type: 'cuda-oom',
     on: 'exception',
     pattern: anyOf(
-      /^(?:[\w.]+\.)?OutOfMemoryError\b/,
-      /\b(?:CUDA|HIP|XPU|MPS|MUSA|NPU)\b.{0,12}\bout of memory\b/,
+      /^(?!ray\.)(?:[\w.]+\.)?OutOfMemoryError\b/,
+      /\b(?:CUDA|cuda|HIP|XPU|MPS|MUSA|NPU)\b.{0,28}\bout of memory\b/,
+      // RAPIDS' allocator, as XGBoost passes it on
+      /\bbad_alloc: out_of_memory: CUDA error/,
       /\bResourceExhaustedError\b(?!.{0,200}(?:No space left|file descriptors))/,
-      /\bRESOURCE_EXHAUSTED: (?:Out of memory|.{0,80}OOM)/,
+      /\bRESOURCE_EXHAUSTED: (?:Out of memory|Failed to allocate|.{0,80}OOM)/,
       /\bOOM when allocating tensor/,
       /\bcudaErrorMemoryAllocation\b/,
       /\bCUDA_ERROR_OUT_OF_MEMORY\b/,
@@ -19,7 +21,7 @@ export const MEMORY_RULES: readonly Rule[] = [
       /enough GPU RAM to fit/,
       /CUDA runtime implicit initialization .{0,40}out of memory/,
       /out of memory.{0,40}\bon GPU\b/,
-      /\bPaddleCheckError: out of memory\b/,
+      /\bPaddleCheckError: out of memory\b|\bpaddle::memory::allocation::BadAlloc\b/,
       /No available memory for the cache blocks/,
       /Free memory on device .{0,80}is less than desired GPU memory/,
       /Resource exhausted: Out of memory while trying to allocate/,
@@ -31,8 +33,14 @@ export const MEMORY_RULES: readonly Rule[] = [
       'RuntimeError: MPS backend out of memory (MPS allocated: 9.00 GB, max allowed: 9.07 GB).',
       'tensorflow.python.framework.errors_impl.ResourceExhaustedError: OOM when allocating tensor with shape[32,256,56,56] and type float on /job:localhost/replica:0/task:0/device:GPU:0',
       'jaxlib.xla_extension.XlaRuntimeError: RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8589934592 bytes.',
+      'jaxlib.xla_extension.XlaRuntimeError: RESOURCE_EXHAUSTED: Failed to allocate request for 1.50GiB (1610612736B) on device ordinal 1',
+      'RuntimeError: cuda runtime error (2) : out of memory at /pytorch/aten/src/THC/generic/THCStorage.cu:58',
     ],
-    lookalikes: ['ValueError: set max_split_size_mb to avoid fragmentation', 'OSError: [Errno 12] Cannot allocate memory'],
+    lookalikes: [
+      'ray.exceptions.OutOfMemoryError: Task was killed due to the node running low on memory.',
+      'ValueError: set max_split_size_mb to avoid fragmentation',
+      'OSError: [Errno 12] Cannot allocate memory',
+    ],
   },
   {
     type: 'cuda-oom',
@@ -40,11 +48,13 @@ export const MEMORY_RULES: readonly Rule[] = [
     pattern: anyOf(
       /\b(?:CUDA|HIP) out of memory\. Tried to allocate \d/,
       /^\S*\s*CUDA Error: out of memory(?:: File exists)?(?:: .{0,80})?$/,
+      /\bcudaMalloc\w* (?:retry )?failed: out of memory/,
       /\bmemory allocation .{0,60}\bfailed on device gpu/,
       /ran out of memory trying to allocate .{0,60}Current allocation summary follows/,
     ),
     samples: [
       'Error: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 23.65 GiB',
+      'alloc_buffer: allocating 4096.00 MiB on device 0: cudaMalloc failed: out of memory',
       'CUDA Error: out of memory',
     ],
     lookalikes: [
@@ -52,6 +62,7 @@ export const MEMORY_RULES: readonly Rule[] = [
       '2024-01-01 10:00:00.000000: I tensorflow/stream_executor/cuda/cuda_driver.cc:825] failed to allocate 2.00G (2147483648 bytes) from device: CUDA_ERROR_OUT_OF_MEMORY: out of memory',
       'W tensorflow/core/common_runtime/bfc_allocator.cc:243] Allocator (GPU_0_bfc) ran out of memory trying to allocate 2.1GiB. The caller indicates that this is not a failure',
       'If you are running out of memory, reduce the batch size.',
+      'Tip: if you get "CUDA out of memory. Tried to allocate 2.00 GiB", lower the batch size',
       'CUDA OOMs: 0',
       'cuda malloc retries: 0',
       'UserWarning: CUDA out of memory detected. Train microbatch size will be decreased from 64 -> 32.',
@@ -87,7 +98,8 @@ export const MEMORY_RULES: readonly Rule[] = [
     // `Killed` by itself is all that a shell prints; after a progress bar it stands on the bar's line.
     pattern: anyOf(
       /^\s*Killed\s*$/,
-      /[\]%)s] *Killed$/,
+      /[\]%)s\d] *Killed$/,
+      /\boom-kill:constraint=\w+,.{0,300}\btask=/,
       /: line \d+: +\d+ Killed\b/,
       /^\[\d+\][+-]? +(?:\d+ +)?Killed\b/,
       /: \d+ Killed\b/,
@@ -116,8 +128,17 @@ export const MEMORY_RULES: readonly Rule[] = [
       'run.sh: line 12: 31337 Killed                  python train.py --epochs 10',
       'slurmstepd: error: Detected 1 oom-kill event(s) in StepId=1234.batch. Some of your processes may have been killed by the cgroup out-of-memory handler.',
       '[1]+  Killed                  nohup python train.py',
+      'step 20 loss 0.41Killed',
+      '[Fri May  3 10:00:00 2024] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),task_memcg=/docker/1a,task=python3,pid=331,uid=0',
     ],
-    lookalikes: ['Killed 3 stale workers', 'Enemies Killed: 12', 'State: KILLED by user', 'oom_kill_disable 0', 'Killed process count: 0'],
+    lookalikes: [
+      'Killed 3 stale workers',
+      'Enemies Killed: 12',
+      'State: KILLED by user',
+      'oom_kill_disable 0',
+      'Killed process count: 0',
+      'worker exited with exit code 137, restarting',
+    ],
   },
   {
     // Ray does not say what killed its worker, and names the OOM killer as the first suspect.

@@ -98,4 +98,23 @@ export const SERVICE_RULES: readonly Rule[] = [
     ],
     lookalikes: ['wandb: Network error (ConnectionError), entering retry loop.', 'Retrying in 1s [Retry 1/5].'],
   },
+  {
+    // curl, wget, git, apt
+    type: 'network-error',
+    on: 'line',
+    pattern: anyOf(
+      /^curl: \((?:6|7|28|35|52|56)\) /,
+      /^wget: unable to resolve host address/,
+      /^fatal: unable to access '.{1,200}': (?:Could not resolve host|Failed to connect|Connection)/,
+      /^(?:ssh: )?(?:fatal: )?[Cc]ould not resolve host(?:name)? \S+/,
+      /^Err:\d+ http.{0,200}$|^E: Failed to fetch http/,
+    ),
+    ending: true,
+    samples: [
+      'curl: (6) Could not resolve host: example.org',
+      'wget: unable to resolve host address ‘dl.example.org’',
+      "fatal: unable to access 'https://example.org/x/y.git/': Could not resolve host: example.org",
+    ],
+    lookalikes: ['curl: (22) The requested URL returned error: 404', 'Could not resolve reference model.lr'],
+  },
 ];

@@ -78,6 +78,8 @@ export const TRAINING_RULES: readonly Rule[] = [
       'number of nan iterations: 0',
       'if loss is nan the step is skipped',
       'nan_loss_check=True',
+      'exit criteria: loss is nan -> stop',
+      'loss became inf in 0 steps; skipped',
     ],
   },
   {
@@ -85,7 +87,9 @@ export const TRAINING_RULES: readonly Rule[] = [
     on: 'line',
     // all 300 predictions are class 'x' ; model predicts only class 3 ; all predictions are the same class
     pattern: anyOf(
-      /(?<!\bno )\bclass(?:es)? collapse\b(?!_)/i,
+      // the word by itself may stand in any list of troubles
+      /(?:^|[\]:!>]\s*|\b(?:warning|error|alert|critical)\W{1,4})class(?:es)? collapse\b(?!_)\W{0,2}(?:$|[:!(]|\b(?:detected|found|occurred|at|in)\b)/i,
+      /(?<!\bno )\bclass(?:es)? collapse (?:was )?(?:detected|found|occurred)\b/i,
       /\ball (?:\d+ )?predictions (?:are|belong to|fall in) (?:the )?(?:same )?(?:class|one class|label)/i,
       /\bpredict(?:s|ed|ing)? only (?:one|a single|1) class\b/i,
       /\bmodel (?:is )?predict(?:s|ing) (?:only|always) (?:the )?(?:same )?class\b/i,
@@ -96,17 +100,25 @@ export const TRAINING_RULES: readonly Rule[] = [
       'All predictions are the same class (3)',
       'Warning: model predicts only one class',
     ],
-    lookalikes: ['class_collapse_penalty: 0.1', 'collapse_classes=True', 'no class collapse detected'],
+    lookalikes: [
+      'class_collapse_penalty: 0.1',
+      'collapse_classes=True',
+      'no class collapse detected',
+      'Checking class collapse metric: 0.02',
+      'Detecting class collapse... none',
+    ],
   },
   {
     type: 'gradient-explosion',
     on: 'line',
     pattern:
-      /(?<!(?:prevent|avoid|against|for|no|of) )\b(?:exploding gradients?|gradients? (?:is |are |has |have )?explod(?:ed|ing)|gradient explosion)\b(?!.{0,30}(?:prevent|avoid|clip))|\bgradient norm .{0,40}(?:is (?:nan|inf|too large)|exceeds)/i,
+      /(?:^|[\]!>]\s*|\b(?:warning|error|alert|critical)\W{1,4})(?:exploding gradients?|gradient explosion)\b(?!.{0,30}(?:prevent|avoid|clip))(?!,)|(?<!\bno )\b(?:exploding gradients?|gradient explosion) (?:was |were )?(?:detected|found|occurred)\b|\bgradients? (?:is |are |has |have )?explod(?:ed|ing)\b(?!.{0,30}(?:prevent|avoid|clip))|\bgradient norm .{0,40}(?:is (?:nan|inf|too (?:large|high|big))|exceeds(?!.{0,40}clip))/i,
     samples: ['WARNING: gradient explosion: grad norm 1.2e+09 at step 40', 'WARNING: exploding gradients detected (norm = 5000)'],
     lookalikes: [
       'Clipping gradients at 1.0 to prevent exploding gradients',
       'gradient_explosion_threshold: 100',
+      'gradient explosion guard enabled',
+      'Using gradient clipping to fight exploding gradients.',
       'Gradient overflow.  Skipping step, loss scaler 0 reducing loss scale to 32768.0',
     ],
   },

@@ -50,6 +50,8 @@ const expected = {
   outputs: ['artifacts'],
   local: new Set(['data/x.csv']),
   wantsCuda: true,
+  needsGpu: true,
+  withoutSftp: null,
   latencyMs: 30,
   askedAt: 1_000_000,
 };
@@ -68,7 +70,6 @@ function complaints(changes: Readonly<Record<string, string | null>>): Readonly<
 
 describe('verify', () => {
   it('has nothing to say about a healthy pod', () => assert.deepEqual(complaints({}), {}));
-  it('sees a pod without its GPU', () => assert.deepEqual(complaints({ gpu: null, 'cuda-available': 'no' }), { gpu: 'warning' }));
   it('sees a torch that does not see the GPU', () => assert.deepEqual(complaints({ 'cuda-available': 'no' }), { torch: 'failed' }));
   it('sees a torch that does not load', () =>
     assert.deepEqual(complaints({ torch: null, 'torch-error': 'libcudnn.so.9: cannot open' }), { torch: 'failed' }));
@@ -104,6 +105,14 @@ describe('verify', () => {
       judge(new Answers(text.join('\n')), expected).find(({ id }) => id === 'torch')?.seen ?? '',
       /CUDA_VISIBLE_DEVICES is "-1"/,
     );
+  });
+  it('does not call a pod without GPU ready for a project that trains on one', () => {
+    const none = { gpu: null, 'cuda-available': 'no' };
+    assert.deepEqual(complaints({ ...none, 'nvidia-smi': null }), { gpu: 'failed' });
+    assert.deepEqual(complaints({ ...none, 'nvidia-smi-error': 'No devices were found' }), { gpu: 'failed' });
+    const text = Object.entries({ ...healthy, gpu: '' }).map((pair) => pair.join('\t'));
+    const check = judge(new Answers(text.join('\n')), { ...expected, needsGpu: false }).find(({ id }) => id === 'gpu');
+    assert.equal(check?.status, 'warning', 'a project that trains on the CPU can do without');
   });
   it('tells a broken driver from a pod without GPU', () =>
     assert.deepEqual(complaints({ gpu: null, 'nvidia-smi-error': 'Failed to initialize NVML: Driver/library version mismatch' }), {

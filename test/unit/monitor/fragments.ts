@@ -64,4 +64,33 @@ export const FRAGMENTS = [
   '....',
   ',',
   '\x00',
+  'True step 1 ',
+  'a=b, ',
+  '--a b ',
+  'Per-class accuracy: ',
+  'confusion matrix: [',
+  'checkpoint has 3 x but ',
+  'class collapse ',
+  'shape a ',
+  'if you ',
 ] as const;
+
+/** Bytes of one line in which nothing repeats, the same for the same seed. */
+export function noise(size: number, seed: number, kind: 'bytes' | 'printable' | 'pieces'): Uint8Array {
+  let state = seed;
+  const below = (limit: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return (state >>> 8) % limit;
+  };
+  if (kind === 'pieces') {
+    let text = '';
+    while (text.length < size) text += `${FRAGMENTS[below(FRAGMENTS.length)]!}${below(20) === 0 ? '\r' : below(9)}`;
+    return new TextEncoder().encode(text.replaceAll('\n', ' '));
+  }
+  const line = new Uint8Array(size);
+  for (let i = 0; i < size; i++) {
+    const byte = kind === 'bytes' ? below(256) : i % 80 === 79 ? 13 : 32 + below(95);
+    line[i] = byte === 10 ? 13 : byte;
+  }
+  return line;
+}

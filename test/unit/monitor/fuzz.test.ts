@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { TrainingMonitor } from '../../../src/monitor/monitor.ts';
-import { FRAGMENTS } from './fragments.ts';
+import { FRAGMENTS, noise } from './fragments.ts';
 
 const megabyte = (head: string, unit: string, tail: string): Uint8Array =>
   new TextEncoder().encode(head + unit.repeat(Math.ceil(1e6 / unit.length)) + tail);
@@ -43,5 +43,22 @@ describe('any input', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('of one line of a megabyte in which nothing repeats is read in time, too', function () {
+    this.timeout(120_000);
+    for (const kind of ['bytes', 'printable', 'pieces'] as const) {
+      for (let seed = 1; seed <= 3; seed++) {
+        const bytes = noise(1_000_000, seed, kind);
+        const monitor = new TrainingMonitor();
+        monitor.write('Epoch 1/3 loss: 0.5\n  File "x.py", line 3, in f\n');
+        const before = process.cpuUsage();
+        for (let at = 0; at < bytes.length; at += 65_536) monitor.write(bytes.subarray(at, at + 65_536));
+        monitor.end();
+        const { user, system } = process.cpuUsage(before);
+        // As above. Each redraw of a shape of its own once cost as much as a line, which made half a second.
+        assert.ok(user + system < 400_000, `${kind}: ${(user + system) / 1000} ms`);
+      }
+    }
   });
 });

@@ -102,6 +102,7 @@ describe('TrainingMonitor', () => {
     const fixes = (message: string, file?: string): string[] =>
       watch(traceback(message, file)).findings[0]!.fixes.map((f) => ('package' in f ? `${f.kind} ${f.package}` : f.kind));
     assert.deepEqual(fixes("ModuleNotFoundError: No module named 'sklearn'"), ['install-package scikit-learn', 'deploy-and-retrain']);
+    assert.deepEqual(fixes("ModuleNotFoundError: No module named 'sklearn.externals'"), ['deploy-and-retrain']);
     assert.deepEqual(fixes("ModuleNotFoundError: No module named 'xgboost'"), ['install-package xgboost', 'deploy-and-retrain']);
     assert.deepEqual(fixes("ModuleNotFoundError: No module named 'moola.models.lstm'"), ['deploy-file', 'deploy-and-retrain']);
     assert.deepEqual(fixes("ModuleNotFoundError: No module named 'moola'"), ['deploy-file', 'deploy-and-retrain']);

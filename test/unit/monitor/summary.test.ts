@@ -40,15 +40,16 @@ describe('summary', () => {
       '  File "/w/train.py", line 3, in f',
       '    x()',
       "KeyError: 'x'",
+      '[rank1]: torch.distributed.DistBackendError: NCCL error in: x.cpp:1, unhandled system error',
       'slurmstepd: error: *** JOB 1 ON n CANCELLED AT 2024-01-01T00:00:00 ***',
     ];
     const summary = run(lines).summary();
     assert.deepEqual(
       summary.findings.map((f) => f.type),
-      ['nan-loss', 'python-exception', 'preempted'],
+      ['nan-loss', 'python-exception'],
     );
-    assert.equal(summary.next.length, 3);
-    assert.match(summary.text, /error python-exception at \/w\/train\.py:3: KeyError: 'x'/);
+    assert.equal(summary.next.length, 2);
+    assert.match(summary.text, /error python-exception at \/w\/train\.py:3: KeyError: 'x'\n {4}led to nccl-error \(rank1\), preempted/);
   });
 
   it('is bounded', () => {

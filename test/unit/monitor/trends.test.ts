@@ -87,6 +87,36 @@ describe('trends', () => {
     ]);
   });
 
+  it('find them in a loss that is printed once an epoch, too', () => {
+    const falling = (i: number): string => `train_loss ${(0.8 - i * 0.03).toFixed(3)}`;
+    assert.deepEqual(types(watch(epochs(20, (i) => (i === 14 ? 'train_loss 3.1' : falling(i))))), ['loss-spike']);
+    assert.deepEqual(types(watch(epochs(20, (i) => (i < 12 ? falling(i) : `train_loss ${3 + i / 10}`)))), [
+      'loss-spike',
+      'loss-divergence',
+    ]);
+    assert.deepEqual(watch(epochs(20, (i) => (i === 14 ? 'val_loss 3.1' : `val_loss ${(0.8 - i * 0.03).toFixed(3)}`))), []);
+  });
+
+  it('find a loss that grows from the beginning', () => {
+    const growing = Array.from({ length: 12 }, (_, i) => `step ${i} loss ${(2 * 1.3 ** i).toFixed(4)}`);
+    assert.deepEqual(types(watch(growing)), ['loss-divergence']);
+    assert.deepEqual(watch(growing.slice(0, 8)), []);
+    // A little up for long is a change of the data, not a divergence.
+    assert.deepEqual(watch(Array.from({ length: 30 }, (_, i) => `step ${i} loss ${(2 + i / 100).toFixed(4)}`)), []);
+  });
+
+  it('find a training loss that stands still for long, unless it has come down', () => {
+    const still = (loss: number): string[] => Array.from({ length: 130 }, (_, i) => `step ${i} loss ${loss}`);
+    assert.deepEqual(types(watch(still(0.6931))), ['plateau']);
+    assert.deepEqual(watch(still(0.6931).slice(0, 90)), []);
+    assert.deepEqual(watch(['step 0 loss 2.3', ...still(0.001).slice(1)]), []);
+  });
+
+  it('say where training is although the line does not', () => {
+    const [finding] = watch(['Epoch 3/20', '  1/469 - 1s - loss: 0.5', '469/469 - 3s - loss: nan']);
+    assert.match(finding!.message, /in epoch 3, step 469$/);
+  });
+
   it('find a plateau and overfitting in a validation loss', () => {
     assert.deepEqual(types(watch(epochs(30, (i) => `train_loss 0.5 | val_loss ${Math.max(0.5, 1 - i / 10).toFixed(3)}`))), ['plateau']);
     assert.deepEqual(
@@ -116,6 +146,37 @@ describe('trends', () => {
     const overflow = ['Gradient norm: inf', 'Gradient norm: inf'];
     assert.deepEqual(types(watch(overflow, { thresholds: { gradientNonFiniteRun: 2 } })), ['gradient-explosion']);
   });
+});
+
+describe('class collapse', () => {
+  const collapsed: Readonly<Record<string, readonly string[]>> = {
+    'a list': ['Per-class accuracy: [0.95, 0.00, 0.81]'],
+    'a list without brackets': ['class accuracies: 0.95 0.0 0.81'],
+    'a dict': ["Class-wise recall: {'cat': 0.98, 'dog': 0.0}"],
+    'a line a class': ['Accuracy per class:', '  cat: 0.91', '  dog: 0.0'],
+    'a table': ['| class | recall |', '|-------|--------|', '| cat | 0.98 |', '| dog | 0.0 |'],
+    'a confusion matrix': ['Confusion matrix:', '[[100   0]', ' [ 90   0]]'],
+    'a confusion matrix on one line': ['confusion_matrix: [[0, 60], [1, 80]]'],
+  };
+  for (const [form, lines] of Object.entries(collapsed))
+    it(`is read from ${form}`, () => assert.deepEqual(types(watch(lines)), ['class-collapse']));
+
+  it('is told of a class in mid-training when it is seen twice', () => {
+    const epoch = (i: number): string[] => [`Epoch ${i}/10`, 'Per-class accuracy: [0.95, 0.00]'];
+    assert.deepEqual(watch(epoch(1)), []);
+    assert.deepEqual(types(watch([...epoch(1), ...epoch(2)])), ['class-collapse']);
+  });
+
+  const quiet: Readonly<Record<string, readonly string[]>> = {
+    'no class recognised at all': ['Per-class accuracy: [0.0, 0.0]'],
+    'too few examples': ['Confusion matrix:', '[[100   0]', ' [  4   0]]'],
+    'weights of classes': ['class weights: [0.5, 0.0]', 'Per-class weights: {a: 0.0, b: 1.0}'],
+    'a table of counts': ['| class | count |', '| cat | 98 |', '| dog | 0 |'],
+    'IoU, which rare classes lack': ['| Class | IoU |', '| road | 0.98 |', '| train | 0.0 |'],
+    'what follows a table': ['| class | recall |', '| cat | 0.98 |', '', '| dog | 0.0 |'],
+    'numbers that are no matrix': ['Confusion matrix saved to cm.png', '[[0 60]', ' [1 80]]'],
+  };
+  for (const [what, lines] of Object.entries(quiet)) it(`is not: ${what}`, () => assert.deepEqual(watch(lines), []));
 });
 
 describe('hang', () => {

@@ -54,6 +54,15 @@ describe('rpo monitor', () => {
     assert.ok((a?.findingCount ?? 0) >= 1);
   });
 
+  it('takes the thresholds that runpod.json sets', async () => {
+    await writeFile(join(folder, 'n.log'), 'Gradient norm: inf\nGradient norm: inf\n');
+    const count = async () => ((await call().run(['n.log']))['logs'] as { findingCount: number }[])[0]?.findingCount;
+    assert.equal(await count(), 0);
+    await writeFile(join(folder, 'runpod.json'), '{ "monitor": { "gradientNonFiniteRun": 2 } }');
+    assert.equal(await count(), 1);
+    await rm(join(folder, 'runpod.json'));
+  });
+
   it('finds a file from the folder that a person is in, and calls it as that person does', async () => {
     await mkdir(join(folder, 'deep'));
     await writeFile(join(folder, 'deep/d.log'), 'epoch 1 loss 0.5\n');
