@@ -4,6 +4,8 @@ import { mkdirSync, statSync } from 'node:fs';
 import { delimiter, dirname, join, relative, resolve } from 'node:path';
 import { hostFolderPath, hostNode, root, setup } from './setup.mjs';
 
+const largest = 1_500_000;
+
 await setup('package');
 const file = resolve(process.argv[2] ?? join(root, 'runpod-orchestrator.vsix'));
 mkdirSync(dirname(file), { recursive: true });
@@ -16,5 +18,12 @@ const { status } = spawnSync(hostNode(), [vsce, 'package', ...options, '--out', 
   // The build that vsce starts uses the same Node.
   env: { ...process.env, PATH: [dirname(hostNode()), process.env.PATH].join(delimiter) },
 });
-if (status === 0) console.log(`${relative(process.cwd(), file)}: ${(statSync(file).size / 1024).toFixed(0)} KB`);
 process.exitCode = status ?? 1;
+if (status === 0) {
+  const { size } = statSync(file);
+  console.log(`${relative(process.cwd(), file)}: ${(size / 1e6).toFixed(2)} MB`);
+  if (size > largest) {
+    console.error(`That is more than the ${largest / 1e6} MB it may have. Look at what .vscodeignore lets in.`);
+    process.exitCode = 1;
+  }
+}

@@ -8,7 +8,14 @@ import { root, setup } from './setup.mjs';
 const tool = (path) => join(root, 'node_modules', path);
 const steps = {
   typecheck: { run: () => counted(() => node([tool('typescript/bin/tsc')])) },
-  lint: { run: () => counted(() => node([tool('eslint/bin/eslint.js'), '.', '--max-warnings=0'])) },
+  lint: {
+    run: () =>
+      counted(
+        async () =>
+          (await node([tool('eslint/bin/eslint.js'), '.', '--max-warnings=0'])) ||
+          (await node([tool('prettier/bin/prettier.cjs'), '--check', '--log-level=warn', '.'])),
+      ),
+  },
   build: { run: () => counted(() => node([join(root, '.ci/build.mjs'), '--production'])) },
   unit: { tests: 'test/unit', run: (args) => mocha('test/unit', ['--timeout', '20000'], args) },
   // Real sshd, real Python: seconds where unit tests take milliseconds.

@@ -14,6 +14,7 @@ export { isUserError, UserError } from './core/errors.ts';
 export type { Reason } from './core/errors.ts';
 export type { DeployedFile, DeployOptions, DeployReport } from './deploy/deploy.ts';
 export type { Check, CheckFix, VerifyReport } from './doctor/check.ts';
+export type { AppliedEdit } from './fixes/appliedEdits.ts';
 export type { FixAction, LocalPlace, LocatedFinding } from './fixes/located.ts';
 export type { Finding, FindingType, Fix, Frame, Severity } from './monitor/finding.ts';
 export type { MetricLine } from './monitor/metric.ts';
@@ -23,13 +24,16 @@ export type {
   DirectoryOptions,
   ExecuteOptions,
   OpenOptions,
+  RetrainOptions,
   RunEvent,
   TrainingRequest,
   WatchedRun,
   WatchOptions,
 } from './orchestrator.ts';
+export type { PipelineView } from './pipeline/pipeline.ts';
 export type { TransferOptions, TransferProgress } from './pod/pod.ts';
 export type { FetchReport } from './results/fetch.ts';
 export type { FileVerdict } from './results/judge.ts';
 export type { Verdict } from './results/validate.ts';
 export type { Run, RunManifest, RunStatus } from './runs/run.ts';
+export type { StopOptions } from './runs/runs.ts';

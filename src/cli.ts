@@ -37,7 +37,11 @@ async function main(args: readonly string[]): Promise<number> {
     const orchestrator = async () => {
       // ssh2 is loaded by the verbs that need a pod, not by `rpo monitor` or `rpo pods`.
       const facade = await import('./orchestrator.ts');
-      return facade.Orchestrator.open({ projectRoot, pod: flags.pod, home, ...ports });
+      const orchestrator = await facade.Orchestrator.open({ projectRoot, pod: flags.pod, home, ...ports });
+      orchestrator.pod.onState((state) => {
+        if (state.kind === 'reconnecting') face.progress({ message: `connection lost, reconnecting (attempt ${state.attempt})` });
+      });
+      return orchestrator;
     };
     try {
       const context = {

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { DisposableStore } from './core/disposable.ts';
 import { messageOf } from './core/errors.ts';
+import { ApiKeys } from './editor/apiKeys.ts';
 import { ArrayView } from './editor/arrayView.ts';
 import { AgentCallers } from './editor/agentCallers.ts';
 import { registerCommands } from './editor/commands.ts';
@@ -49,7 +50,8 @@ export function activate(context: vscode.ExtensionContext): void {
     const failures = new Failures(log, configProblems);
     const projects = store.add(new Projects());
     const passphrases = new Passphrases(context.secrets);
-    const sessions = store.add(new Sessions(log, passphrases, configProblems));
+    const apiKeys = new ApiKeys(context.secrets);
+    const sessions = store.add(new Sessions(log, passphrases, apiKeys, configProblems));
 
     const outputs = store.add(new RunOutputs());
     const problems = store.add(new Problems());
@@ -57,7 +59,7 @@ export function activate(context: vscode.ExtensionContext): void {
     const status = store.add(new StatusBar(memory, sessions, watches));
 
     const deployment = new Deployment(projects, sessions, store.add(new Conflicts(sessions)));
-    const training = new Training(projects, sessions, watches);
+    const training = new Training(projects, sessions, watches, log);
     const fixes = new Fixes(sessions, deployment, training, outputs);
     store.add(new QuickFixes());
     store.add(new ArrayView(projects));
@@ -67,9 +69,9 @@ export function activate(context: vscode.ExtensionContext): void {
     const downloads = new Downloads(projects, sessions, watches, results, log);
     store.add(watches.onDidEnd(({ ref, watched }) => void downloads.afterRun(ref, watched.exitCode)));
     const pipelines = store.add(new Pipelines(projects, sessions, watches, store.add(new PipelineTree()), results, log));
-    const troubleshooting = new Troubleshooting(projects, sessions, outputs, watches, passphrases);
+    const troubleshooting = new Troubleshooting(projects, sessions, outputs, watches, passphrases, apiKeys);
     const terminals = new PodTerminals(projects, sessions);
-    const pods = new Pods(sessions, status);
+    const pods = store.add(new Pods(sessions, apiKeys, status));
     const practice = new Practice(context.extensionUri, projects, sessions, status, log);
     const journal = store.add(new JournalView(projects));
 
@@ -87,13 +89,14 @@ export function activate(context: vscode.ExtensionContext): void {
       practice,
       journal,
       log,
+      extensionId: context.extension.id,
     });
     store.add(registerCommands(byCommand, fixes, failures, journal.add));
-    store.add(new LanguageModelTools(context.extension, store.add(new AgentCallers(projects, passphrases, log))));
+    store.add(new LanguageModelTools(context.extension, store.add(new AgentCallers(projects, passphrases, apiKeys, log))));
     store.add(new McpServers(context.extension, projects));
     store.add(new OtherStarts(projects, training, log));
     store.add(new SaveDeployment(projects, deployment, failures));
-    store.add(new Resumption(projects, training, watches, log));
+    store.add(new Resumption(projects, pods, training, watches));
   } catch (error) {
     // VS Code would only write it into a log nobody opens.
     void vscode.window.showErrorMessage(`RunPod Orchestrator could not start: ${messageOf(error)}`);

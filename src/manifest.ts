@@ -20,7 +20,7 @@ export const commands = {
   deployChanged: 'runpod.deployChanged',
   deployPreset: 'runpod.deployPreset',
   train: 'runpod.train',
-  retrain: 'runpod.retrain',
+  trainAgain: 'runpod.trainAgain',
   retrainPipeline: 'runpod.retrainPipeline',
   resumePipeline: 'runpod.resumePipeline',
   refreshPipelines: 'runpod.refreshPipelines',
@@ -40,13 +40,14 @@ export const commands = {
   startPracticePod: 'runpod.startPracticePod',
   stopPracticePod: 'runpod.stopPracticePod',
   openExample: 'runpod.openExample',
+  openWalkthrough: 'runpod.openWalkthrough',
   showJournal: 'runpod.showJournal',
 } as const;
 
 /** Commands that only our own buttons, links and quick fixes call; never contributed, so never in the palette. */
 export const internalCommands = {
   applyFix: '_runpod.applyFix',
-  offerRetrain: '_runpod.offerRetrain',
+  offerTrainAgain: '_runpod.offerTrainAgain',
 } as const;
 
 export type CommandId = (typeof commands)[keyof typeof commands];
@@ -56,6 +57,7 @@ export const untrustedCommands: ReadonlySet<CommandId> = new Set<CommandId>([
   commands.showOutput,
   commands.showMenu,
   commands.openExample,
+  commands.openWalkthrough,
   commands.addPod,
   commands.selectPod,
   commands.removePod,
@@ -93,7 +95,7 @@ export interface CommandArguments {
       readonly stage?: string;
     },
   ];
-  'runpod.retrain': [options?: WaitOption & { readonly run?: string }];
+  'runpod.trainAgain': [options?: WaitOption & { readonly run?: string }];
   'runpod.retrainPipeline': [
     options?: {
       readonly models?: readonly string[];
@@ -120,6 +122,7 @@ export interface CommandArguments {
   'runpod.startPracticePod': [];
   'runpod.stopPracticePod': [];
   'runpod.openExample': [options?: { readonly folder?: string }];
+  'runpod.openWalkthrough': [];
   'runpod.showJournal': [];
 }
 
@@ -151,14 +154,17 @@ export type SettingValue<Id extends SettingId> = (typeof settings)[Id];
 
 /** Context keys for `when` clauses. */
 export const contextKeys = {
-  /** A workspace folder has a runpod.json, or a project was used in this window. */
+  /** An opened folder has a runpod.json, or a folder of it that holds a file looked at in this window. */
   hasProject: 'runpod.hasProject',
+  /** There is a pod in pods.json, as far as this window knows. */
+  hasPod: 'runpod.hasPod',
   /** A run is being followed in this window. */
   isTraining: 'runpod.isTraining',
 } as const;
 
 export interface ContextValues {
   'runpod.hasProject': boolean;
+  'runpod.hasPod': boolean;
   'runpod.isTraining': boolean;
 }
 

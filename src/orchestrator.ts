@@ -1,9 +1,11 @@
 import { join, posix, resolve } from 'node:path';
-import { hostname, userInfo } from 'node:os';
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { hostname, userInfo } from 'node:os';
+import { findApiKey } from './cloud/apiKey.ts';
+import { podAddress } from './cloud/podAddress.ts';
 import type { Disposable } from './core/disposable.ts';
 import { UserError } from './core/errors.ts';
+import { lastLine } from './core/lastLine.ts';
 import { PathMap } from './core/pathMap.ts';
 import { quote } from './core/shell.ts';
 import { Deployer, type DeployOptions, type DeployReport, type MaySend } from './deploy/deploy.ts';
@@ -15,8 +17,8 @@ import { type GpuStatus, gpuStatus, killGpuProcess } from './doctor/gpuStatus.ts
 import { type Installation, installPlan } from './doctor/reinstall.ts';
 import { verify } from './doctor/verify.ts';
 import type { FixAction, LocatedFinding } from './fixes/located.ts';
-import { applyEdit } from './fixes/apply.ts';
-import { type AppliedEdit, AppliedEdits } from './fixes/appliedEdits.ts';
+import { FixActions } from './fixes/applyAction.ts';
+import type { AppliedEdit } from './fixes/appliedEdits.ts';
 import { Locator } from './fixes/locator.ts';
 import { StartedRuns } from './journal/startedRuns.ts';
 import type { Finding } from './monitor/finding.ts';
@@ -28,7 +30,7 @@ import { PipelineStore, runsOf, type StoredPipeline } from './pipeline/store.ts'
 import { connectPod } from './pod/connect.ts';
 import { diagnose, type Diagnosis } from './pod/diagnose.ts';
 import type { ExecResult, HostKeyPolicy, Pod, PodOptions, TransferOptions } from './pod/pod.ts';
-import { podOptions } from './pod/podOptions.ts';
+import { type FindPod, podOptions } from './pod/podOptions.ts';
 import type { Shell, ShellOptions } from './pod/shell.ts';
 import { type ShownHostKey, shownHostKey } from './pod/shownHostKey.ts';
 import { checkAddress } from './project/address.ts';
@@ -68,6 +70,8 @@ export type { RunEvent, WatchedRun, WatchOptions } from './runs/watch.ts';
 /** What the outside may have to answer. */
 export interface OrchestratorPorts {
   readonly askPassphrase?: PodOptions['askPassphrase'];
+  /** RunPod's API key where neither RUNPOD_API_KEY nor ~/.runpod/config.toml has one; undefined: there is none. */
+  readonly askApiKey?: () => Promise<string | undefined>;
   readonly log?: (line: string) => void;
   /** Who starts runs; default `user@host`. */
   readonly startedBy?: string;
@@ -161,7 +165,7 @@ export class Orchestrator implements Disposable {
   private readonly collector: Collector;
   private readonly locator: Locator;
   private readonly started: StartedRuns;
-  private readonly appliedEdits: AppliedEdits;
+  private readonly fixActions: FixActions;
   private readonly startedBy: string;
   private readonly may: Permissions;
   /** Held from asking whether a run may be started until it is there to be counted. */
@@ -197,7 +201,7 @@ export class Orchestrator implements Disposable {
     });
     this.locator = new Locator(project, this.map);
     this.started = new StartedRuns(home.stateFolder);
-    this.appliedEdits = new AppliedEdits(home.stateFolder);
+    this.fixActions = new FixActions(this.map, home.stateFolder);
   }
 
   /**
@@ -228,13 +232,17 @@ export class Orchestrator implements Disposable {
     const project = await loadProject(resolve(options.projectRoot));
     const { name, entry } = await home.pod(options.pod);
     const pod = connectPod(
-      await podOptions(entry, {
-        name,
-        hostKeys: entry.hostKeys,
-        knownHostsFile: home.knownHostsFile,
-        askPassphrase: options.askPassphrase,
-        log: options.log,
-      }),
+      await podOptions(
+        entry,
+        {
+          name,
+          hostKeys: entry.hostKeys,
+          knownHostsFile: home.knownHostsFile,
+          askPassphrase: options.askPassphrase,
+          log: options.log,
+        },
+        podFinder(options.askApiKey),
+      ),
     );
     return new Orchestrator(project, pod, entry, home, options);
   }
@@ -268,10 +276,16 @@ export class Orchestrator implements Disposable {
 
   /** Whether there is a folder at this path on the pod, absolute or below the remote root. */
   async isFolder(remote: string, signal?: AbortSignal): Promise<boolean> {
-    return (await this.pod.exec(`[ -d ${quote(this.remotePath(remote))} ]`, { signal })).exitCode === 0;
+    return this.pod.isFolder(this.remotePath(remote), { signal });
   }
 
-  /** Fetches one file; written beside its target, verified, renamed. */
+  /**
+   * Fetches one file; written beside its target, verified, renamed.
+   *
+   * @param remote absolute, or below the remote root
+   * @param local absolute, or below the project's folder
+   * @throws UserError 'remote-missing', 'remote-denied', 'local-failed', 'transfer-corrupt', 'cancelled', and what connecting throws
+   */
   async downloadFile(
     remote: string,
     local: string,
@@ -284,7 +298,12 @@ export class Orchestrator implements Disposable {
     return got;
   }
 
-  /** Puts a folder's files on the pod; what the pod has already is not sent again, nothing is deleted there. */
+  /**
+   * Puts a folder's files on the pod, all or none; what the pod has already is not sent again, nothing is deleted there.
+   *
+   * @param remote absolute, or below the remote root; default: the folder's place in the project
+   * @throws UserError 'outside-project' for a folder that has no such place, 'local-missing' when it holds no files, 'remote-full', ...
+   */
   async uploadDirectory(local: string, remote?: string, options: DirectoryOptions = {}): Promise<DeployReport> {
     const folder = resolve(this.project.root, local);
     const target = remote === undefined ? this.map.toRemote(folder) : this.remotePath(remote);
@@ -340,13 +359,26 @@ export class Orchestrator implements Disposable {
     return report;
   }
 
-  /** Runs one command in the project's folder and environment on the pod. */
+  /**
+   * Runs one command in the project's folder and environment on the pod. Without the activate script that runpod.json names
+   * it runs all the same, with a warning on stderr: how else would one look why.
+   *
+   * @param options.timeoutMs default: none
+   * @returns its exit code, whatever it is, and all that it printed (see `discardOutput`)
+   * @throws UserError 'timeout', 'cancelled', 'connection-lost', and what connecting throws
+   */
   async executeCommand(
     command: string,
     options: ExecuteOptions = {},
   ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
     const cwd = options.cwd === undefined ? undefined : this.remotePath(options.cwd);
-    return this.execute(`${this.setUp()}\n${cwd === undefined ? '' : `cd ${quote(cwd)} || exit\n`}${command}`, options);
+    const setUp = setUpLines(this.project, this.places, 'warn');
+    return this.execute(`${setUp}\n${cwd === undefined ? '' : `cd ${quote(cwd)} || exit\n`}${command}`, options);
+  }
+
+  /** For what is not to be done outside of the environment: an install would go to another Python. */
+  private async executeSetUp(command: string, options: Omit<ExecuteOptions, 'cwd'>): Promise<ExecResult> {
+    return this.execute(`${this.setUp()}\n${command}`, options);
   }
 
   /** An interactive shell in the project's folder and environment. */
@@ -384,7 +416,7 @@ export class Orchestrator implements Disposable {
    */
   async repair(fix: CheckFix, options: DeployOptions & { readonly onOutput?: (text: string) => void } = {}): Promise<void> {
     if (fix.kind === 'deploy') {
-      await (fix.files.length > 0 ? this.deployer.deploy(fix.files, options) : this.deployChanged(options));
+      await this.deployThese(fix.files, options);
       return;
     }
     if (fix.kind === 'install') {
@@ -395,10 +427,10 @@ export class Orchestrator implements Disposable {
     const { signal, onOutput } = options;
     const execute = { timeoutMs: 1_800_000, signal, onStdout: onOutput, onStderr: onOutput };
     const { exitCode, stderr } = fix.environment
-      ? await this.executeCommand(fix.command, execute)
+      ? await this.executeSetUp(fix.command, execute)
       : await this.execute(`mkdir -p -- ${quote(this.remoteRoot)} && cd -- ${quote(this.remoteRoot)} || exit\n${fix.command}`, execute);
     if (exitCode === 0) return;
-    const said = stderr.trim().split('\n').at(-1) ?? '';
+    const said = lastLine(stderr);
     throw new UserError(
       'remote-failed',
       `"${fix.title}" did not work: \`${fix.command}\` ended with exit code ${exitCode}${said === '' ? '' : ` (${said})`}. Do it by hand on the pod, then verify again.`,
@@ -420,14 +452,14 @@ export class Orchestrator implements Disposable {
     await this.deployer.deploy(files, options);
     for (const command of commands) {
       options.onCommand?.(command);
-      const { exitCode, stderr } = await this.executeCommand(command, {
+      const { exitCode, stderr } = await this.executeSetUp(command, {
         timeoutMs: 1_800_000,
         signal: options.signal,
         onStdout: options.onOutput,
         onStderr: options.onOutput,
       });
       if (exitCode === 0) continue;
-      const said = stderr.trim().split('\n').at(-1) ?? '';
+      const said = lastLine(stderr);
       throw new UserError(
         'remote-failed',
         `\`${command}\` ended with exit code ${exitCode} on the pod${said === '' ? '' : `: ${said}`}. Correct what it names, and reinstall; if it lacks files of the project, deploy them first with \`rpo deploy --changed\`.`,
@@ -450,12 +482,22 @@ export class Orchestrator implements Disposable {
     return killGpuProcess(this.pod, pid, options);
   }
 
-  /** Puts these files of the project on the pod: all, or none. */
+  /**
+   * Puts these files of the project on the pod: all, or none.
+   *
+   * @param files below the project, or absolute; folders are not taken
+   * @param options.force replace copies that changed on the pod since the last deploy; default false
+   * @throws UserError 'remote-changed' for such a copy (nothing is touched), 'local-missing', 'outside-project', 'remote-full', ...
+   */
   async deployFixes(files: readonly string[], options: DeployOptions = {}): Promise<DeployReport> {
     return this.deployer.deploy(files, options);
   }
 
-  /** Deploys a preset of runpod.json. */
+  /**
+   * Deploys a preset of runpod.json.
+   *
+   * @throws UserError 'bad-argument' for a name that is not there, and as deployFixes()
+   */
   async deployPreset(name: string, options: DeployOptions = {}): Promise<DeployReport> {
     return this.deployer.deploy(await expandPreset(this.project, name, options.signal), options);
   }
@@ -585,7 +627,12 @@ export class Orchestrator implements Disposable {
     return watchRun(this.runs, id, locate, { thresholds: this.project.config.monitor, ...options });
   }
 
-  /** Starts a run and watches it to its end. */
+  /**
+   * Starts a run and watches it to its end.
+   *
+   * @returns also when training failed: its exit code, its findings and last metrics
+   * @throws UserError 'not-configured' or 'bad-argument' before anything is started; 'cancelled' and 'connection-lost' leave the run going
+   */
   async runTraining(request: TrainingRequest, options: WatchOptions = {}): Promise<WatchedRun> {
     const run = await this.startTraining(request, options.signal);
     return this.watchRun(run.manifest.id, options);
@@ -625,7 +672,13 @@ export class Orchestrator implements Disposable {
     return this.watchRun(id, options);
   }
 
-  /** SIGINT, then SIGTERM, then SIGKILL, each after a wait. */
+  /**
+   * Ends a run: SIGINT to its process group, then SIGTERM, then SIGKILL, each after a wait.
+   *
+   * @param options.interruptSeconds after SIGINT; default 15
+   * @param options.terminateSeconds after SIGTERM; default 10
+   * @throws UserError 'run-unknown'; one that has ended already is no error
+   */
   async stopTraining(id: string, options: StopOptions = {}): Promise<Run> {
     return (await this.runs.stop(id, options)).run;
   }
@@ -749,64 +802,24 @@ export class Orchestrator implements Disposable {
     action: FixAction,
     options: DeployOptions & { readonly run?: RunManifest; readonly onOutput?: (text: string) => void } = {},
   ): Promise<string> {
-    switch (action.kind) {
-      case 'edit':
-        await (options.run === undefined ? applyEdit(action.edit) : this.applyEditFor(options.run, action));
-        return `${this.map.relativeOfLocal(action.edit.file) ?? action.edit.file}:${action.edit.line}: ${action.edit.oldText} became ${action.edit.newText}.`;
-      case 'suggest-edit':
-        await applyEdit(action.edit);
-        return `${this.map.relativeOfLocal(action.edit.file) ?? action.edit.file}:${action.edit.line}:\n${action.diff}\n`;
-      case 'install': {
-        this.may.mayRun?.(action.command);
-        const result = await this.executeCommand(action.command, {
-          timeoutMs: 600_000,
-          signal: options.signal,
-          onStdout: options.onOutput,
-          onStderr: options.onOutput,
-        });
-        if (result.exitCode !== 0) {
-          const said = result.stderr.trim().split('\n').at(-1) ?? '';
-          throw new UserError(
-            'remote-failed',
-            `\`${action.command}\` ended with exit code ${result.exitCode} on the pod${said === '' ? '' : `: ${said}`}. Install it there by hand, or add it to the project's requirements.`,
-          );
-        }
-        return `${action.command}: done.`;
-      }
-      case 'run-stage': {
-        const run = await this.startTraining(action.request, options.signal);
-        return `Stage ${action.stage} was started as run ${run.manifest.id}; \`rpo follow ${run.manifest.id}\` shows when it is done.`;
-      }
-      case 'deploy':
-      case 'deploy-and-retrain': {
-        const report = action.files.length > 0 ? await this.deployer.deploy(action.files, options) : await this.deployChanged(options);
-        return `${report.files.length} ${report.files.length === 1 ? 'file' : 'files'} deployed.`;
-      }
-    }
+    const { signal, onOutput } = options;
+    return this.fixActions.apply(action, options.run, {
+      run: async (command) => {
+        this.may.mayRun?.(command);
+        return this.executeSetUp(command, { timeoutMs: 600_000, signal, onStdout: onOutput, onStderr: onOutput });
+      },
+      deploy: async (files) => (await this.deployThese(files, options)).files.length,
+      start: async (request) => (await this.startTraining(request, signal)).manifest.id,
+    });
   }
 
   /** The change that was made because of this run already, where the action would change the same setting once more; null: it may be done. */
   async appliedBefore(action: FixAction, run: RunManifest): Promise<AppliedEdit | null> {
-    if (action.kind !== 'edit') return null;
-    const before = await this.appliedEdits.find(run.id, this.map.relativeOfLocal(action.edit.file) ?? action.edit.file, action.setting);
-    // What was taken back by hand may be done again.
-    return before === null || before.from === action.edit.oldText ? null : before;
+    return this.fixActions.appliedBefore(action, run);
   }
 
-  /** A fix scales the value that the run had: not what an earlier fix made of it. */
-  private async applyEditFor(run: RunManifest, action: Extract<FixAction, { kind: 'edit' }>): Promise<void> {
-    const { edit, setting } = action;
-    const path = this.map.relativeOfLocal(edit.file) ?? edit.file;
-    const before = await this.appliedBefore(action, run);
-    if (before !== null)
-      throw new UserError(
-        'local-failed',
-        `${setting} in ${path} was changed from ${before.from} to ${before.to} because of run ${run.id} already. Train again with it first; the next run's findings go on from there.`,
-      );
-    await checkUnchanged(edit.file, path, run);
-    // Written down first: should the edit fail, the old value still stands there and it may be tried again.
-    await this.appliedEdits.add({ run: run.id, path, setting, from: edit.oldText, to: edit.newText });
-    await applyEdit(edit);
+  private async deployThese(files: readonly string[], options: DeployOptions): Promise<DeployReport> {
+    return files.length > 0 ? this.deployer.deploy(files, options) : this.deployChanged(options);
   }
 
   private async drive(stored: StoredPipeline, options: Omit<RetrainOptions, keyof PlanOptions> & { readonly retry?: boolean }) {
@@ -868,17 +881,23 @@ function textFor(listener: (text: string) => void): { readonly write: (chunk: Bu
   return { write: (chunk) => tell(decoder.decode(chunk, { stream: true })), end: () => tell(decoder.decode()) };
 }
 
+/** Looks a pod up at RunPod; the key is looked for each time, since it may have been corrected. */
+function podFinder(askApiKey: OrchestratorPorts['askApiKey']): FindPod {
+  return async (podId) => podAddress(podId, await findApiKey(askApiKey));
+}
+
 /**
  * Asks one of the person's pods for its host key, without logging in.
  *
  * @throws UserError 'not-configured', 'bad-argument', 'unreachable', ...
  */
 export async function hostKeyOfPod(
-  options: { readonly pod?: string; readonly home?: string; readonly signal?: AbortSignal } = {},
+  options: Pick<OpenOptions, 'pod' | 'home' | 'askApiKey'> & { readonly signal?: AbortSignal } = {},
 ): Promise<ShownHostKey & { readonly pod: string }> {
   const home = new Home(options.home);
   const { name, entry } = await home.pod(options.pod);
-  return { pod: name, ...(await shownHostKey(await podOptions(entry, { name, knownHostsFile: home.knownHostsFile }), options.signal)) };
+  const there = await podOptions(entry, { name, knownHostsFile: home.knownHostsFile }, podFinder(options.askApiKey));
+  return { pod: name, ...(await shownHostKey(there, options.signal)) };
 }
 
 /**
@@ -887,25 +906,15 @@ export async function hostKeyOfPod(
  * @throws UserError 'not-configured', 'bad-argument', ... when it is not known where the pod is
  */
 export async function diagnosePod(
-  options: Pick<OrchestratorPorts, 'askPassphrase'> & { readonly pod?: string; readonly home?: string; readonly signal?: AbortSignal },
+  options: Pick<OrchestratorPorts, 'askPassphrase' | 'askApiKey'> & {
+    readonly pod?: string;
+    readonly home?: string;
+    readonly signal?: AbortSignal;
+  },
 ): Promise<Diagnosis & { readonly pod: string }> {
   const home = new Home(options.home);
   const { name, entry } = await home.pod(options.pod);
   const { knownHostsFile } = home;
   const base = { name, hostKeys: entry.hostKeys, knownHostsFile, askPassphrase: options.askPassphrase };
-  return { pod: name, ...(await diagnose(await podOptions(entry, base), options.signal)) };
-}
-
-/** @throws UserError 'local-failed' when the file is not the one that the run was started with, as far as that is known */
-async function checkUnchanged(file: string, path: string, run: RunManifest): Promise<void> {
-  const then = run.sources[path];
-  if (then === undefined) return;
-  const now = createHash('sha256')
-    .update(await readFile(file))
-    .digest('hex');
-  if (then === now) return;
-  throw new UserError(
-    'local-failed',
-    `${path} is not what it was when run ${run.id} started, so this fix may be in it already. Deploy it and train again, or change it by hand.`,
-  );
+  return { pod: name, ...(await diagnose(await podOptions(entry, base, podFinder(options.askApiKey)), options.signal)) };
 }

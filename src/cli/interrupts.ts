@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { constants } from 'node:os';
 
 /** What ends a call before its time: Ctrl+C and its like, or output that cannot be written. The first asks to stop cleanly, a second signal quits. */
@@ -9,7 +10,13 @@ export class Interrupts {
     else this.quit(this.code);
   };
 
-  constructor(private readonly quit: (exitCode: number) => void) {
+  private timer: NodeJS.Timeout | undefined;
+
+  /** @param grace how long the call may take over its end, in milliseconds: when something of it listens, and when nothing does */
+  constructor(
+    private readonly quit: (exitCode: number) => void,
+    private readonly grace = { listeningMs: 60_000, deafMs: 3_000 },
+  ) {
     for (const name of names) process.on(name, this.listener);
   }
 
@@ -26,10 +33,14 @@ export class Interrupts {
   end(exitCode: number): void {
     if (this.code !== null) return;
     this.code = exitCode;
+    const isHeard = getEventListeners(this.controller.signal, 'abort').length > 0;
     this.controller.abort();
+    this.timer = setTimeout(() => this.quit(exitCode), isHeard ? this.grace.listeningMs : this.grace.deafMs);
+    this.timer.unref();
   }
 
   dispose(): void {
+    clearTimeout(this.timer);
     for (const name of names) process.off(name, this.listener);
   }
 }

@@ -347,7 +347,11 @@ export class Deployer {
     }
     const localPath = this.map.join(relative) ?? path;
     const info = factsOf(localPath, relative);
-    if (!info.isFile()) throw new UserError('local-missing', `${relative} is not a file. Nothing was deployed.`);
+    if (!info.isFile())
+      throw new UserError(
+        'local-missing',
+        `${relative} is not a file, so nothing was deployed. Name the files in it, or a preset of runpod.json.`,
+      );
     return {
       path: relative,
       localPath,
@@ -369,7 +373,7 @@ function factsOf(localPath: string, name: string): Stats {
       : code === 'ENOENT'
         ? 'does not exist'
         : `cannot be read (${code ?? message})`;
-    throw new UserError('local-missing', `${name} ${why}. Nothing was deployed.`, { cause: error });
+    throw new UserError('local-missing', `${name} ${why}, so nothing was deployed. Check the path.`, { cause: error });
   }
 }
 

@@ -1,4 +1,5 @@
 import { UserError } from '../core/errors.ts';
+import { lastLine } from '../core/lastLine.ts';
 import { quote } from '../core/shell.ts';
 import type { Pod } from '../pod/pod.ts';
 import { brokenDriver } from './gpu.ts';
@@ -152,16 +153,13 @@ export async function killGpuProcess(
         `Process ${pid} is on the GPU, but is none of this container: nvidia-smi tells the number it has on the machine. Restart the pod to end it, or ask whoever started it.`,
       );
     case 5:
-      throw new UserError('remote-denied', `Process ${pid} may not be ended by this user: ${stderr.trim().split('\n').at(-1) ?? ''}.`);
+      throw new UserError('remote-denied', `Process ${pid} may not be ended by this user: ${lastLine(stderr)}.`);
     case 6:
       throw new UserError(
         'remote-failed',
         `Process ${pid} lives on after SIGKILL: it waits for the driver. Only a restart of the pod ends it.`,
       );
     default:
-      throw new UserError(
-        'remote-failed',
-        `Process ${pid} could not be ended: ${stderr.trim().split('\n').at(-1) ?? ''}. Look with \`rpo gpu\`.`,
-      );
+      throw new UserError('remote-failed', `Process ${pid} could not be ended: ${lastLine(stderr)}. Look with \`rpo gpu\`.`);
   }
 }

@@ -5,6 +5,7 @@ import type { AgentSessions } from '../agents/sessions.ts';
 import type { Disposable } from '../core/disposable.ts';
 import type { Operation } from '../operations/operation.ts';
 import type { Log } from './log.ts';
+import type { ApiKeys } from './apiKeys.ts';
 import type { Passphrases } from './passphrases.ts';
 import type { Projects } from './projects.ts';
 import { readSetting } from './typed.ts';
@@ -27,6 +28,7 @@ export class AgentCallers implements Disposable {
   constructor(
     private readonly projects: Projects,
     private readonly passphrases: Passphrases,
+    private readonly apiKeys: ApiKeys,
     private readonly log: Log,
   ) {}
 
@@ -79,7 +81,7 @@ export class AgentCallers implements Disposable {
       home: undefined,
       limits: { given: JSON.parse(limits) as unknown, name: 'the setting runpod.agents.limits' },
       context: (guards) => {
-        const ports = { ...guards, askPassphrase: this.passphrases.ask, log: this.log.info };
+        const ports = { ...guards, askPassphrase: this.passphrases.ask, askApiKey: this.apiKeys.ask, log: this.log.info };
         sessions = new AgentSessions({ projectRoot, home: undefined, ports });
         return { projectRoot, home: undefined, ports, orchestrator: sessions.get };
       },

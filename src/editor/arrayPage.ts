@@ -81,7 +81,7 @@ function verdictPart({ ok, summary, problems, classes, comparison, note }: FileV
       (one) =>
         `<tr><td>${escape(one.class)}</td><td><meter min="0" max="1" value="${one.share}">${percent(one.share)}</meter></td><td class="number">${one.count}</td><td class="number">${percent(one.share)}</td>${withLabels ? `<td class="number">${one.accuracy === undefined ? '' : percent(one.accuracy)}</td>` : ''}</tr>`,
     );
-  const head = `<tr><th>class</th><th></th><th class="number">predicted</th><th class="number">share</th>${withLabels ? '<th class="number">of its own found</th>' : ''}</tr>`;
+  const head = `<tr><th>class</th><th></th><th class="number">predicted</th><th class="number">share</th>${withLabels ? '<th class="number">recall</th>' : ''}</tr>`;
   return `<h2>Predictions</h2>${lines.join('')}<table>${head}${table.join('')}</table>${classes.length > 50 ? `<p class="kind">and ${classes.length - 50} more classes</p>` : ''}`;
 }
 

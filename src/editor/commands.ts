@@ -11,7 +11,7 @@ export type Handlers = { readonly [Id in CommandId]: (...args: CommandArguments[
 
 export interface InternalHandlers {
   applyFix(run: RunRef, action: FixAction): unknown;
-  offerRetrain(run: RunRef, edit: FileEdit): unknown;
+  offerTrainAgain(run: RunRef, edit: FileEdit): unknown;
 }
 
 /** Told of every command that was carried out, or not. */
@@ -56,6 +56,6 @@ export function registerCommands(handlers: Handlers, internal: InternalHandlers,
     });
   }
   register(internalCommands.applyFix, true, internal.applyFix.bind(internal));
-  register(internalCommands.offerRetrain, true, internal.offerRetrain.bind(internal));
+  register(internalCommands.offerTrainAgain, true, internal.offerTrainAgain.bind(internal));
   return store;
 }

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import * as vscode from 'vscode';
+import { duration } from '../core/amounts.ts';
 import { UserError } from '../core/errors.ts';
 import type { DeployOptions, DeployReport } from '../deploy/deploy.ts';
 import type { Orchestrator } from '../orchestrator.ts';
@@ -146,7 +147,7 @@ export class Deployment {
 /** `$(check) train.py on my-pod in 109 ms` */
 export function outcome({ files, milliseconds }: DeployReport, pod: string): string {
   const sent = files.filter(({ changed }) => changed);
-  const took = milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+  const took = duration(milliseconds);
   const [first] = sent;
   if (!first)
     return files.length === 1 && files[0]

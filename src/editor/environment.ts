@@ -8,6 +8,7 @@ import type { EnvironmentView } from './environmentView.ts';
 import type { Projects } from './projects.ts';
 import type { RunOutputs } from './runOutput.ts';
 import type { Sessions } from './sessions.ts';
+import { forEditor } from './words.ts';
 import { withProgress } from './work.ts';
 
 type Mendable = Check & { readonly fix: CheckFix };
@@ -120,5 +121,5 @@ async function pick(mendable: readonly Mendable[], pod: string): Promise<readonl
 }
 
 function sentence({ title, seen, advice }: Check): string {
-  return `${title}: ${stripControl(seen)}${/[.!?]$/.test(seen) ? '' : '.'}${advice === null ? '' : ` ${stripControl(advice)}`}`;
+  return `${title}: ${stripControl(seen)}${/[.!?]$/.test(seen) ? '' : '.'}${advice === null ? '' : ` ${forEditor(stripControl(advice))}`}`;
 }

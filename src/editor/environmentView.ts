@@ -3,6 +3,7 @@ import { type Disposable, DisposableStore } from '../core/disposable.ts';
 import { stripControl } from '../core/terminal.ts';
 import type { Check, VerifyReport } from '../doctor/check.ts';
 import { commands, views } from '../manifest.ts';
+import { forEditor } from './words.ts';
 
 /** A check, or below one that did not pass what to do about it. */
 type Node =
@@ -47,7 +48,7 @@ export class EnvironmentView implements vscode.TreeDataProvider<Node>, Disposabl
     const { check } = node;
     return [
       ...(check.fix === null ? [] : [{ kind: 'fix' as const, check, text: check.fix.title }]),
-      ...(check.advice === null ? [] : [{ kind: 'advice' as const, check, text: stripControl(check.advice) }]),
+      ...(check.advice === null ? [] : [{ kind: 'advice' as const, check, text: forEditor(stripControl(check.advice)) }]),
     ];
   }
 

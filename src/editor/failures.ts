@@ -3,7 +3,9 @@ import * as vscode from 'vscode';
 import { isUserError, messageOf, type Reason, UserError } from '../core/errors.ts';
 import { commands } from '../manifest.ts';
 import type { ConfigProblems } from './configProblems.ts';
+import { openHome } from './home.ts';
 import type { Log } from './log.ts';
+import { forEditor } from './words.ts';
 
 interface Button {
   readonly title: string;
@@ -18,7 +20,7 @@ const selectPod = command('Select Pod', commands.selectPod);
 const startPracticePod = command('Start Practice Pod', commands.startPracticePod);
 const testConnection = command('Test Connection', commands.testConnection);
 const trust: Button = {
-  title: 'Trust New Key',
+  title: 'Trust New Host Key',
   run: ({ details }) =>
     vscode.commands.executeCommand(commands.trustHostKey, typeof details['pod'] === 'string' ? { pod: details['pod'] } : undefined),
 };
@@ -33,7 +35,7 @@ export class Failures {
   /** Comes back at once: a notification may stand for hours. */
   show(error: unknown, retry?: Retry): void {
     if (error instanceof vscode.CancellationError || isUserError(error, 'cancelled')) {
-      if (isUserError(error)) vscode.window.setStatusBarMessage(`$(circle-slash) ${error.message}`, 4000);
+      if (isUserError(error)) vscode.window.setStatusBarMessage(`$(circle-slash) ${forEditor(error.message)}`, 4000);
       return;
     }
     if (!isUserError(error)) {
@@ -78,7 +80,10 @@ export class Failures {
       case 'pod':
         return [addPod, startPracticePod];
       case 'folder':
-        return [command('Open Folder', 'vscode.openFolder'), command('Open the Example', commands.openExample)];
+        return [command('Open Folder', 'vscode.openFolder'), command('Open Example Project', commands.openExample)];
+      // It was asked for, and declined.
+      case 'api-key':
+        return [];
       case 'trust':
         return [command('Manage Workspace Trust', 'workbench.trust.manage')];
       default:
@@ -96,8 +101,7 @@ export class Failures {
     return {
       title: 'Open pods.json',
       run: async () => {
-        const { Home } = await import('../project/home.ts');
-        await vscode.window.showTextDocument(vscode.Uri.file(new Home().podsFile));
+        await vscode.window.showTextDocument(vscode.Uri.file((await openHome()).podsFile));
       },
     };
   }
@@ -109,7 +113,8 @@ export class Failures {
 
 /** A notification is one paragraph: of a list of bad values it shows the first; the rest stands in Problems. */
 function textOf(error: UserError): string {
-  const [first, ...more] = error.message.split('\n').map((line) => line.trim());
-  if (more.length === 0 || first === undefined) return error.message;
+  const message = forEditor(error.message);
+  const [first, ...more] = message.split('\n').map((line) => line.trim());
+  if (more.length === 0 || first === undefined) return message;
   return `${first} ${more[0] ?? ''}${more.length > 1 ? ` (and ${more.length - 1} more in Problems)` : ''}`;
 }

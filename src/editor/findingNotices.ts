@@ -112,7 +112,7 @@ function shortTitle(action: FixAction): string {
     case 'suggest-edit':
       return 'Show Suggested Edit';
     case 'install':
-      return 'Install and Retrain';
+      return 'Install and Train Again';
     case 'deploy': {
       const [file = ''] = action.files;
       return action.files.length === 1 ? `Deploy ${basename(file)}` : `Deploy ${action.files.length} Files`;
@@ -120,7 +120,7 @@ function shortTitle(action: FixAction): string {
     case 'run-stage':
       return `Run ${action.stage}`;
     case 'deploy-and-retrain':
-      return 'Deploy and Retrain';
+      return 'Deploy and Train Again';
   }
 }
 

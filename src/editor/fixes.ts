@@ -31,16 +31,16 @@ export class Fixes {
           if (action.kind === 'suggest-edit') return undefined;
           throw changedMeanwhile(run, action.edit);
         }
-        await this.offerRetrain(run, action.edit);
+        await this.offerTrainAgain(run, action.edit);
         return undefined;
       }
       case 'install':
-        await this.install(run, action.command);
-        return idOf(await this.training.retrain(run));
+        await this.install(run, action);
+        return idOf(await this.training.again(run));
       case 'deploy':
       case 'deploy-and-retrain':
         await this.deployment.files(run.root, action.files, run.pod);
-        return idOf(await this.training.retrain(run));
+        return idOf(await this.training.again(run));
       case 'run-stage': {
         const stage = await this.training.on(run.root, run.pod, action.request);
         void stage.ended.then(
@@ -53,7 +53,7 @@ export class Fixes {
   }
 
   /** An edit is for the person to look at first; one click then sends it and trains again. Comes back at once. */
-  async offerRetrain(run: RunRef, edit: FileEdit): Promise<void> {
+  async offerTrainAgain(run: RunRef, edit: FileEdit): Promise<void> {
     const file = shortPath(run.root, edit.file);
     const button = 'Deploy and Train Again';
     const what = edit.newText.includes('\n') ? 'was edited as suggested' : `${edit.oldText} became ${edit.newText}`;
@@ -72,27 +72,20 @@ export class Fixes {
   private async offerAgain(run: RunRef, stage: string): Promise<void> {
     const button = 'Train Again';
     const chosen = await vscode.window.showInformationMessage(`Stage ${stage} is done. Train ${titleOf(run)} again?`, button);
-    if (chosen === button) await vscode.commands.executeCommand(commands.retrain, { run: run.id });
+    if (chosen === button) await vscode.commands.executeCommand(commands.trainAgain, { run: run.id });
   }
 
-  private async install(run: RunRef, command: string): Promise<void> {
+  private async install(run: RunRef, action: Extract<FixAction, { kind: 'install' }>): Promise<void> {
     const orchestrator = await this.sessions.get(run.root, run.pod);
     const channel = this.outputs.plain();
-    channel.appendLine(`> ${run.pod}: ${command}`);
-    await withProgress(`${command} on ${run.pod}`, async (work) => {
-      const result = await orchestrator.executeCommand(command, {
-        timeoutMs: 600_000,
-        signal: work.signal,
-        onStdout: (text) => channel.append(stripControl(text)),
-        onStderr: (text) => channel.append(stripControl(text)),
-      });
-      if (result.exitCode === 0) return;
-      channel.show(true);
-      const said = result.stderr.trim().split('\n').at(-1) ?? '';
-      throw new UserError(
-        'remote-failed',
-        `\`${command}\` ended with exit code ${result.exitCode} on ${run.pod}${said === '' ? '' : `: ${stripControl(said)}`}. Install it there by hand, or add it to the project's requirements.`,
-      );
+    channel.appendLine(`> ${run.pod}: ${action.command}`);
+    await withProgress(`${action.command} on ${run.pod}`, async (work) => {
+      try {
+        await orchestrator.applyFix(action, { signal: work.signal, onOutput: (text) => channel.append(stripControl(text)) });
+      } catch (error) {
+        channel.show(true);
+        throw error;
+      }
     });
   }
 }

@@ -1,4 +1,5 @@
-import { commands } from '../manifest.ts';
+import * as vscode from 'vscode';
+import { commands, walkthrough } from '../manifest.ts';
 import type { Handlers } from './commands.ts';
 import type { Deployment } from './deployment.ts';
 import type { Downloads } from './downloads.ts';
@@ -30,6 +31,8 @@ export interface Parts {
   readonly practice: Practice;
   readonly journal: JournalView;
   readonly log: Log;
+  /** `publisher.name`. */
+  readonly extensionId: string;
 }
 
 /** The index of what a person can ask for, and where it is done. */
@@ -47,6 +50,7 @@ export function handlers({
   practice,
   journal,
   log,
+  extensionId,
 }: Parts): Handlers {
   return {
     [commands.addPod]: (options) => pods.add(options),
@@ -63,8 +67,8 @@ export function handlers({
     [commands.deployChanged]: () => deployment.changed(),
     [commands.deployPreset]: (options) => deployment.preset(options?.preset),
     [commands.train]: async ({ wait, ...request } = {}) => answer(await training.train(request), wait),
-    [commands.retrain]: async (options) =>
-      answer(await training.retrain(options?.run === undefined ? undefined : watches.view(options.run)?.ref), options?.wait),
+    [commands.trainAgain]: async (options) =>
+      answer(await training.again(options?.run === undefined ? undefined : watches.view(options.run)?.ref), options?.wait),
     [commands.retrainPipeline]: (options) => pipelines.retrain(options),
     [commands.resumePipeline]: (options) => pipelines.resume(options),
     [commands.refreshPipelines]: () => pipelines.refresh(),
@@ -84,6 +88,8 @@ export function handlers({
     [commands.startPracticePod]: () => practice.start(),
     [commands.stopPracticePod]: () => practice.stop(),
     [commands.openExample]: (options) => practice.openExample(options?.folder),
+    [commands.openWalkthrough]: () =>
+      vscode.commands.executeCommand('workbench.action.openWalkthrough', `${extensionId}#${walkthrough}`, false),
     [commands.showJournal]: () => journal.show(),
   };
 }

@@ -4,6 +4,7 @@ import { type Disposable, DisposableStore } from '../core/disposable.ts';
 import { isUserError, messageOf } from '../core/errors.ts';
 import { type CommandId, commands, journalScheme } from '../manifest.ts';
 import type { Told } from './commands.ts';
+import { openHome } from './home.ts';
 import type { Projects } from './projects.ts';
 import { watchFile } from './watchFile.ts';
 
@@ -81,17 +82,18 @@ export class JournalView implements Disposable {
   }
 
   private async journal() {
-    const [{ Journal }, { Home }] = await Promise.all([import('../journal/journal.ts'), import('../project/home.ts')]);
-    return new Journal(new Home().stateFolder);
+    const [{ Journal }, home] = await Promise.all([import('../journal/journal.ts'), openHome()]);
+    return new Journal(home.stateFolder);
   }
 }
 
-/** Resources become their paths; what else a command was given is plain already. */
+/** Resources become their paths; a row of a tree that a command was called on counts with its plain values only. */
 function argumentsOf(args: readonly unknown[]): Readonly<Record<string, unknown>> {
   const [first, second] = args;
   const resources = [...(Array.isArray(second) ? (second as unknown[]) : []), first].filter((one) => one instanceof vscode.Uri);
   if (resources.length > 0) return { files: [...new Set(resources.map(({ fsPath }) => fsPath))] };
-  return typeof first === 'object' && first !== null ? (first as Readonly<Record<string, unknown>>) : {};
+  if (typeof first !== 'object' || first === null) return {};
+  return Object.fromEntries(Object.entries(first).filter(([, value]) => typeof value !== 'object' || Array.isArray(value)));
 }
 
 function resultOf(answer: unknown): string {

@@ -2,12 +2,20 @@ import * as vscode from 'vscode';
 import { type Disposable, DisposableStore } from '../core/disposable.ts';
 import { stripControl } from '../core/terminal.ts';
 import { commands, views } from '../manifest.ts';
+import { forEditor } from './words.ts';
 import type { JobState, JobView, PipelineView, StageView } from '../pipeline/pipeline.ts';
 
+/** `run` and `pipeline` are the ids that the commands of context menus take. */
 type Node =
-  | { readonly kind: 'pipeline'; readonly pipeline: PipelineView }
-  | { readonly kind: 'stage'; readonly pipeline: PipelineView; readonly stage: StageView }
-  | { readonly kind: 'job'; readonly pipeline: PipelineView; readonly job: JobView }
+  | { readonly kind: 'pipeline'; readonly view: PipelineView; readonly pipeline: string }
+  | { readonly kind: 'stage'; readonly view: PipelineView; readonly stage: StageView }
+  | {
+      readonly kind: 'job';
+      readonly view: PipelineView;
+      readonly job: JobView;
+      readonly run: string | undefined;
+      readonly pipeline: string;
+    }
   | { readonly kind: 'hint'; readonly text: string };
 
 const icons: Readonly<Record<JobState, vscode.ThemeIcon>> = {
@@ -82,11 +90,11 @@ export class PipelineTree implements vscode.TreeDataProvider<Node>, Disposable {
   getChildren(node?: Node): Node[] {
     switch (node?.kind) {
       case undefined:
-        return this.pipelines.map((pipeline) => ({ kind: 'pipeline', pipeline }));
+        return this.pipelines.map((pipeline) => ({ kind: 'pipeline', view: pipeline, pipeline: pipeline.id }));
       case 'pipeline':
-        return node.pipeline.stages.map((stage) => ({ kind: 'stage', pipeline: node.pipeline, stage }));
+        return node.view.stages.map((stage) => ({ kind: 'stage', view: node.view, stage }));
       case 'stage':
-        return node.stage.jobs.map((job) => ({ kind: 'job', pipeline: node.pipeline, job }));
+        return node.stage.jobs.map((job) => ({ kind: 'job', view: node.view, job, run: job.run ?? undefined, pipeline: node.view.id }));
       case 'job':
         return node.job.hints.map((text) => ({ kind: 'hint', text }));
       case 'hint':
@@ -96,21 +104,22 @@ export class PipelineTree implements vscode.TreeDataProvider<Node>, Disposable {
 
   getTreeItem(node: Node): vscode.TreeItem {
     if (node.kind === 'hint') {
-      const item = new vscode.TreeItem(stripControl(node.text));
+      const item = new vscode.TreeItem(forEditor(stripControl(node.text)));
       item.iconPath = new vscode.ThemeIcon('lightbulb');
-      item.tooltip = stripControl(node.text);
+      item.tooltip = forEditor(stripControl(node.text));
       return item;
     }
-    if (node.kind === 'pipeline') return this.pipelineItem(node.pipeline);
+    if (node.kind === 'pipeline') return this.pipelineItem(node.view);
     const { state } = node.kind === 'stage' ? node.stage : node.job;
     const hasChildren = node.kind === 'stage' || node.job.hints.length > 0;
     const label = node.kind === 'stage' ? node.stage.name : node.job.label;
     const item = new vscode.TreeItem(label, hasChildren ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.None);
     item.iconPath = icons[state];
     const name = node.kind === 'stage' ? node.stage.name : `${node.job.key} ${node.job.hints.length > 0 ? 'with hints' : ''}`;
-    item.id = `${node.pipeline.id} ${name}`;
+    item.id = `${node.view.id} ${name}`;
     if (node.kind === 'job') {
       const { run, summary } = node.job;
+      item.contextValue = run === null ? state : `${state} run`;
       item.description = descriptionOf(node.job);
       item.tooltip = stripControl([`${node.job.label}: ${state}`, summary, run ?? ''].filter(Boolean).join('\n'));
       if (run !== null) item.command = { command: commands.followRun, title: 'Show the output of the run', arguments: [{ run }] };
@@ -129,6 +138,7 @@ export class PipelineTree implements vscode.TreeDataProvider<Node>, Disposable {
       isNewest ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed,
     );
     item.iconPath = icons[state];
+    item.contextValue = state;
     // Folded out as long as it is the newest, unless somebody folds it.
     item.id = `${id} ${isNewest ? 'newest' : ''}`;
     const trained = stages.flatMap(({ jobs }) => jobs).map(({ label }) => label);
@@ -144,7 +154,7 @@ export class PipelineTree implements vscode.TreeDataProvider<Node>, Disposable {
 }
 
 function descriptionOf({ state, accuracy, seconds, summary }: JobView): string {
-  if (state === 'failed' || state === 'left-out') return stripControl(summary);
+  if (state === 'failed' || state === 'left-out') return forEditor(stripControl(summary));
   const parts = [accuracy === null ? '' : `${(100 * accuracy).toFixed(1)}%`, seconds === null ? '' : `${seconds.toFixed(0)} s`];
   return parts.filter(Boolean).join(', ');
 }

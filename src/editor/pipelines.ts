@@ -14,6 +14,7 @@ import type { RunWatches } from './runWatches.ts';
 import type { Sessions } from './sessions.ts';
 import { refOf } from './training.ts';
 import { readSetting } from './typed.ts';
+import { forEditor } from './words.ts';
 import { withProgress } from './work.ts';
 
 /** Training all stages, in a tree that shows where it stands. */
@@ -139,7 +140,7 @@ export class Pipelines implements Disposable {
     const run = await orchestrator.runs.get(id, signal);
     const cancelled = new Promise<never>((_, reject) => {
       const onAbort = () =>
-        reject(new UserError('cancelled', 'The pipeline is left; what runs goes on. "RunPod: Resume Pipeline" takes it up again.'));
+        reject(new UserError('cancelled', 'Stopped watching; the current run continues. "RunPod: Resume Pipeline" takes it up again.'));
       signal.addEventListener('abort', onAbort, { once: true });
     });
     return Promise.race([
@@ -194,6 +195,9 @@ async function announce({ id, state, stages }: PipelineView): Promise<void> {
     return;
   }
   const button = 'Resume Pipeline';
-  const chosen = await vscode.window.showErrorMessage(`${failed.label} failed: ${failed.summary} ${failed.hints[0] ?? ''}`.trim(), button);
+  const chosen = await vscode.window.showErrorMessage(
+    forEditor(`${failed.label} failed: ${failed.summary} ${failed.hints[0] ?? ''}`.trim()),
+    button,
+  );
   if (chosen === button) await vscode.commands.executeCommand(commands.resumePipeline, { pipeline: id });
 }

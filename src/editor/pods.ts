@@ -1,18 +1,46 @@
 import * as vscode from 'vscode';
-import { messageOf, UserError } from '../core/errors.ts';
+import { type Disposable, DisposableStore } from '../core/disposable.ts';
+import { messageOf } from '../core/errors.ts';
 import type { Home } from '../project/home.ts';
 import type { PodEntry } from '../project/schema.ts';
 import { commands } from '../manifest.ts';
+import type { ApiKeys } from './apiKeys.ts';
+import { openHome } from './home.ts';
 import type { Sessions } from './sessions.ts';
 import type { StatusBar } from './statusBar.ts';
+import { setContext } from './typed.ts';
+import { watchFile } from './watchFile.ts';
 import { mention, withProgress } from './work.ts';
 
 /** The person's pods: adding, selecting, removing, and accepting a changed host key. */
-export class Pods {
+export class Pods implements Disposable {
+  private readonly store = new DisposableStore();
+
   constructor(
     private readonly sessions: Sessions,
+    private readonly apiKeys: ApiKeys,
     private readonly status: StatusBar,
   ) {}
+
+  /** Tells the views whether there is a pod, now and whenever pods.json is written: a terminal adds pods, too. */
+  async watch(): Promise<void> {
+    const home = await openHome();
+    // A file that cannot be read is told by the first command that needs it; there are pods in it, most likely.
+    const look = async () =>
+      setContext(
+        'runpod.hasPod',
+        await home.readPods().then(
+          ({ pods }) => Object.keys(pods).length > 0,
+          () => true,
+        ),
+      );
+    this.store.add(watchFile(home.podsFile, () => void look()));
+    await look();
+  }
+
+  dispose(): void {
+    this.store.dispose();
+  }
 
   /** Takes the SSH line that RunPod's console shows, pasted whole. */
   async add(options: { readonly line?: string; readonly name?: string } = {}): Promise<string> {
@@ -25,17 +53,19 @@ export class Pods {
         return messageOf(error);
       }
     };
+    const known = options.line === undefined ? await this.chooseHost() : undefined;
     const line =
       options.line ??
+      known ??
       (await vscode.window.showInputBox({
         title: 'RunPod: Add Pod (1/2)',
-        prompt: 'Paste the SSH line of the pod: in RunPod\'s console, Connect, "SSH over exposed TCP"',
+        prompt: 'Paste the SSH line of the pod (in RunPod\'s console: Connect, "SSH over exposed TCP"), or its pod id',
         placeHolder: 'ssh root@213.173.98.12 -p 12345 -i ~/.ssh/id_ed25519',
         ignoreFocusOut: true,
         validateInput: (typed) => (typed.trim() === '' ? undefined : complaint(typed)),
       }));
     if (line === undefined) throw new vscode.CancellationError();
-    const { entry, name: suggested } = parseSshLine(line);
+    const { entry, name: suggested } = known === undefined ? parseSshLine(line) : { entry: { sshConfigHost: known }, name: known };
     const taken = Object.keys((await home.readPods()).pods);
     const name =
       options.name ??
@@ -76,7 +106,7 @@ export class Pods {
     if (wanted === undefined) {
       const sure = await vscode.window.showWarningMessage(
         `Remove ${name} from your pods?`,
-        { modal: true, detail: 'Only the entry here goes; the pod itself is not touched, and what runs there goes on.' },
+        { modal: true, detail: 'Only the entry here is removed. The pod itself is not touched: it keeps running and is still billed.' },
         'Remove',
       );
       if (sure === undefined) throw new vscode.CancellationError();
@@ -90,11 +120,13 @@ export class Pods {
   /** Shows both fingerprints, and remembers the new key when the person says so. */
   async trustHostKey(wanted?: string, confirmed = false): Promise<string> {
     const { hostKeyOfPod } = await import('../orchestrator.ts');
-    const shown = await withProgress('Asking for the host key', (work) => hostKeyOfPod({ pod: wanted, signal: work.signal }));
+    const shown = await withProgress('Asking for the host key', (work) =>
+      hostKeyOfPod({ pod: wanted, askApiKey: this.apiKeys.ask, signal: work.signal }),
+    );
     const name = shown.pod;
     if (!confirmed) {
       const before = shown.remembered.length === 0 ? 'No key was remembered so far.' : `Remembered: ${shown.remembered.join(', ')}`;
-      const detail = `${before}\nShown now: ${shown.fingerprint}\n\nIt is in order when the pod was recreated or the address now belongs to another of your pods. The pod's boot log shows its fingerprint, too.`;
+      const detail = `${before}\nShown now: ${shown.fingerprint}\n\nThis is expected if the pod was recreated, or if the address now belongs to another of your pods. The pod's boot log shows its fingerprint, too.`;
       const sure = await vscode.window.showWarningMessage(
         `Trust the host key that ${name} (${shown.address}) shows now?`,
         { modal: true, detail },
@@ -108,15 +140,23 @@ export class Pods {
     return shown.fingerprint;
   }
 
+  /** A Host of ~/.ssh/config; undefined: none, something is to be pasted. */
+  private async chooseHost(): Promise<string | undefined> {
+    const { listSshHosts } = await import('../pod/sshConfig.ts');
+    // A file that is not understood is told when one of its hosts is used.
+    const hosts = await listSshHosts().catch(() => []);
+    if (hosts.length === 0) return undefined;
+    const paste = { label: '$(clippy) Paste an SSH Line or Pod Id', description: '', host: undefined };
+    const items = hosts.map((host) => ({ label: host, description: 'in ~/.ssh/config', host }));
+    const chosen = await vscode.window.showQuickPick([paste, ...items], { title: 'RunPod: Add Pod', placeHolder: 'Which machine?' });
+    if (!chosen) throw new vscode.CancellationError();
+    return chosen.host;
+  }
+
   private async choose(home: Home, title: string, withAdd = false): Promise<string> {
     const { pods, selected } = await home.readPods();
     const names = Object.keys(pods);
-    if (names.length === 0)
-      throw new UserError(
-        'not-configured',
-        'No pod is set up yet. Add yours with the SSH line that RunPod shows under Connect, or start a practice pod on this machine.',
-        { details: { missing: 'pod' } },
-      );
+    if (names.length === 0) throw home.noPod();
     const items = Object.entries(pods).map(([name, entry]) => ({
       label: name,
       description: `${addressOf(entry)}${name === selected ? '  (selected)' : ''}`,
@@ -141,9 +181,4 @@ function freeName(suggested: string, taken: readonly string[]): string {
   let name = suggested;
   for (let number = 2; taken.includes(name); number++) name = `${suggested}-${number}`;
   return name;
-}
-
-async function openHome(): Promise<Home> {
-  const { Home: Constructor } = await import('../project/home.ts');
-  return new Constructor();
 }

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { UserError } from '../core/errors.ts';
 import { commands } from '../manifest.ts';
 import type { Home } from '../project/home.ts';
+import { openHome } from './home.ts';
 import type { Log } from './log.ts';
 import type { Projects } from './projects.ts';
 import type { Sessions } from './sessions.ts';
@@ -81,16 +82,11 @@ export class Practice {
 
   private async offerExample(): Promise<void> {
     const hasProject = (await this.projects.roots()).length > 0;
-    const button = hasProject ? 'Deploy Changed Files' : 'Open the Example Project';
+    const button = hasProject ? 'Deploy Changed Files' : 'Open Example Project';
     const text = `The practice pod runs on this machine and is selected. ${hasProject ? 'Deploy the project, then train.' : 'The example project can be trained on it.'}`;
     const chosen = await vscode.window.showInformationMessage(text, button);
     if (chosen === button) await vscode.commands.executeCommand(hasProject ? commands.deployChanged : commands.openExample);
   }
-}
-
-async function openHome(): Promise<Home> {
-  const { Home: Constructor } = await import('../project/home.ts');
-  return new Constructor();
 }
 
 function folderOf(home: Home): string {

@@ -10,10 +10,12 @@ const configName = 'runpod.json';
 /** Which folder is the project: the one with the runpod.json nearest to the file in question; asked for when that is not clear. */
 export class Projects implements Disposable {
   private readonly store = new DisposableStore();
+  /** A runpod.json was found in a folder below an opened one. */
+  private isNested = false;
 
   /** Looks for projects in the background; activation does not wait for it. */
   watch(): void {
-    const look = () => void this.roots().then((roots) => setContext('runpod.hasProject', roots.length > 0));
+    const look = () => void this.roots().then((roots) => setContext('runpod.hasProject', this.isNested || roots.length > 0));
     this.store.add(vscode.workspace.onDidChangeWorkspaceFolders(look));
     this.store.add(vscode.workspace.onDidCreateFiles(look));
     this.store.add(vscode.workspace.onDidDeleteFiles(look));
@@ -22,6 +24,10 @@ export class Projects implements Disposable {
         if (basename(uri.path) === configName) look();
       }),
     );
+    // The project may be a folder below the opened one: the file that is looked at tells.
+    const near = (editor: vscode.TextEditor | undefined) => void (editor && !this.isNested ? this.nearest(editor.document.uri) : undefined);
+    this.store.add(vscode.window.onDidChangeActiveTextEditor(near));
+    near(vscode.window.activeTextEditor);
     look();
   }
 
@@ -60,7 +66,10 @@ export class Projects implements Disposable {
     if (!folder) return null;
     const top = folder.uri.fsPath;
     for (let path = uri.fsPath; ; path = dirname(path)) {
-      if (await isFile(join(path, configName))) return path;
+      if (await isFile(join(path, configName))) {
+        if (path !== top) this.foundNested();
+        return path;
+      }
       if (path === top || dirname(path) === path) break;
     }
     // A file of a folder without any runpod.json belongs to that folder, unless another folder is a project.
@@ -76,6 +85,12 @@ export class Projects implements Disposable {
 
   dispose(): void {
     this.store.dispose();
+  }
+
+  private foundNested(): void {
+    if (this.isNested) return;
+    this.isNested = true;
+    setContext('runpod.hasProject', true);
   }
 
   private async pick(roots: readonly string[]): Promise<string> {

@@ -38,7 +38,7 @@ async function toCodeAction(finding: FindingDiagnostic, action: FixAction, isFir
     const edit = await workspaceEdit(action.edit, reviewOf(action)).catch(() => undefined);
     if (!edit) return undefined;
     codeAction.edit = edit;
-    codeAction.command = { command: internalCommands.offerRetrain, title, arguments: [finding.run, action.edit] };
+    codeAction.command = { command: internalCommands.offerTrainAgain, title, arguments: [finding.run, action.edit] };
   } else {
     codeAction.command = { command: internalCommands.applyFix, title, arguments: [finding.run, action] };
   }

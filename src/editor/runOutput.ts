@@ -51,7 +51,7 @@ export class RunOutputs implements Disposable {
   private readonly busy = new Set<string>();
   private plainOutput: vscode.OutputChannel | undefined;
 
-  /** Dispose of what is returned beside the output when the run has ended: the channel stays, for the next run. */
+  /** `free` is to be called when the run has ended: the channel stays, and the next run of the model may take it. */
   take(model: string | null): { readonly output: RunOutput; readonly free: () => void } {
     const base = `RunPod: ${model ?? 'command'}`;
     let name = base;

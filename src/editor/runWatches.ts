@@ -2,6 +2,7 @@ import type * as vscode from 'vscode';
 import type { Disposable } from '../core/disposable.ts';
 import { isUserError, messageOf } from '../core/errors.ts';
 import { Emitter } from '../core/event.ts';
+import { firstSentence } from '../core/sentence.ts';
 import type { MetricLine } from '../monitor/metric.ts';
 import type { Orchestrator, RunEvent, WatchedRun } from '../orchestrator.ts';
 import type { Run } from '../runs/run.ts';
@@ -12,6 +13,7 @@ import type { RunOutput, RunOutputs } from './runOutput.ts';
 import { type RunRef, titleOf } from './runRef.ts';
 import { lossOf } from './runText.ts';
 import type { Sessions } from './sessions.ts';
+import { forEditor } from './words.ts';
 
 /** How a run stands, as far as this window has seen. */
 export interface RunView {
@@ -156,7 +158,7 @@ export class RunWatches implements Disposable {
         return;
       }
       case 'interrupted':
-        output.note(`The connection was lost (${event.message}). The run goes on; trying again in ${Math.ceil(event.delayMs / 1000)} s.`);
+        output.note(`${firstSentence(event.message)} The run keeps going; reconnecting in ${Math.ceil(event.delayMs / 1000)} s.`);
         this.update(ref.id, { state: { kind: 'interrupted', message: event.message } });
         return;
       case 'line':
@@ -187,7 +189,7 @@ export class RunWatches implements Disposable {
   private leave(ref: RunRef, output: RunOutput, error: unknown): never {
     this.update(ref.id, { state: { kind: 'left', message: messageOf(error) } });
     if (!isUserError(error, 'cancelled')) {
-      output.note(`Not followed any more: ${messageOf(error)}`);
+      output.note(`Not followed any more: ${forEditor(messageOf(error))}`);
       this.log.info(`run ${ref.id} is not followed any more: ${messageOf(error)}`);
       this.watches.delete(ref.id);
       void this.remember();

@@ -2,11 +2,14 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { type Disposable, DisposableStore, toDisposable } from '../core/disposable.ts';
-import { UserError } from '../core/errors.ts';
+import { isUserError } from '../core/errors.ts';
 import { Emitter } from '../core/event.ts';
 import type { Orchestrator } from '../orchestrator.ts';
 import type { PodState } from '../pod/pod.ts';
+import type { Home } from '../project/home.ts';
 import type { ConfigProblems } from './configProblems.ts';
+import type { ApiKeys } from './apiKeys.ts';
+import { openHome } from './home.ts';
 import type { Log } from './log.ts';
 import type { Passphrases } from './passphrases.ts';
 
@@ -41,6 +44,7 @@ export class Sessions implements Disposable {
   constructor(
     private readonly log: Log,
     private readonly passphrases: Passphrases,
+    private readonly apiKeys: ApiKeys,
     private readonly configProblems: ConfigProblems,
   ) {}
 
@@ -81,8 +85,7 @@ export class Sessions implements Disposable {
   }
 
   private async getNow(root: string, wanted: string | undefined): Promise<Orchestrator> {
-    const [{ Orchestrator }, { Home }] = await Promise.all([import('../orchestrator.ts'), import('../project/home.ts')]);
-    const home = new Home();
+    const [{ Orchestrator }, home] = await Promise.all([import('../orchestrator.ts'), openHome()]);
     const pod = wanted ?? (await choosePod(home));
     const { entry } = await home.pod(pod);
     this.configProblems.clear(home.podsFile);
@@ -91,7 +94,16 @@ export class Sessions implements Disposable {
     const known = this.opened.get(key);
     if (known?.stamp === stamp) return known.orchestrator;
 
-    const orchestrator = await Orchestrator.open({ projectRoot: root, pod, log: this.log.info, askPassphrase: this.passphrases.ask });
+    const orchestrator = await Orchestrator.open({
+      projectRoot: root,
+      pod,
+      log: this.log.info,
+      askPassphrase: this.passphrases.ask,
+      askApiKey: this.apiKeys.ask,
+    }).catch(async (error: unknown) => {
+      if (isUserError(error, 'auth-failed') && error.details['apiKey'] === true) await this.apiKeys.forget();
+      throw error;
+    });
     this.configProblems.clear(join(root, 'runpod.json'));
     const store = new DisposableStore();
     const opened: Opened = { stamp, orchestrator: store.add(orchestrator), store, users: 0, retired: false };
@@ -114,15 +126,11 @@ export class Sessions implements Disposable {
 }
 
 /** The selected pod, or the only one; asks when several are there and none is selected. */
-async function choosePod(home: import('../project/home.ts').Home): Promise<string> {
+async function choosePod(home: Home): Promise<string> {
   const { pods, selected } = await home.readPods();
   const names = Object.keys(pods);
   if (names.length === 0) {
-    throw new UserError(
-      'not-configured',
-      'No pod is set up yet. Add yours with the SSH line that RunPod shows under Connect, or start a practice pod on this machine.',
-      { details: { missing: 'pod' } },
-    );
+    throw home.noPod();
   }
   const name = selected ?? (names.length === 1 ? names[0] : undefined);
   if (name !== undefined) return name;

@@ -42,6 +42,7 @@ export class StatusBar implements Disposable {
   setPod(name: string | undefined, state: PodState = { kind: 'idle' }): void {
     if (name !== this.pod?.name) void this.memory.update(podKey, name);
     this.pod = name === undefined ? undefined : { name, state };
+    if (name !== undefined) setContext('runpod.hasPod', true);
     this.show();
   }
 

@@ -1,7 +1,9 @@
 import * as vscode from 'vscode';
-import { UserError } from '../core/errors.ts';
+import { eachAlone } from '../core/eachAlone.ts';
+import { messageOf, UserError } from '../core/errors.ts';
 import type { Orchestrator, TrainingRequest, WatchedRun } from '../orchestrator.ts';
 import type { Run, RunStatus } from '../runs/run.ts';
+import type { Log } from './log.ts';
 import type { Projects } from './projects.ts';
 import { type RunRef, titleOf } from './runRef.ts';
 import type { RunWatches } from './runWatches.ts';
@@ -20,6 +22,7 @@ export class Training {
     private readonly projects: Projects,
     private readonly sessions: Sessions,
     private readonly watches: RunWatches,
+    private readonly log: Log,
   ) {}
 
   /** Starts a run and follows it; comes back when it has started. */
@@ -36,7 +39,7 @@ export class Training {
   }
 
   /** The same again, with what the pod has now. */
-  async retrain(ref: RunRef | undefined): Promise<Started> {
+  async again(ref: RunRef | undefined): Promise<Started> {
     const last = ref ?? this.watches.last;
     if (!last) return this.train();
     return this.start(await this.sessions.get(last.root, last.pod), last.request);
@@ -70,11 +73,16 @@ export class Training {
 
   /** Goes on with what this window followed when it was closed. Never disturbs: what cannot be reached is left. */
   async resume(refs: readonly RunRef[]): Promise<void> {
-    for (const ref of refs) {
-      const orchestrator = await this.sessions.get(ref.root, ref.pod);
-      const run = await orchestrator.runs.get(ref.id);
-      void this.watches.follow(run, ref, orchestrator, true);
-    }
+    await eachAlone(
+      refs,
+      async (ref) => {
+        const orchestrator = await this.sessions.get(ref.root, ref.pod);
+        const run = await orchestrator.runs.get(ref.id);
+        void this.watches.follow(run, ref, orchestrator, true);
+      },
+      // A pod that is gone is no news to break into somebody's morning with: it stays a line in the log, and "Follow Run".
+      (ref, error) => this.log.info(`Run ${ref.id} on ${ref.pod} is not followed: ${messageOf(error)}`),
+    );
   }
 
   /** Follows a run that somebody else has just started, unless this window does already. Its output is there, but does not push itself forward. */

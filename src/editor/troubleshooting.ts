@@ -3,6 +3,7 @@ import { UserError } from '../core/errors.ts';
 import { stripControl } from '../core/terminal.ts';
 import { commands } from '../manifest.ts';
 import type { Operation, OperationContext } from '../operations/operation.ts';
+import type { ApiKeys } from './apiKeys.ts';
 import type { Passphrases } from './passphrases.ts';
 import type { Projects } from './projects.ts';
 import type { RunOutputs } from './runOutput.ts';
@@ -21,6 +22,7 @@ export class Troubleshooting {
     private readonly outputs: RunOutputs,
     private readonly watches: RunWatches,
     private readonly passphrases: Passphrases,
+    private readonly apiKeys: ApiKeys,
   ) {}
 
   async testConnection(): Promise<Answer> {
@@ -147,7 +149,7 @@ export class Troubleshooting {
     const context: OperationContext = {
       projectRoot: root,
       home: undefined,
-      ports: { askPassphrase: this.passphrases.ask },
+      ports: { askPassphrase: this.passphrases.ask, askApiKey: this.apiKeys.ask },
       orchestrator: () => this.sessions.get(root),
       confirm: async (question, detail) =>
         (await vscode.window.showWarningMessage(question, { modal: true, ...(detail === undefined ? {} : { detail }) }, agree)) === agree,

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { UserError } from '../core/errors.ts';
+import { writeAtomic } from '../project/atomicFile.ts';
 import type { FileEdit } from './located.ts';
 
 /** The text after an edit, or null when it is not the text that the edit was made for. Pure. */
@@ -29,13 +28,7 @@ export async function applyEdit(edit: FileEdit): Promise<void> {
         `${edit.file} is not any more what it was when the fix was worked out. Look at line ${edit.line} and change ${edit.oldText} to ${edit.newText} by hand.`,
       );
     }
-    const temporary = join(dirname(file), `.${basename(file)}.rpo-${randomBytes(4).toString('hex')}`);
-    try {
-      await writeFile(temporary, next, { mode: (await stat(file)).mode & 0o7777 });
-      await rename(temporary, file);
-    } finally {
-      await rm(temporary, { force: true });
-    }
+    await writeAtomic(file, next, { mode: (await stat(file)).mode & 0o7777 });
   } catch (error) {
     if (error instanceof UserError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;

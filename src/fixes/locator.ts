@@ -44,7 +44,7 @@ export class Locator {
 
     const edit = actions.find((action) => action.kind === 'edit');
     if (edit) return { finding, place: { file: edit.edit.file, line: edit.edit.line, source: 'setting' }, related: local, actions };
-    const config = await this.configPlace(origin);
+    const config = await this.configPlace(finding, origin);
     return { finding, place: config ? { ...config, source: 'config' } : null, related: local, actions };
   }
 
@@ -66,10 +66,16 @@ export class Locator {
   }
 
   /** The line of runpod.json that set the run. */
-  private async configPlace(origin: RunOrigin): Promise<LocalPlace | null> {
+  private async configPlace(finding: Finding, origin: RunOrigin): Promise<LocalPlace | null> {
     const file = this.project.configFile;
     if (file === null) return null;
     const text = await readFile(file, 'utf8').catch(() => '');
+    // What our own sentence names is to be corrected there, whatever the run was.
+    const named = finding.type === 'config-error' ? /^The (activate script|project's folder) /.exec(finding.message)?.[1] : undefined;
+    if (named !== undefined) {
+      const place = placeInConfig(text, [named === 'activate script' ? ['environment', 'activate'] : ['remoteRoot'], []]);
+      return place && { file, ...place };
+    }
     const { model } = origin;
     // A command that was typed for this one run is nowhere in the file: runpod.json's own names a model.
     if (model === null && this.project.config.train.command?.includes('{model}') !== false) return null;
@@ -87,7 +93,10 @@ export class Locator {
 
   private async actions(finding: Finding, origin: RunOrigin, place: LocalPlace | null): Promise<readonly FixAction[]> {
     const actions: FixAction[] = [];
+    // A package that is missing is no reason to deploy the file that imports it.
+    const isPackageMissing = finding.fixes.some(({ kind }) => kind === 'install-package');
     for (const fix of finding.fixes) {
+      if (isPackageMissing && fix.kind === 'deploy-and-retrain') continue;
       const action = await this.action(fix, origin, place);
       if (action) actions.push(action);
     }

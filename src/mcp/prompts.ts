@@ -8,7 +8,7 @@ export interface Workflow {
 }
 
 const rest =
-  'Wait with wait_for_event, always passing the cursor of the last answer, until the run fails or ends. On a failure read findings (not the whole log), correct the local file they point at, and call fix_and_retry with it. ' +
+  'Wait with wait_for_event, always passing the cursor from the previous answer, until the run fails or ends. On a failure read findings (not the whole log), correct the local file they point at, and call fix_and_retry with it. ' +
   'When it has succeeded, call download_results and validate, and tell the person what came out.';
 
 export const workflows: readonly Workflow[] = [

@@ -10,23 +10,23 @@ const fileSchema = z.object({
   path: z.string().describe('Below the project.'),
   remotePath: z.string(),
   bytes: z.int(),
-  changed: z.boolean().describe('False when the pod had these very bytes already.'),
+  changed: z.boolean().describe('False if the pod had the same file already.'),
 });
 
 export const deployedSchema = z.object({
   pod: z.string(),
   files: z.array(fileSchema),
-  sent: z.int().describe('How many were not on the pod already.'),
+  sent: z.int().describe('Number of files that were not on the pod already.'),
   milliseconds: z.number(),
   replaced: z
     .object({ folder: z.string().describe('Where they are kept on the pod, with the same paths.'), files: z.array(z.string()) })
     .optional()
-    .describe('Copies on the pod that were replaced and had not been deployed from here.'),
+    .describe('Copies on the pod that were replaced and were not what was last deployed from here.'),
   deleted: z.array(z.string()).optional().describe('Files that were deleted on the pod.'),
   staleRuns: z
     .array(z.object({ run: z.string(), files: z.array(z.string()) }))
     .optional()
-    .describe('Runs that go on with older versions of these files.'),
+    .describe('Runs that still use older versions of these files.'),
   imports: z
     .object({
       imported: z.int().describe('Modules that were imported.'),
@@ -34,7 +34,7 @@ export const deployedSchema = z.object({
     })
     .nullable()
     .optional()
-    .describe('What importing the deployed modules came to; null when Python did not answer.'),
+    .describe('The result of importing the deployed modules; null if Python did not answer.'),
 });
 
 type Deployed = z.output<typeof deployedSchema>;
@@ -48,12 +48,12 @@ export const deploy = operation({
   input: z.object({
     files: z.array(z.string().min(1)).default([]).describe('Files or folders of the project.'),
     preset: z.string().min(1).optional().describe('A named list of files in runpod.json.'),
-    changed: z.boolean().default(false).describe('Every file of the project that the pod lacks or has otherwise.'),
+    changed: z.boolean().default(false).describe('Every file of the project that is missing or different on the pod.'),
     delete: z
       .boolean()
       .default(false)
-      .describe('With changed: also delete on the pod what was deployed from here and is no file of the project any more.'),
-    force: z.boolean().default(false).describe('Replace copies that changed on the pod meanwhile.'),
+      .describe('With changed: also delete files on the pod that were deployed from here and are no longer part of the project.'),
+    force: z.boolean().default(false).describe('Also replace files that were changed on the pod since.'),
     testImports: z
       .boolean()
       .default(false)
@@ -153,7 +153,7 @@ export function renderDeployed({ pod, files, sent, milliseconds, replaced, delet
   const lines = files.filter((file) => file.changed).map((file) => `  ${file.path}  ${bytes(file.bytes)}`);
   const stale = staleRuns.map(
     (one) =>
-      `! Run ${one.run} goes on with the older ${bounded(one.files, 3, 'file').join(', ')}: stop it and train again for the change to count.`,
+      `! Run ${one.run} still uses the older ${bounded(one.files, 3, 'file').join(', ')}: stop it and train again for the change to count.`,
   );
   return [
     head,
@@ -169,7 +169,9 @@ function strangerLines(pod: string, replaced: Deployed['replaced']): string[] {
   if (replaced === undefined) return [];
   const copies = replaced.files.length === 1 ? 'copy is' : 'copies are';
   const files = bounded(replaced.files, 3, 'file').join(', ');
-  return [`! Replaced on ${pod} though not deployed from here before: ${files}. The old ${copies} kept there in ${replaced.folder}.`];
+  return [
+    `! Replaced ${replaced.files.length === 1 ? 'a copy' : 'copies'} on ${pod} that ${replaced.files.length === 1 ? 'was' : 'were'} not what was last deployed from here: ${files}. The old ${copies} kept there in ${replaced.folder}.`,
+  ];
 }
 
 function importLines(imports: Deployed['imports']): string[] {

@@ -18,7 +18,7 @@ const fetchedSchema = z.object({
     z.object({
       path: z.string().describe('Below the folder.'),
       bytes: z.int(),
-      changed: z.boolean().describe('False when it was here already with the same bytes.'),
+      changed: z.boolean().describe('False if the same file was here already.'),
     }),
   ),
   milliseconds: z.number(),
@@ -41,7 +41,7 @@ export const upload = operation({
       .describe(
         'Where to on the pod, below the remote root or absolute; a file goes into a folder that is there, or if it ends in /. Default: its place in the project.',
       ),
-    exclude: z.array(z.string().min(1)).default([]).describe('Left out of a folder; gitignore syntax.'),
+    exclude: z.array(z.string().min(1)).default([]).describe('Files of a folder to leave out; gitignore syntax.'),
   }),
   output: deployedSchema,
   positional: ['local', 'remote'],
@@ -72,8 +72,8 @@ export const download = operation({
   effect: 'write',
   input: z.object({
     remote: z.string().min(1).describe('File or folder on the pod, below the remote root or absolute.'),
-    local: z.string().min(1).describe('Where to here.'),
-    exclude: z.array(z.string().min(1)).default([]).describe('Left out of a folder; gitignore syntax.'),
+    local: z.string().min(1).describe('Local file or folder to write to.'),
+    exclude: z.array(z.string().min(1)).default([]).describe('Files of a folder to leave out; gitignore syntax.'),
   }),
   output: fetchedSchema,
   positional: ['remote', 'local'],
@@ -98,7 +98,11 @@ export const download = operation({
     } catch (error) {
       // Not a file: perhaps a folder.
       if (!isUserError(error, 'remote-missing')) throw error;
-      return fetched(orchestrator, target, await orchestrator.downloadDirectory(remote, local, { ...options, exclude }));
+      const report = await orchestrator.downloadDirectory(remote, local, { ...options, exclude }).catch((again: unknown) => {
+        // A machine that gives single files only has said already that this one is not there.
+        throw isUserError(again, 'unsupported') ? error : again;
+      });
+      return fetched(orchestrator, target, report);
     }
   },
   render: renderFetched,

@@ -14,8 +14,8 @@ export const fix = operation({
   effect: 'write',
   input: z.object({
     run: z.string().min(1).optional().describe('Id of the run; default: the newest.'),
-    number: z.int().min(1).optional().describe('Which of the listed fixes to apply; without it they are listed.'),
-    title: z.string().min(1).optional().describe('The same by its title, as findings gives it.'),
+    number: z.int().min(1).optional().describe('Number of the fix to apply; without it the fixes are listed.'),
+    title: z.string().min(1).optional().describe('The title of the fix instead of its number.'),
   }),
   output: z.object({
     run: z.string(),

@@ -8,11 +8,11 @@ import { actionText } from './findings.ts';
 import { bounded } from './text.ts';
 
 export const fixSchema = z.object({
-  number: z.int().describe('What `fix` takes.'),
+  number: z.int().describe('Number to pass to `fix`.'),
   kind: z.enum(['edit', 'suggest-edit', 'install', 'deploy', 'deploy-and-retrain', 'run-stage']),
   title: z.string(),
   finding: z.string().describe('Type and message of the finding it is for.'),
-  diff: z.string().optional().describe('Of a suggested edit: the lines it takes away and adds.'),
+  diff: z.string().optional().describe('For a suggested edit: the lines it removes and adds.'),
 });
 
 export type FixRecord = z.output<typeof fixSchema>;

@@ -32,7 +32,7 @@ export const gpu = operation({
     gpus: z.array(gpuSchema),
     problem: z.string().nullable().describe('Why no GPU is listed, and what to do.'),
     processes: z.array(processSchema),
-    running: z.array(z.string()).describe('Ids of runs of this project that go on.'),
+    running: z.array(z.string()).describe('Ids of the runs of this project that are still going.'),
   }),
   async handle(context, _input, { signal }) {
     const orchestrator = await context.orchestrator();

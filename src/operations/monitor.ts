@@ -14,7 +14,7 @@ import { bytes, count, fitting } from './text.ts';
 const logSchema = z.object({
   file: z.string(),
   bytes: z.int(),
-  findings: z.array(findingSchema).describe('The first ones.'),
+  findings: z.array(findingSchema).describe('The first findings.'),
   findingCount: z.int(),
   metricsLines: z.int(),
   lastMetrics: metricsSchema.nullable(),

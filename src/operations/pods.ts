@@ -51,10 +51,11 @@ export const podsAdd = operation({
   name: 'pods add',
   audience: 'people',
   title: 'Add a pod',
-  description: 'Adds a pod by the SSH line that RunPod\'s console shows under Connect ("SSH over exposed TCP"), pasted whole.',
+  description:
+    'Adds a pod by the SSH line that RunPod\'s console shows under Connect ("SSH over exposed TCP"), pasted whole; or by its pod id, which stays right when the address changes but needs a RunPod API key (RUNPOD_API_KEY or ~/.runpod/config.toml).',
   effect: 'write',
   input: z.object({
-    line: z.string().min(1).describe('The SSH line, e.g. "ssh root@213.173.98.12 -p 12345 -i ~/.ssh/id_ed25519".'),
+    line: z.string().min(1).describe('The SSH line, e.g. "ssh root@213.173.98.12 -p 12345 -i ~/.ssh/id_ed25519", or a RunPod pod id.'),
     name: z.string().min(1).optional().describe('What to call it; default: made from the address.'),
     select: z.boolean().default(false).describe('Use it when no pod is named. The first pod is selected anyway.'),
     replace: z.boolean().default(false).describe('Replace the pod of that name, if there is one.'),
@@ -76,6 +77,7 @@ export const podsAdd = operation({
   words: { field: 'line', flags: 'ours' },
   examples: [
     ['rpo pods add ssh root@213.173.98.12 -p 12345 -i ~/.ssh/id_ed25519 --name a100', 'pasted as RunPod shows it'],
+    ['rpo pods add 7h9k2m4n6p --name a100', 'a RunPod pod by its id, wherever it is after a restart'],
     ['rpo pods add ssh mypod', 'a Host of ~/.ssh/config'],
   ],
   async handle(context, { line, name: wanted, select, replace, workspace, hostKeys }) {
@@ -118,7 +120,7 @@ export const podsRemove = operation({
   name: 'pods remove',
   audience: 'people',
   title: 'Remove a pod',
-  description: 'Forgets a pod here. Nothing is done to the pod itself: it goes on, and goes on costing.',
+  description: 'Forgets a pod here. Nothing is done to the pod itself: it keeps running and is still billed.',
   effect: 'destroy',
   input: z.object({ name: nameField }),
   output: z.object({ name: z.string() }),
@@ -127,7 +129,7 @@ export const podsRemove = operation({
     await new Home(context.home).removePod(name);
     return { name };
   },
-  render: ({ name }) => `Pod ${name} was removed here. The pod itself was left as it is.`,
+  render: ({ name }) => `Pod ${name} was removed here. The pod itself was not touched: it keeps running and is still billed.`,
 });
 
 /** A key named relative to the current folder must be found from any other. */

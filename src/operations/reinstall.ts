@@ -11,7 +11,7 @@ export const reinstall = operation({
   effect: 'write',
   input: z.object({
     what: z.enum(['both', 'requirements', 'project']).default('both').describe('What of it.'),
-    force: z.boolean().default(false).describe('Replace copies that changed on the pod meanwhile.'),
+    force: z.boolean().default(false).describe('Also replace files that were changed on the pod since.'),
   }),
   output: z.object({ pod: z.string(), commands: z.array(z.string()), milliseconds: z.number() }),
   positional: ['what'],

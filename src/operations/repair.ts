@@ -19,7 +19,7 @@ export const repair = operation({
   }),
   positional: ['checks'],
   examples: [
-    ['rpo repair', 'everything that verify can mend'],
+    ['rpo repair', 'everything that can be repaired in one step'],
     ['rpo repair package:xgboost', 'only that'],
   ],
   async handle(context, { checks }, { signal, progress, emit }) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isUserError, UserError } from '../core/errors.ts';
+import { firstSentence } from '../core/sentence.ts';
 import type { Orchestrator, RetrainOptions } from '../orchestrator.ts';
 import type { PipelineView } from '../pipeline/pipeline.ts';
 import { deployed, renderDeployed, transfer } from './deploy.ts';
@@ -109,7 +110,7 @@ export const pipelines = operation({
   title: 'List pipelines',
   description: 'Lists the retraining pipelines of the project on the pod, newest first.',
   effect: 'read',
-  input: z.object({ limit: z.int().min(1).max(1000).default(20).describe('How many at most.') }),
+  input: z.object({ limit: z.int().min(1).max(1000).default(20).describe('Maximum number of entries.') }),
   output: z.object({
     pod: z.string(),
     pipelines: z.array(
@@ -195,7 +196,7 @@ function teller(call: Call): Pick<RetrainOptions, 'onChange' | 'onRunEvent'> {
       if (event.kind === 'interrupted')
         call.emit({
           kind: 'note',
-          text: `The connection was lost (${event.message}); trying again in ${duration(event.delayMs)}. The run goes on.`,
+          text: `${firstSentence(event.message)} The run keeps going; reconnecting in ${duration(event.delayMs)}.`,
         });
     },
   };

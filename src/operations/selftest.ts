@@ -12,7 +12,7 @@ import { columns, count, duration } from './text.ts';
 const stepSchema = z.object({
   name: z.string(),
   ok: z.boolean(),
-  seen: z.string().describe('What it came to, or why it failed.'),
+  seen: z.string().describe('The result, or why it failed.'),
   milliseconds: z.number(),
 });
 

@@ -54,7 +54,7 @@ export const retry = operation({
     files: z.array(z.string().min(1)).default([]).describe('Files or folders; default: whatever differs from the pod.'),
     resume: z.boolean().default(true).describe('From a checkpoint, where there is one.'),
     check: z.boolean().default(true).describe('Compile and import first.'),
-    force: z.boolean().default(false).describe('Replace copies that changed on the pod meanwhile.'),
+    force: z.boolean().default(false).describe('Also replace files that were changed on the pod since.'),
   }),
   output: z.object({
     ok: z.boolean().describe('False: the check failed and nothing was started.'),

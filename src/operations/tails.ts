@@ -42,7 +42,7 @@ export function parseCursor(text: string): Cursor {
   if (!match?.[1])
     throw new UserError(
       'bad-argument',
-      `${JSON.stringify(text)} is not a cursor. Give the one of the last answer, or none to begin at the start of the log.`,
+      `${JSON.stringify(text)} is not a cursor. Pass the cursor from the previous answer, or none to begin at the start of the log.`,
     );
   return {
     run: match[1],

@@ -31,6 +31,7 @@ export const test = operation({
       pod: name ?? context.pod,
       home: context.home,
       askPassphrase: context.ports.askPassphrase,
+      askApiKey: context.ports.askApiKey,
       signal,
     });
     return { pod, address, ok, steps: steps.map((step) => ({ ...step })) };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isUserError, UserError } from '../core/errors.ts';
+import { firstSentence } from '../core/sentence.ts';
 import type { LocatedFinding } from '../fixes/located.ts';
 import type { Finding } from '../monitor/finding.ts';
 import type { Orchestrator } from '../orchestrator.ts';
@@ -46,13 +47,13 @@ const watchedSchema = z.object({
   command: z.string(),
   status: statusSchema,
   exitCode: z.int().nullable().describe('Null while it runs, and when it vanished.'),
-  watching: z.enum(['to-the-end', 'interrupted', 'detached']).describe('How long it was watched. An interrupted or detached run goes on.'),
+  watching: z
+    .enum(['to-the-end', 'interrupted', 'detached'])
+    .describe('How long it was watched. An interrupted or detached run keeps going.'),
   findings: z.array(findingSchema),
-  fixes: z
-    .array(fixSchema)
-    .describe('What can be done, by the numbers that `fix` takes; empty as long as only a part of the log was read.'),
-  metrics: metricsSchema.nullable().describe('The last ones printed.'),
-  bytes: z.int().describe('How far the log was read.'),
+  fixes: z.array(fixSchema).describe('What can be done; pass the number to `fix`. Empty while only part of the log was read.'),
+  metrics: metricsSchema.nullable().describe('The last metrics printed.'),
+  bytes: z.int().describe('Number of bytes of the log that were read.'),
   milliseconds: z.number(),
 });
 
@@ -72,14 +73,14 @@ export const train = operation({
     device: z.string().min(1).optional().describe('cuda, cuda:1, cpu, ...'),
     seed: z.int().min(0).optional().describe('Random seed.'),
     encoder: z.string().min(1).optional().describe('Pre-trained encoder on the pod, below the remote root or absolute.'),
-    deploy: z.boolean().default(false).describe('Deploy what changed first.'),
-    detach: z.boolean().default(false).describe('Do not watch: give the run id and return.'),
+    deploy: z.boolean().default(false).describe('Deploy changed files first.'),
+    detach: z.boolean().default(false).describe('Return the run id at once instead of watching.'),
     fetch: z
       .string()
       .min(1)
       .optional()
       .describe(
-        'When it has ended, fetch what it left into this local folder: results, or after a failure its log, configuration and last checkpoint.',
+        'When it ends, download what it left into this local folder: results, or after a failure its log, configuration and last checkpoint.',
       ),
   }),
   output: watchedSchema,
@@ -151,9 +152,9 @@ export const runs = operation({
   name: 'runs',
   tool: 'list_runs',
   title: 'List runs',
-  description: 'Lists the runs of the project on the pod, newest first, whoever started them.',
+  description: 'Lists the runs of this project on the pod, newest first, no matter who started them.',
   effect: 'read',
-  input: z.object({ limit: z.int().min(1).max(1000).default(20).describe('How many at most.') }),
+  input: z.object({ limit: z.int().min(1).max(1000).default(20).describe('Maximum number of entries.') }),
   output: z.object({ pod: z.string(), runs: z.array(runSchema), total: z.int() }),
   async handle(context, { limit }, { signal }) {
     const orchestrator = await context.orchestrator();
@@ -231,7 +232,7 @@ export async function watch(orchestrator: Orchestrator, run: Run, from: number, 
           case 'interrupted':
             return call.emit({
               kind: 'note',
-              text: `The connection was lost (${event.message}); trying again in ${duration(event.delayMs)}. The run goes on.`,
+              text: `${firstSentence(event.message)} The run keeps going; reconnecting in ${duration(event.delayMs)}.`,
             });
           case 'line':
             return;
@@ -292,7 +293,7 @@ function renderWatched(watched: Watched, { eventsShown }: { readonly eventsShown
     return `Run ${run} started on ${watched.pod}: ${watched.command}\nFollow it with \`rpo follow ${run}\`, end it with \`rpo stop ${run}\`.`;
   const shown = eventsShown ? [] : findings.slice(0, 10).map((finding) => findingSummary(finding));
   if (watching === 'interrupted' && status === 'running') {
-    return [...shown, `Stopped watching. Run ${run} goes on: \`rpo follow ${run}\` shows it again, \`rpo stop ${run}\` ends it.`].join(
+    return [...shown, `Stopped watching; run ${run} keeps going: \`rpo follow ${run}\` shows it again, \`rpo stop ${run}\` ends it.`].join(
       '\n',
     );
   }

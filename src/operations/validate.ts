@@ -9,8 +9,8 @@ import { fitting } from './text.ts';
 const classSchema = z.object({
   class: z.string(),
   count: z.int().describe('Rows predicted as this class.'),
-  share: z.number().describe('Of the rows that were predicted, 0 to 1.'),
-  accuracy: z.number().optional().describe('Of the rows of this class, the part predicted so.'),
+  share: z.number().describe('Share of all predicted rows, 0 to 1.'),
+  accuracy: z.number().optional().describe('Recall: share of the rows of this class that were predicted as such.'),
 });
 
 export const verdictSchema = z.object({
@@ -28,11 +28,11 @@ export const verdictSchema = z.object({
   comparison: z
     .object({
       file: z.string(),
-      agreement: z.number().nullable().describe('Rows that both runs predict alike, 0 to 1.'),
-      accuracy: z.number().optional().describe('Of the run before.'),
+      agreement: z.number().nullable().describe('Share of rows that both runs predict alike, 0 to 1.'),
+      accuracy: z.number().optional().describe('Accuracy of the previous run.'),
     })
     .nullable()
-    .describe('With the run before, whose file was here until it was fetched anew.'),
+    .describe('Comparison with the previous run, whose file was here before.'),
   note: z.string().nullable().describe('What could not be done, and does not speak against the predictions.'),
 });
 
@@ -50,8 +50,12 @@ export const validate = operation({
       .string()
       .min(1)
       .optional()
-      .describe('File with the true classes; default: what runpod.json names, where it lies among the results.'),
-    previous: z.string().min(1).optional().describe('Predictions of the run before; default: what was here before it was fetched anew.'),
+      .describe('File with the true classes; default: the labels that runpod.json names, among the results.'),
+    previous: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Predictions of the previous run; default: the file that was here before the download.'),
   }),
   output: z.object({ ok: z.boolean(), verdicts: z.array(verdictSchema) }),
   positional: ['files'],
@@ -107,7 +111,7 @@ export function verdictLines({ file, ok, summary, problems, shape, dtype, classe
     .slice(0, 20)
     .map(
       (one) =>
-        `    class ${one.class}: ${one.count} predicted (${percent(one.share)})${one.accuracy === undefined ? '' : `, ${percent(one.accuracy)} of its own found`}`,
+        `    class ${one.class}: ${one.count} predicted (${percent(one.share)})${one.accuracy === undefined ? '' : `, ${percent(one.accuracy)} recall`}`,
     );
   return [
     `${ok ? '✓' : '✗'} ${file} (${shape.join(' x ')} ${dtype}): ${summary}`,

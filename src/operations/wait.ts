@@ -44,12 +44,12 @@ const waitedSchema = z.object({
   run: z.string(),
   status: statusSchema,
   exitCode: z.int().nullable(),
-  events: z.array(eventSchema).describe('Empty: the time was up.'),
-  cursor: z.string().describe('For the next call.'),
-  moreEvents: z.int().describe('Known already; the next call gives them at once.'),
+  events: z.array(eventSchema).describe('Empty if the timeout was reached.'),
+  cursor: z.string().describe('Pass it to the next call.'),
+  moreEvents: z.int().describe('More events are known; the next call returns them at once.'),
   unreadBytes: z.int().describe('Of the log, for the next call to read; 0: all was.'),
   lost: z.string().nullable().describe('Why the pod cannot be reached; then the rest is what was known before.'),
-  latest: metricsSchema.omit({ line: true }).describe('Where training is.'),
+  latest: metricsSchema.omit({ line: true }).describe('How far training is.'),
   milliseconds: z.number(),
 });
 
@@ -64,15 +64,15 @@ export const wait = operation({
   effect: 'read',
   input: z.object({
     run: z.string().min(1).optional().describe('Id of the run; default: the newest.'),
-    cursor: z.string().min(1).optional().describe('Of the last answer.'),
+    cursor: z.string().min(1).optional().describe('Cursor from the previous answer.'),
     kinds: z
       .array(kindSchema)
       .min(1)
       .default(['finding', 'finish', 'hang'])
       .describe('What to wait for; other events are skipped, but never errors and the end. advice: findings that are no failures.'),
-    timeoutSeconds: z.number().min(0).max(3600).default(45).describe('Answer by then; 0: at once.'),
-    everyEpochs: z.int().min(1).default(1).describe('Which epochs count for metrics.'),
-    hangSeconds: z.number().min(1).default(600).describe('Silence that counts as a hang.'),
+    timeoutSeconds: z.number().min(0).max(3600).default(45).describe('Timeout in seconds; 0 returns at once.'),
+    everyEpochs: z.int().min(1).default(1).describe('Report metrics every this many epochs.'),
+    hangSeconds: z.number().min(1).default(600).describe('Seconds of silence that count as a hang.'),
   }),
   output: waitedSchema,
   positional: ['run'],

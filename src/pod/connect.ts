@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
 import type { Event } from '../core/event.ts';
 import { messageOf, UserError } from '../core/errors.ts';
+import { isRunpodProxy, proxyAdvice } from '../core/runpodProxy.ts';
+import { quote } from '../core/shell.ts';
 import { ChannelPool } from './channelPool.ts';
 import type { Connection } from './connection.ts';
 import { getEmptyFolders, makeFolders } from './emptyFolders.ts';
@@ -42,12 +44,7 @@ export function connectPod(options: PodOptions): SshPod {
 
 /** RunPod's proxy lets people in, and nothing that works for them. */
 export function proxyError(host: string): UserError | null {
-  if (!/(^|\.)ssh\.runpod\.io$/i.test(host)) return null;
-  return new UserError(
-    'interactive-only',
-    `${host} is RunPod's proxy: it gives a terminal only, no commands and no files. Use the pod's direct address: open its Connect menu and copy the line under "SSH over exposed TCP" ` +
-      '(`ssh root@IP -p PORT -i KEY`). If there is none, expose TCP port 22 of the pod ("Edit Pod", Expose TCP Ports: 22).',
-  );
+  return isRunpodProxy(host) ? new UserError('interactive-only', proxyAdvice) : null;
 }
 
 /** A Pod over one SSH connection, and more when the server asks for it. */
@@ -125,6 +122,13 @@ export class SshPod implements Pod {
     return hashFiles(this.pool, remotePaths, options);
   }
 
+  async isFolder(remotePath: string, options: { readonly signal?: AbortSignal } = {}): Promise<boolean> {
+    return this.orBySftp(
+      async () => (await this.exec(`[ -d ${quote(remotePath)} ]`, { ...options, readOnly: true })).exitCode === 0,
+      (connection, sftp) => sftp.isFolderBySftp(connection, remotePath, options.signal),
+    );
+  }
+
   async openShell(options: ShellOptions): Promise<Shell> {
     return openShell(await this.link.get(), options);
   }
@@ -149,8 +153,12 @@ export class SshPod implements Pod {
       return await work();
     } catch (error) {
       if (!(error instanceof NoShell)) throw error;
-      const connection = await this.link.get();
-      return bySftp(connection, await import('./sftpFiles.ts'));
+      const [connection, sftp] = await Promise.all([this.link.get(), import('./sftpFiles.ts')]);
+      try {
+        return await bySftp(connection, sftp);
+      } catch (failure) {
+        throw failure instanceof sftp.NoSftp ? error : failure;
+      }
     }
   }
 

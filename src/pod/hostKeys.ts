@@ -1,8 +1,9 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { UserError } from '../core/errors.ts';
+import { writeAtomic } from '../project/atomicFile.ts';
 import type { HostKeyPolicy } from './pod.ts';
 
 /** What one server showed, or one line of known_hosts remembers. */
@@ -91,7 +92,7 @@ export function refusal(
       return new UserError(
         'host-key-unknown',
         `The host key of ${where.address} is not known yet (${shown.type} ${present}), and host keys are checked strictly. ` +
-          `Compare it with the fingerprint in the pod's boot log, then run \`rpo pods trust ${where.name}\` or the command "RunPod: Trust New Host Key".`,
+          `Compare it with the fingerprint in the pod's boot log, then run \`rpo pods trust ${where.name}\`.`,
         { details: { address: where.address, fingerprint: present } },
       );
     case 'revoked':
@@ -108,7 +109,7 @@ export function refusal(
         'host-key-changed',
         `The host key of ${where.address} is not the one remembered. Remembered: ${remembered.join(', ')}. Shown now: ${present}. ` +
           'This is normal when the address now belongs to another pod, or the pod was recreated; otherwise somebody may be listening in. ' +
-          `If you expected it, run \`rpo pods trust ${where.name}\` or the command "RunPod: Trust New Host Key".`,
+          `If you expected it, run \`rpo pods trust ${where.name}\`.`,
         { details: { address: where.address, fingerprint: present, remembered } },
       );
     }
@@ -139,9 +140,7 @@ export async function forgetHostKey(knownHostsFile: string, name: string): Promi
     return others.length > 0 ? [`${others.join(',')} ${entry.key.type} ${entry.key.blob.toString('base64')}`] : [];
   });
   if (!found) return false;
-  const beside = `${knownHostsFile}.${process.pid}.tmp`;
-  await writeFile(beside, lines.join('\n'), { mode: 0o600 });
-  await rename(beside, knownHostsFile);
+  await writeAtomic(knownHostsFile, lines.join('\n'));
   return true;
 }
 
@@ -195,7 +194,7 @@ async function readText(path: string): Promise<string> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
-    throw new UserError('local-failed', `The host keys in ${path} cannot be read: ${(error as Error).message}. Mend or remove that file.`, {
+    throw new UserError('local-failed', `The host keys in ${path} cannot be read: ${(error as Error).message}. Fix or remove that file.`, {
       cause: error,
     });
   }

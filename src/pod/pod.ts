@@ -85,6 +85,9 @@ export interface Pod extends Disposable {
    */
   removeFiles(files: readonly FileToRemove[], options?: { readonly signal?: AbortSignal }): Promise<readonly string[]>;
 
+  /** Whether there is a folder at this path, or a link that leads to one. */
+  isFolder(remotePath: string, options?: { readonly signal?: AbortSignal }): Promise<boolean>;
+
   /** Opens an interactive shell for a person. Throws what connecting throws. */
   openShell(options: ShellOptions): Promise<Shell>;
 

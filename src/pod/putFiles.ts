@@ -332,21 +332,19 @@ export function refusal(paths: readonly string[]): UserError {
   );
 }
 
+/** The error where something stands that no file may replace. */
+export function blocked(by: 'directory' | 'special', what: string, details: Readonly<Record<string, unknown>>): UserError {
+  const why =
+    by === 'directory'
+      ? 'on the pod there is a folder of that name. Remove or rename it there'
+      : 'what is there on the pod is no file but a device, a pipe or a socket, and nothing was replaced. Choose another path';
+  return new UserError('remote-failed', `${what} failed: ${why}.`, { details });
+}
+
 async function failure(step: string | undefined, stderr: string, sources: readonly Source[]): Promise<UserError> {
   const what = sources.length === 1 ? `Writing ${sources[0]?.remotePath}` : `Writing ${sources.length} files`;
   const details = { files: sources.map(({ remotePath }) => remotePath), step };
-  if (step === 'directory') {
-    return new UserError('remote-failed', `${what} failed: on the pod there is a folder of that name. Remove or rename it there.`, {
-      details,
-    });
-  }
-  if (step === 'special') {
-    return new UserError(
-      'remote-failed',
-      `${what} failed: what is there on the pod is no file but a device, a pipe or a socket, and nothing was replaced. Choose another path.`,
-      { details },
-    );
-  }
+  if (step === 'directory' || step === 'special') return blocked(step, what, details);
   if (step === 'verify' && stderr.trim() === '') {
     for (const source of sources) if (await hasChanged(source)) return changedMeanwhile(source);
     return new UserError('transfer-corrupt', `${what} failed: what arrived is not what was sent. Nothing was replaced; try again.`, {

@@ -77,7 +77,7 @@ async function jumpOf(
   depth: number,
 ): Promise<ConfiguredOptions | undefined> {
   if (value === undefined || value === 'none') return undefined;
-  if (depth === 8) throw new UserError('bad-config', `The jump hosts in ${configFile} lead round in a circle. Mend its ProxyJump lines.`);
+  if (depth === 8) throw new UserError('bad-config', `The jump hosts in ${configFile} lead round in a circle. Fix its ProxyJump lines.`);
   let through: ConfiguredOptions | undefined;
   for (const hop of value.split(',')) {
     const [, user, host, port] = /^(?:ssh:\/\/)?(?:([^@]+)@)?(\[[^\]]+\]|[^:]+)(?::(\d+))?\/?$/.exec(hop.trim()) ?? [];
@@ -150,7 +150,7 @@ async function readConfig(file: string): Promise<SSHConfig> {
  * in OpenSSH. Lines that would make the library run a program are left out.
  */
 async function expandIncludes(file: string, depth: number): Promise<readonly string[]> {
-  if (depth > deepestInclude) throw new UserError('bad-config', `${file} includes itself. Mend its Include lines.`);
+  if (depth > deepestInclude) throw new UserError('bad-config', `${file} includes itself. Fix its Include lines.`);
   let text: string;
   try {
     text = await readFile(file, 'utf8');

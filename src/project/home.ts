@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { join } from 'node:path';
 import { isUserError, messageOf, UserError } from '../core/errors.ts';
+import { isRunpodProxy, proxyAdvice } from '../core/runpodProxy.ts';
 import { writeAtomic } from './atomicFile.ts';
 import { type PlacedMessage, readConfig } from './configFile.ts';
 import { withLock } from './fileLock.ts';
@@ -50,13 +51,23 @@ export class Home {
     const names = Object.keys(pods);
     const wanted = name ?? selected ?? (names.length === 1 ? names[0] : undefined);
     if (wanted === undefined) {
-      const what =
-        names.length === 0
-          ? `No pod is set up yet in ${this.podsFile}. Add one with \`rpo pods add "ssh root@HOST -p PORT -i KEY"\` (the line that RunPod shows under Connect, "SSH over exposed TCP"), or "RunPod: Add Pod" in the editor; \`rpo demo\` needs none.`
-          : `Several pods are set up (${names.join(', ')}) and none is selected. Choose one with \`rpo pods select NAME\` or --pod NAME.`;
-      throw new UserError('not-configured', what, { details: { names } });
+      if (names.length === 0) throw this.noPod();
+      throw new UserError(
+        'not-configured',
+        `Several pods are set up (${names.join(', ')}) and none is selected. Choose one with \`rpo pods select NAME\` or --pod NAME.`,
+        { details: { names } },
+      );
     }
     return { name: wanted, entry: this.entryOf(pods, wanted) };
+  }
+
+  /** What to say where a pod is needed and there is none. */
+  noPod(): UserError {
+    return new UserError(
+      'not-configured',
+      `No pod is set up yet in ${this.podsFile}. Add one with \`rpo pods add "ssh root@HOST -p PORT -i KEY"\` (the line that RunPod shows under Connect, "SSH over exposed TCP"), or try \`rpo demo\`, which needs none.`,
+      { details: { missing: 'pod' } },
+    );
   }
 
   /**
@@ -156,8 +167,13 @@ export class Home {
 }
 
 function checkPods({ pods, selected }: PodsFile): PlacedMessage[] {
-  if (selected === undefined || Object.hasOwn(pods, selected)) return [];
-  return [{ path: ['selected'], message: `there is no pod "${selected}". ${didYouMean(selected, Object.keys(pods), 'pods')}` }];
+  const proxies = Object.entries(pods).filter(([, entry]) => 'host' in entry && isRunpodProxy(entry.host));
+  const unusable = proxies.map(([name]) => ({ path: ['pods', name, 'host'], message: proxyAdvice }));
+  if (selected === undefined || Object.hasOwn(pods, selected)) return unusable;
+  return [
+    ...unusable,
+    { path: ['selected'], message: `there is no pod "${selected}". ${didYouMean(selected, Object.keys(pods), 'pods')}` },
+  ];
 }
 
 function checkName(name: string): void {

@@ -42,6 +42,10 @@ export async function loadProject(root: string): Promise<Project> {
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EISDIR')
+      throw new UserError('bad-config', `${file} is a folder. Rename it: the file of that name says how the project is trained.`, {
+        details: { file },
+      });
     if (!isMissing(error))
       throw new UserError('local-failed', `${file} cannot be read: ${messageOf(error)}. Check its permissions.`, { cause: error });
     if (!(await isDirectory(folder)))
@@ -93,7 +97,7 @@ export function variablesOf(project: Project, pod: PodPlaces = {}): Readonly<Rec
  * A folder that is not there yet is made, so that a pod needs no preparation. When it cannot be, or the script is not
  * there, the command after it does not run: one sentence goes to stderr and the shell exits with {@link notSetUpExitCode}.
  */
-export function setUpLines(project: Project, pod: PodPlaces = {}): string {
+export function setUpLines(project: Project, pod: PodPlaces = {}, withoutActivate: 'stop' | 'warn' = 'stop'): string {
   const root = remoteRootOf(project, pod);
   const noFolder = stop(
     `The project's folder ${root} cannot be made or entered on the pod. Set "remoteRoot" in runpod.json to a folder that this user may write to.`,
@@ -103,10 +107,12 @@ export function setUpLines(project: Project, pod: PodPlaces = {}): string {
   const { activate } = project.config.environment;
   if (activate === undefined) return into + variables;
   const script = onPod(activate, root, pod);
-  const noScript = stop(
-    `The activate script ${script} is not on the pod. Create the environment there, or correct "environment.activate" in runpod.json.`,
-  );
-  return `${into}${variables}[ -r ${quote(script)} ] || ${noScript}; . ${quote(script)}; `;
+  const sentence = `The activate script ${script} is not on the pod. Create the environment there, or correct "environment.activate" in runpod.json.`;
+  if (withoutActivate === 'warn') {
+    const warning = `printf '%s\\n' ${quote(`Warning, this runs outside of the project's environment: ${sentence}`)} >&2`;
+    return `${into}${variables}if [ -r ${quote(script)} ]; then . ${quote(script)}; else ${warning}; fi; `;
+  }
+  return `${into}${variables}[ -r ${quote(script)} ] || ${stop(sentence)}; . ${quote(script)}; `;
 }
 
 /** What to train; what is left out comes from the stage, then the model, then `train` in runpod.json. */
@@ -250,16 +256,6 @@ export function stageResults(project: Project, name: string, seed: number | unde
     'not-configured',
     `runpod.json does not say what the stage "${name}" leaves. Add its files under "results" of the stage, e.g. ["artifacts/pretrained/encoder.pt"].`,
   );
-}
-
-/** The file with the true classes, absolute on the pod; null when runpod.json names none. */
-export function labelsOnPod(
-  project: Project,
-  values: { readonly model?: string | null; readonly seed?: number } = {},
-  pod: PodPlaces = {},
-): string | null {
-  const labels = labelsPath(project, values);
-  return labels === undefined ? null : onPod(labels, remoteRootOf(project, pod), pod);
 }
 
 /** @throws UserError 'bad-argument' when runpod.json has models and this is none of them, or it cannot be a name at all. */

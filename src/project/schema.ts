@@ -195,7 +195,7 @@ export const podEntrySchema = z.union([
       podId: z
         .string()
         .regex(/^[a-z0-9]+$/, "a RunPod pod id, like 'x1y2z3abcdef'")
-        .describe('Id of a RunPod pod; its address is asked for each time, since it changes.'),
+        .describe('Id of a RunPod pod. Its address is looked up each time, since it changes; that needs a RunPod API key.'),
       identityFile,
       ...common,
     })

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { throwIfCancelled, UserError } from '../core/errors.ts';
+import { throwIfCancelled } from '../core/errors.ts';
 import { commandNumbers } from './commandSettings.ts';
 import { LineIndex } from './configFile.ts';
 import { jsonNumbers, tomlNumbers, yamlNumbers } from './dataSettings.ts';
@@ -117,18 +117,6 @@ export async function readSources(project: Project, signal?: AbortSignal): Promi
     if (text !== null && text.length < maxBytes) sources.push({ path, text });
   }
   return sources;
-}
-
-/** The text of a file with another value at a place that was found in it. Nothing else changes. @throws UserError 'local-failed' when the file has changed since. */
-export function replaceSetting(text: string, place: SettingPlace, newValueText: string): string {
-  if (text.slice(place.start, place.end) !== place.text) {
-    throw new UserError(
-      'local-failed',
-      `${place.path} has changed since ${place.name} was found at line ${place.line}. Save it and try again.`,
-      { details: { path: place.path } },
-    );
-  }
-  return text.slice(0, place.start) + newValueText + text.slice(place.end);
 }
 
 function numbersIn(path: string, text: string, model: string | undefined): FoundNumber[] {

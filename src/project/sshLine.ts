@@ -1,5 +1,6 @@
 import { isIP, isIPv6 } from 'node:net';
 import { UserError } from '../core/errors.ts';
+import { isRunpodProxy, proxyAdvice } from '../core/runpodProxy.ts';
 import type { PodEntry } from './schema.ts';
 
 /** What a pasted SSH line says. */
@@ -22,12 +23,14 @@ const cosmetic = new Set('tTqv');
 
 /**
  * Reads the SSH line that RunPod's console shows, pasted whole: with a prompt before it, spaces and line breaks
- * around it, options on either side of the address, or no more than `user@host:port`.
+ * around it, options on either side of the address, or no more than `user@host:port`. A RunPod pod id does as well, alone or with `-i KEY`.
  *
  * @throws UserError 'interactive-only' for RunPod's proxy `ssh.runpod.io`, 'unsupported' for a jump host,
  *   'bad-argument' for anything else that is no such line.
  */
 export function parseSshLine(text: string): SshLine {
+  const byId = readPodId(text);
+  if (byId) return byId;
   const line = sshLineIn(text);
   const words = splitWords(line);
   if (words === null) throw nonsense(text, 'a quote is not closed');
@@ -43,11 +46,11 @@ export function parseSshLine(text: string): SshLine {
   const address = readAddress(target, text);
   const user = address.user ?? options.get('l')?.at(-1) ?? optionO(options, 'User');
   const host = address.host;
-  if (/(^|\.)ssh\.runpod\.io$/i.test(host)) {
+  if (isRunpodProxy(host)) {
+    const [, id] = /^([a-z0-9]+)-[0-9a-f]+$/.exec(user ?? '') ?? [];
     throw new UserError(
       'interactive-only',
-      'ssh.runpod.io only gives an interactive shell: no commands, no files. In RunPod\'s console open the pod\'s Connect tab and take the line under "SSH over exposed TCP". ' +
-        'If there is none, edit the pod and add 22/tcp to its exposed TCP ports.',
+      `${proxyAdvice}${id === undefined ? '' : ` Or give the pod's id alone, ${id}: with a RunPod API key its address is looked up.`}`,
     );
   }
   const portText = options.get('p')?.[0] ?? optionO(options, 'Port') ?? address.port;
@@ -76,6 +79,14 @@ export function parseSshLine(text: string): SshLine {
     name: nameFor(host, port),
     ignored,
   };
+}
+
+/** `7h9k2m4n6p`, perhaps with `-i KEY`: lower-case letters and digits, both of them; no address is written so. */
+function readPodId(text: string): SshLine | null {
+  const [id = '', option, identityFile, ...more] = splitWords(text.trim()) ?? [];
+  if (!/^(?=.*\d)(?=.*[a-z])[a-z0-9]{8,24}$/.test(id) || more.length > 0) return null;
+  if (option === undefined) return { entry: { podId: id }, name: id, ignored: [] };
+  return option === '-i' && identityFile !== undefined ? { entry: { podId: id, identityFile }, name: id, ignored: [] } : null;
 }
 
 /** The one line that matters of what was pasted, without prompt; lines continued with a backslash are joined. */

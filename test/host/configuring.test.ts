@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { commands } from '../../src/manifest';
@@ -34,10 +34,28 @@ describe('setting up', () => {
     const added = command(commands.addPod);
     await person.sees('.quick-input-widget:has-text("Paste the SSH line")');
     await person.type('ssh root@ssh.runpod.io -i ~/.ssh/id_ed25519');
-    await person.sees('.quick-input-message:has-text("only gives an interactive shell")');
+    await person.sees('.quick-input-message:has-text("it gives a terminal only")');
     await person.screenshot('add-pod');
     await person.press('Escape');
     assert.equal(await added, undefined);
+  });
+
+  it('offers the hosts of ~/.ssh/config', async function () {
+    if (!person.available) this.skip();
+    const folder = join(homedir(), '.ssh');
+    assert.ok(folder.startsWith(tmpdir()), 'not the real one');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'config'), 'Host mybox\n  HostName 10.0.0.9\n');
+    const added = command(commands.addPod);
+    await person.sees('.quick-input-list .monaco-list-row:has-text("mybox")');
+    await person.type('mybox');
+    await person.press('Enter');
+    await person.sees('.quick-input-widget:has-text("What to call mybox")');
+    await person.press('Enter');
+    assert.equal(await added, 'mybox');
+    assert.deepEqual(pods().pods['mybox'], { sshConfigHost: 'mybox' });
+    await command(commands.removePod, { pod: 'mybox' });
+    await rm(join(folder, 'config'));
   });
 
   it('selects one of several pods', async () => {
@@ -54,6 +72,17 @@ describe('setting up', () => {
   it('removes pods', async () => {
     for (const pod of ['gpu', 'other']) await command(commands.removePod, { pod });
     assert.deepEqual(pods().pods, {});
+  });
+
+  it('offers the walkthrough, from a command', async () => {
+    await command(commands.openWalkthrough);
+    const labels = () => vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs.map(({ label }) => label));
+    await until('its page is open', () => labels().some((label) => /Walkthrough|Welcome/.test(label)));
+    if (person.available) {
+      await person.sees('.gettingStartedContainer:has-text("Choose a pod")');
+      await person.screenshot('walkthrough');
+    }
+    await vscode.commands.executeCommand('workbench.action.closeActiveEditor');
   });
 
   it('copies the example project to where the person says, never over something', async () => {

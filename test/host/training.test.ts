@@ -92,7 +92,7 @@ describe('training', function () {
 
   it('trains the same again', async () => {
     const first = await command<Ended>(commands.train, { command: 'echo "seed {seed}"', seed: 5, wait: true });
-    const again = await command<Ended>(commands.retrain, { wait: true });
+    const again = await command<Ended>(commands.trainAgain, { wait: true });
     assertSucceeded(again);
     assert.notEqual(again.run, first.run);
     await until('its output is shown', () => output().includes(again.run) && output().includes('seed 5'));

@@ -287,7 +287,7 @@ describe('rpo against a pod', () => {
     });
 
     it('the interactive-only proxy', async () => {
-      assert.match(await refuses(['pods', 'add', 'ssh abc-1@ssh.runpod.io -i ~/.ssh/id'], 'interactive-only'), /22\/tcp/);
+      assert.match(await refuses(['pods', 'add', 'ssh abc-1@ssh.runpod.io -i ~/.ssh/id'], 'interactive-only'), /exposed TCP ports/);
     });
 
     it('local files that are missing or outside the project', async () => {

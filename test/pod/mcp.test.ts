@@ -109,7 +109,7 @@ describe('rpo mcp', () => {
     const controller = new AbortController();
     const waiting = agent.call('wait_for_event', { run, kinds: ['finish'] }, controller.signal);
     const deployed = await works('deploy', { files: ['train.py'] });
-    assert.match(deployed.text, new RegExp(`Run ${run} goes on with the older train.py`));
+    assert.match(deployed.text, new RegExp(`Run ${run} still uses the older train.py`));
     assert.deepEqual((await works('run_status', { run })).structured['staleFiles'], ['train.py']);
     controller.abort();
     await assert.rejects(waiting);

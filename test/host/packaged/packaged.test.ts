@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { commands } from '../../../src/manifest';
@@ -17,6 +17,20 @@ describe('the packaged extension, installed', function () {
       assert.ok(existsSync(join(extension.extensionPath, path)), path);
     }
     for (const path of ['src', 'node_modules', 'test']) assert.ok(!existsSync(join(extension.extensionPath, path)), path);
+  });
+
+  it('brings what its pages link to', () => {
+    assert.ok(extension);
+    const page = readFileSync(join(extension.extensionPath, 'readme.md'), 'utf8');
+    const links = [...page.matchAll(/\]\(([^)#\s]+)/g)].map((match) => match[1] ?? '').filter((to) => !/^[a-z]+:/.test(to));
+    assert.ok(links.length > 3);
+    // vsce writes the names of its own pages small.
+    const isThere = (to: string) =>
+      existsSync(join(extension.extensionPath, to)) || existsSync(join(extension.extensionPath, to.toLowerCase()));
+    assert.deepEqual(
+      links.filter((to) => !isThere(to)),
+      [],
+    );
   });
 
   it('deploys, trains and fetches', async () => {

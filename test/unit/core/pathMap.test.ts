@@ -20,7 +20,8 @@ describe('the two homes of a path', () => {
   });
 
   it('has no place for what lies outside', () => {
-    for (const path of ['/home/ann/moola2/a.py', '/etc/passwd', '../x', '/home/ann/moola/../secret']) assert.equal(here.toRemote(path), null, path);
+    for (const path of ['/home/ann/moola2/a.py', '/etc/passwd', '../x', '/home/ann/moola/../secret'])
+      assert.equal(here.toRemote(path), null, path);
     for (const path of ['D:\\work\\moola\\a.py', 'C:\\work\\other', '..\\x']) assert.equal(windows.toRemote(path), null, path);
     for (const path of ['/workspace/moola2/a.py', '/workspace', '../../etc/passwd']) assert.equal(here.toLocal(path), null, path);
   });
@@ -31,7 +32,8 @@ describe('the two homes of a path', () => {
   });
 
   it('refuses names that Windows would read as something else', () => {
-    for (const name of ['a\\b', 'c:x', 'nul', 'NUL.txt', 'com1', 'dot.', 'space ', 'q?']) assert.equal(windows.toLocal(`/workspace/moola/${name}`), null, name);
+    for (const name of ['a\\b', 'c:x', 'nul', 'NUL.txt', 'com1', 'dot.', 'space ', 'q?'])
+      assert.equal(windows.toLocal(`/workspace/moola/${name}`), null, name);
   });
 
   it('maps there and back to the same file, whatever it is called', () => {

@@ -3,7 +3,14 @@ import { lossOf, runText } from '../../../src/editor/runText.ts';
 import type { MetricLine } from '../../../src/monitor/metric.ts';
 
 const ref = { id: '20261124-000000-logreg-0000', root: '/p', pod: 'gpu', model: 'logreg', request: { model: 'logreg' } };
-const line = (metrics: Record<string, number>, epoch: number | null = 12, epochs: number | null = 40): MetricLine => ({ line: 1, epoch, epochs, step: null, steps: null, metrics });
+const line = (metrics: Record<string, number>, epoch: number | null = 12, epochs: number | null = 40): MetricLine => ({
+  line: 1,
+  epoch,
+  epochs,
+  step: null,
+  steps: null,
+  metrics,
+});
 
 describe('a run in the status bar', () => {
   it('shows model, epoch and loss while it goes on', () => {
@@ -16,7 +23,8 @@ describe('a run in the status bar', () => {
   });
 
   it('tells success, failure and a stop apart', () => {
-    const ended = (exitCode: number | null, stopped = false) => runText({ ref, state: { kind: 'ended', exitCode, stopped }, metrics: null, loss: null });
+    const ended = (exitCode: number | null, stopped = false) =>
+      runText({ ref, state: { kind: 'ended', exitCode, stopped }, metrics: null, loss: null });
     assert.equal(ended(0), '$(check) logreg done');
     assert.equal(ended(1), '$(error) logreg failed');
     assert.equal(ended(130, true), '$(debug-stop) logreg stopped');

@@ -5,8 +5,8 @@ describe('the words about a transfer', () => {
   it('say how far it is, and how fast it goes as soon as that can be told', () => {
     let now = 0;
     const words = transferWords(() => now);
-    assert.deepEqual(words({ bytesDone: 0, bytesTotal: 50e6 }), ['0.0 of 50.0 MB', 0]);
+    assert.deepEqual(words({ bytesDone: 0, bytesTotal: 50e6 }), ['0 B of 50 MB', 0]);
     now = 2000;
-    assert.deepEqual(words({ bytesDone: 25e6, bytesTotal: 50e6 }), ['25.0 of 50.0 MB, 12.5 MB/s', 0.5]);
+    assert.deepEqual(words({ bytesDone: 25e6, bytesTotal: 50e6 }), ['25 MB of 50 MB, 13 MB/s', 0.5]);
   });
 });

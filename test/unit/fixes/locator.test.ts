@@ -100,6 +100,15 @@ describe('where a finding belongs', () => {
     assert.deepEqual(located.place, { file: join(root, 'src/moola/config/training.py'), line: 2, source: 'setting' });
   });
 
+  it('is the setting of runpod.json that our own sentence names', async () => {
+    const text = files['runpod.json'].replace('{', '{\n  "environment": { "activate": "venv/bin/activate" },');
+    await writeFile(join(root, 'runpod.json'), text);
+    const message = 'The activate script /w/venv/bin/activate is not on the pod. Create the environment there.';
+    const { place } = await locator.locate(finding({ type: 'config-error', message }), logreg);
+    assert.deepEqual([place?.line, place?.source], [2, 'config']);
+    await writeFile(join(root, 'runpod.json'), files['runpod.json']);
+  });
+
   it('is the line of runpod.json that started the run when there is nothing else', async () => {
     assert.deepEqual((await locator.locate(finding({}), logreg)).place, {
       file: join(root, 'runpod.json'),
@@ -183,7 +192,24 @@ describe('what can be done about a finding', () => {
     );
     assert.deepEqual(
       all.map(({ title }) => title),
-      ['Install scikit-learn on the pod', 'Deploy src/moola/utils/features.py', 'Deploy what changed'],
+      ['Install scikit-learn on the pod', 'Deploy src/moola/utils/features.py'],
+    );
+    const [again] = await actions({ kind: 'deploy-and-retrain', title: 'Deploy and train again' });
+    assert.equal(again?.title, 'Deploy what changed');
+  });
+
+  it('is no deploy of the file that imports a package the pod lacks', async () => {
+    const missing = finding({
+      ...traceback({ file: '/workspace/moola/src/moola/models/logreg.py', line: 2 }),
+      type: 'import-error',
+      fixes: [
+        { kind: 'install-package', module: 'xgboost', package: 'xgboost', title: '' },
+        { kind: 'deploy-and-retrain', title: '' },
+      ],
+    });
+    assert.deepEqual(
+      (await locator.locate(missing, logreg)).actions.map(({ title }) => title),
+      ['Install xgboost on the pod'],
     );
   });
 

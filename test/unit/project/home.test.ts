@@ -59,6 +59,11 @@ describe("the person's folder", () => {
     }
   });
 
+  it("refuses RunPod's proxy as an address, with what to use instead", async () => {
+    write('{ "pods": {\n  "p": { "host": "ssh.runpod.io", "user": "abc-1" } } }');
+    await refused(home.readPods(), 'bad-config', /pods\.json:2:\d+: pods\.p\.host: .*terminal only.*SSH over exposed TCP/s);
+  });
+
   it('has no pods before one is added; the first is selected, the file is for its owner only', async () => {
     assert.deepEqual(await home.readPods(), { pods: {} });
     await refused(home.pod(), 'not-configured', /No pod is set up yet in \/.*pods\.json\. Add one with `rpo pods add/);

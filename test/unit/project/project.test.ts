@@ -8,7 +8,6 @@ import { isUserError, type Reason } from '../../../src/core/errors.ts';
 import {
   expandTemplates,
   findProjectRoot,
-  labelsOnPod,
   loadProject,
   onPod,
   type Project,
@@ -178,6 +177,16 @@ describe('a project on disk', () => {
     );
   });
 
+  it('whose runpod.json is a folder is said so', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'rpo-folder-'));
+    mkdirSync(join(root, 'runpod.json'));
+    await assert.rejects(
+      loadProject(root),
+      (error) => isUserError(error, 'bad-config') && /runpod\.json is a folder\. Rename it/.test(error.message),
+    );
+    rmSync(root, { recursive: true });
+  });
+
   it('whose folder is not there is said so', async () => {
     await assert.rejects(
       loadProject(join(folder, 'nowhere')),
@@ -218,11 +227,6 @@ describe('places on the pod', () => {
     });
     assert.deepEqual(variablesOf(project({ environment: { variables } })), variables);
   });
-
-  it('of labels are absolute', () => {
-    assert.equal(labelsOnPod(project()), null);
-    assert.equal(labelsOnPod(project({ labels: 'data/y_{seed}.npy' }), { seed: 3 }), '/workspace/moola/data/y_3.npy');
-  });
 });
 
 describe('what stands before every command', () => {
@@ -257,6 +261,18 @@ describe('what stands before every command', () => {
     const noScript = run(`${lines}echo ran`);
     assert.deepEqual([noScript.status, noScript.stdout], [78, '']);
     assert.match(noScript.stderr, /^The activate script .*venv\/bin\/activate is not on the pod\..*environment\.activate/);
+  });
+
+  it('only warns of a missing script when it is told so', () => {
+    const config = { environment: { activate: '/workspace/venv/bin/activate' } };
+    const lines = setUpLines(project(config), { workspace: folder }, 'warn');
+    const without = run(`${lines}echo ran`);
+    assert.deepEqual([without.status, without.stdout], [0, 'ran\n']);
+    assert.match(without.stderr, /^Warning, .* is not on the pod/);
+    mkdirSync(join(folder, 'venv/bin'), { recursive: true });
+    writeFileSync(join(folder, 'venv/bin/activate'), 'ACTIVE=yes\n');
+    const given = run(`${lines}echo "$ACTIVE"`);
+    assert.deepEqual([given.stdout, given.stderr], ['yes\n', '']);
   });
 });
 

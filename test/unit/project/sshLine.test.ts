@@ -25,6 +25,8 @@ describe('a pasted SSH line', () => {
       'pod-12345',
     ],
     ['root@213.173.98.12:12345', noKey, 'pod-12345'],
+    [' 7h9k2m4n6p\n', { podId: '7h9k2m4n6p' }, '7h9k2m4n6p'],
+    ['7h9k2m4n6p -i ~/.ssh/k', { podId: '7h9k2m4n6p', identityFile: '~/.ssh/k' }, '7h9k2m4n6p'],
     ['213.173.98.12:12345', { host: '213.173.98.12', port: 12345 }, 'pod-12345'],
     ['ssh://root@213.173.98.12:12345/', noKey, 'pod-12345'],
     ['ssh root@gpu.example.com', { host: 'gpu.example.com', user: 'root' }, 'gpu'],
@@ -44,7 +46,7 @@ describe('a pasted SSH line', () => {
   }
 
   const bad: readonly (readonly [string, Reason, RegExp])[] = [
-    ['ssh abc123-64410f6e@ssh.runpod.io -i ~/.ssh/id_ed25519', 'interactive-only', /Connect tab.*"SSH over exposed TCP".*22\/tcp/],
+    ['ssh abc123-64410f6e@ssh.runpod.io -i ~/.ssh/id_ed25519', 'interactive-only', /Connect, .*"SSH over exposed TCP".*exposed TCP ports/],
     ['ssh -J bastion root@10.0.0.1', 'unsupported', /~\/\.ssh\/config/],
     ['ssh root@1.2.3.4 -p 2 -i ~/.ssh/id_rsa.pub', 'bad-argument', /public half.*private key instead: -i ~\/\.ssh\/id_rsa\.$/],
     ['', 'bad-argument', /Nothing was pasted; expected a line like/],
