@@ -94,9 +94,9 @@ export class Deployer {
           source: { localPath: file.localPath },
           remotePath: file.remotePath,
           mode: file.executable ? 0o755 : 0o644,
-          ours: last?.sha256,
+          ours: oursOf(last),
           // Gone is no conflict: a restarted pod has lost its container disk.
-          ...(last === undefined || options.force ? {} : { expected: [last.sha256, ...(last.pending ? [last.pending] : []), null] }),
+          ...(last === undefined || options.force ? {} : { expected: [...oursOf(last), null] }),
         };
       });
     throwIfCancelled(options.signal, 'The deploy');
@@ -124,8 +124,22 @@ export class Deployer {
   async changed(paths: readonly string[], signal?: AbortSignal): Promise<readonly string[]> {
     const files = await this.resolve(paths);
     const known = await this.ledger.read();
-    const same = await this.compare(files, known, signal);
-    return files.flatMap(({ path }) => (same.has(path) ? [] : [path]));
+    const { same, here } = await this.compare(files, known, signal);
+    // Both sides became the same by other ways, a `git pull` on each say: that copy is no stranger from now on.
+    for (const by of [undefined, 'upload', 'download'] as const)
+      await this.remember(
+        files.flatMap(({ path, remotePath, executable }) => {
+          const sha256 = same.get(path);
+          const last = known[path];
+          return sha256 === undefined || last === undefined || last.by !== by || last.sha256 === sha256
+            ? []
+            : [{ remotePath, sha256, executable }];
+        }),
+        by,
+      );
+    // Fetched from there and not touched since: whatever differs now is the pod's own newer output.
+    const isFetched = ({ path }: LocalFile) => known[path]?.by === 'download' && known[path].sha256 === here.get(path);
+    return files.flatMap((file) => (same.has(file.path) || isFetched(file) ? [] : [file.path]));
   }
 
   /**
@@ -167,11 +181,15 @@ export class Deployer {
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     const deployedBefore = files.filter(({ path }) => known[path] !== undefined).length;
     if (files.length === 1 || bytes < worthAsking || 2 * deployedBefore < files.length) return new Map();
-    return this.compare(files, known, signal);
+    return (await this.compare(files, known, signal)).same;
   }
 
-  /** The files, with their SHA-256, that need not be sent. Both sides hash at the same time. */
-  private async compare(files: readonly LocalFile[], known: LedgerEntries, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  /** SHA-256 of each file here, and of those that the pod has with these bytes and this mode. Both sides hash at the same time. */
+  private async compare(
+    files: readonly LocalFile[],
+    known: LedgerEntries,
+    signal?: AbortSignal,
+  ): Promise<{ readonly here: ReadonlyMap<string, string>; readonly same: ReadonlyMap<string, string> }> {
     const { local, pod } = this.hashes;
     await Promise.all([local.load(), pod.load()]);
     const hashHere = async () => {
@@ -188,13 +206,11 @@ export class Deployer {
     await pod.save();
     const same = files.flatMap(({ path, remotePath, executable }, index) => {
       const sha256 = here[index] ?? '';
-      const last = known[path];
-      const hasMode = last === undefined || last.by !== undefined || (last.executable ?? false) === executable;
-      // Fetched from there and not touched since: whatever differs now is the pod's own newer output.
-      const isFetched = last?.by === 'download' && last.sha256 === sha256;
-      return isFetched || (there.get(remotePath) === sha256 && hasMode) ? [[path, sha256] as const] : [];
+      // The pod tells bytes; the mode is known of what was put there from here.
+      const hasMode = (known[path]?.executable ?? false) === executable;
+      return there.get(remotePath) === sha256 && hasMode ? [[path, sha256] as const] : [];
     });
-    return new Map(same);
+    return { here: new Map(files.map(({ path }, index) => [path, here[index] ?? ''])), same: new Map(same) };
   }
 
   /**
@@ -210,9 +226,11 @@ export class Deployer {
       const target = files[index]?.remotePath ?? '';
       return source !== undefined && 'localPath' in source && source.localPath === this.map.toLocal(target);
     };
-    await this.remember(put.filter((_, index) => isOwn(index)));
+    const modes = new Map(files.map(({ remotePath, mode = 0o644 }) => [remotePath, mode]));
+    const withMode = put.map((file) => ({ ...file, executable: ((modes.get(file.remotePath) ?? 0) & 0o100) !== 0 }));
+    await this.remember(withMode.filter((_, index) => isOwn(index)));
     await this.remember(
-      put.filter((_, index) => !isOwn(index)),
+      withMode.filter((_, index) => !isOwn(index)),
       'upload',
     );
     return put;
@@ -360,6 +378,11 @@ export class Deployer {
       executable: process.platform !== 'win32' && (info.mode & 0o100) !== 0,
     };
   }
+}
+
+/** SHA-256 of every copy that may be there because we put it there. */
+function oursOf(last: LedgerEntry | undefined): readonly string[] {
+  return last === undefined ? [] : [last.sha256, ...(last.pending ?? [])];
 }
 
 /** @throws UserError 'local-missing' */

@@ -13,9 +13,12 @@ export interface LedgerEntry {
   /** How that came about, when not by a deploy: put there by an upload, or fetched from there. */
   readonly by?: 'upload' | 'download';
   readonly executable?: boolean;
-  /** SHA-256 of what was being put there last: it is there if only the answer was lost. */
-  readonly pending?: string;
+  /** SHA-256 of what was on its way there since: it is there if only the answer was lost. */
+  readonly pending?: readonly string[];
 }
+
+/** Attempts in a row whose answers were lost. */
+const mostPending = 8;
 
 /** By path below remoteRoot. */
 export type LedgerEntries = Readonly<Record<string, LedgerEntry>>;
@@ -51,9 +54,11 @@ export class Ledger {
     if (![...hashes].some(([path, sha256]) => known[path] !== undefined && known[path].sha256 !== sha256)) return;
     await this.change((entries) =>
       Object.fromEntries(
-        [...hashes].flatMap(([path, pending]) => {
+        [...hashes].flatMap(([path, sha256]) => {
           const entry = entries[path];
-          return entry === undefined || entry.sha256 === pending ? [] : [[path, { ...entry, pending }]];
+          if (entry === undefined || entry.sha256 === sha256) return [];
+          const pending = [...(entry.pending ?? []).filter((one) => one !== sha256), sha256].slice(-mostPending);
+          return [[path, { ...entry, pending }]];
         }),
       ),
     );

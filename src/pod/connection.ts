@@ -31,6 +31,7 @@ export class Connection {
   roundTripMs = Infinity;
   private learnt: { readonly sessions: number; readonly untilMs: number } | undefined;
   private ended: { readonly error: UserError } | undefined;
+  private readonly listeners = new Set<(error: UserError) => void>();
   /** Settles when the connection is gone, for whatever reason. */
   readonly closed: Promise<UserError>;
 
@@ -44,10 +45,21 @@ export class Connection {
       const finish = () => {
         this.ended ??= { error: connectionLost(name, failure) };
         this.alsoEnd();
-        resolve(this.ended.error);
+        const { error } = this.ended;
+        resolve(error);
+        for (const listener of [...this.listeners]) listener(error);
+        this.listeners.clear();
       };
       client.on('error', (error) => (failure ??= error)).on('close', finish);
     });
+  }
+
+  /** Calls it when the connection is gone, soon if it is already. A reaction to `closed` would be kept as long as the connection lasts. @returns how to take it back */
+  onClosed(listener: (error: UserError) => void): () => void {
+    const { ended } = this;
+    if (ended) queueMicrotask(() => listener(ended.error));
+    else this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
   get isOpen(): boolean {

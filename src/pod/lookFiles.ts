@@ -88,7 +88,7 @@ ${paths.map((path, index) => `u ${index} ${quote(path)} ${withStamps ? quote(kno
 }
 answer() {
 n=0
-u() { if [ -f "$2" ]; then n=$((n+1)); eval "i$n=$1; w$n=\\$3; s$n="; else echo "$1 -"; fi; }
+u() { if [ -f "$2" ]; then n=$((n+1)); eval "i$n=$1; p$1=$n; w$n=\\$3; s$n="; else echo "$1 -"; fi; }
 all
 [ $n != 0 ] || return
 ${withStamps ? readStamps : ''}
@@ -98,8 +98,8 @@ while [ $j -lt $n ]; do
   [ -n "$s" ] && [ "$s" = "$w" ] || need="$need $j"
 done
 [ -n "$need" ] || return
-m=0
-u() { [ -f "$2" ] || return; m=$((m+1)); case "$need " in *" $m "*) tell "$2";; esac; }
+# By the numbers of the first pass: what came or went since must not shift them.
+u() { eval "m=\\\${p$1-}"; [ -n "$m" ] || return; case "$need " in *" $m "*) tell "$2";; esac; }
 all=$(all | sumlist 2>/dev/null)
 m=0; for h in $all; do m=$((m+1)); done
 set -- $need
@@ -117,7 +117,7 @@ answer | sed ''
 /** Size, time of modification, time of change and inode: the last two tell what a tool that sets times hides. */
 const readStamps = `
 IFS=$nl; j=0
-u() { [ -f "$2" ] && tell "$2"; }
+u() { eval "m=\\\${p$1-}"; [ -n "$m" ] && tell "$2"; }
 for v in $(all | xargs -0 stat -L -c '%s %.9Y %.9Z %i' 2>/dev/null); do j=$((j+1)); case $v in *.*.*) eval "s$j=\\$v";; esac; done
 unset IFS
 if [ $j != $n ]; then while [ $j -gt 0 ]; do eval "s$j="; j=$((j-1)); done; fi

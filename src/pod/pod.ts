@@ -137,8 +137,8 @@ export interface FileToPut {
    * several for "any of these". Left out: replace whatever is there. A copy that already equals the source always passes.
    */
   readonly expected?: string | null | readonly (string | null)[];
-  /** SHA-256 of the copy that we had put there: replacing it loses nothing. See `PutOptions.keepStrangers`. */
-  readonly ours?: string;
+  /** SHA-256 of the copies that we may have put there: replacing one loses nothing. See `PutOptions.keepStrangers`. */
+  readonly ours?: readonly string[];
 }
 
 export interface FileToRemove {

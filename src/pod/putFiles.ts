@@ -188,22 +188,26 @@ async function send(pool: ChannelPool, set: PutSet, inline: readonly Source[], p
   const begunMs = performance.now();
   let wireBytes = 0;
   let tookMs = 0;
+  const stop = new AbortController();
+  const signal = set.signal ? AbortSignal.any([set.signal, stop.signal]) : stop.signal;
   const counted = {
     ...set,
+    signal,
     onBytes,
     onWire: (bytes: number) => (wireBytes += bytes),
     onTook: () => (tookMs = performance.now() - begunMs),
   };
-  const bring = bringLanes(pool, counted, others);
+  // The first lane would wait for one that cannot come.
+  const bring = bringLanes(pool, counted, others, () => stop.abort());
   try {
     const answer = await ask(pool, counted, payload, parts, hasGzip ? first : inline, others);
-    if (answer.kind === 'ok') pool.learnRate(wireBytes, tookMs);
+    if (answer.kind === 'ok' && tookMs > 0) pool.learnRate(wireBytes, tookMs);
     if (answer.kind !== 'lacks gzip') return answer;
     await bring.end(); // or they would go on counting
     set.onBytes(-sent);
   } catch (error) {
     // What went wrong in another lane is told by the first one only as "not staged".
-    throw isUserError(error, 'cancelled') ? error : ((await bring.failed()) ?? error);
+    throw set.signal?.aborted ? error : ((await bring.failed()) ?? error);
   } finally {
     await bring.end();
   }
@@ -222,7 +226,7 @@ async function paysToCompress(pool: ChannelPool, sources: readonly Source[]): Pr
 }
 
 /** Starts the other lanes; compressed, if that pays. The first one never is, and shows what the line carries. */
-function bringLanes(pool: ChannelPool, set: PutSet, lanes: readonly Lane[]) {
+function bringLanes(pool: ChannelPool, set: PutSet, lanes: readonly Lane[], onFailure: () => void) {
   const stop = new AbortController();
   let failure: Error | undefined;
   const [any] = set.sources;
@@ -245,7 +249,9 @@ function bringLanes(pool: ChannelPool, set: PutSet, lanes: readonly Lane[]) {
       if (stop.signal.aborted) return;
       begun.push(
         bringOne(lane, mayShrink).catch((error: unknown) => {
-          if (!stop.signal.aborted) failure ??= error instanceof Error ? error : new Error(String(error));
+          if (stop.signal.aborted) return;
+          failure ??= error instanceof Error ? error : new Error(String(error));
+          onFailure();
         }),
       );
     }

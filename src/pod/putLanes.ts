@@ -79,7 +79,7 @@ const laneWaits = 30_000;
 export function laneScript(lane: Lane, lanes: string, staging: readonly string[], isCompressed: boolean): string {
   return `${prologue}
 L=${quote(lanes)}; n=${lane.number}
-i=0; until [ -e "$L/open" ]; do i=$((i+1)); [ $i -lt 1000 ] || exit 1; sleep 0.02 2>/dev/null || sleep 1; done
+i=0; until [ -e "$L/open" ]; do i=$((i+1)); [ $i -lt ${laneWaits} ] || exit 1; sleep 0.02 2>/dev/null || sleep 1; done
 umask 022
 # To rename needs no room on a disk that is full. The first lane removes what there is, unless it has ended.
 undo() { mv -f -- "$L/open" "$L/failed" 2>/dev/null || [ -e "$L/failed" ] || rm -rf -- ${quoteAll(staging)}; }

@@ -44,10 +44,10 @@ result ok
 function keepStranger(file: PlannedFile, folder: string, { root, folder: kept }: NonNullable<PutOptions['keepStrangers']>): string {
   const below = posix.join(kept, folder.startsWith(root === '/' ? '' : root) ? folder.slice(root === '/' ? 0 : root.length) : folder);
   return `
-if [ "$h" != - ] && [ "$h" != "${file.ours}" ]; then
+case ' - ${file.ours.join(' ')} ' in *" $h "*) ;; *)
   K=${quote(kept)}; kept=' 0'
-  mkdir -p -- ${quote(below)} && { ln -- "$f" ${quote(below)}/ 2>/dev/null || cp -pPf -- "$f" ${quote(below)}/; } || fail keep
-fi
+  mkdir -p -- ${quote(below)} && { ln -- "$f" ${quote(below)}/ 2>/dev/null || cp -pPf -- "$f" ${quote(below)}/; } || fail keep;;
+esac
 `;
 }
 

@@ -16,8 +16,8 @@ export interface PlannedFile {
   readonly modeAsked: boolean;
   /** What the pod's copy may be now: SHA-256s and '-' for "not there"; empty: anything. */
   readonly expected: readonly string[];
-  /** The SHA-256 that may be replaced without keeping it; '' for none. */
-  readonly ours: string;
+  /** The SHA-256s that may be replaced without keeping them. */
+  readonly ours: readonly string[];
 }
 
 /**
@@ -76,7 +76,7 @@ export function putScript(
       `b ${quote(folder)} && { set --`,
       ...members.map(({ file, index }) => {
         const expected = file.expected.length > 0 ? quote(` ${file.expected.join(' ')} `) : '';
-        const facts = `w=${file.sha256}; x=${expected}; p=${file.modeAsked ? '1' : ''}; m=${file.mode}; y=${file.ours}`;
+        const facts = `w=${file.sha256}; x=${expected}; p=${file.modeAsked ? '1' : ''}; m=${file.mode}; y=${quote(` ${file.ours.join(' ')} `)}`;
         return `n=${quote(posix.basename(file.remotePath))}; ${facts}; u ${index} && set -- "$@" "./$n"`;
       }),
       'g "$@"; }',
@@ -202,6 +202,7 @@ ${modes.map((mode) => setMode(mode, payload, parts)).join('')}
 ${files.some((file) => file.expected.length > 0) ? recheck : ''}
 trap '' HUP INT TERM
 if [ $c != 0 ]; then :
+${keepFiles}
 ${strangers ? keepStrangers(strangers) : ''}
 ${files.length > 1 ? keepOld : ''}
 fi
@@ -278,6 +279,14 @@ all
 `;
 }
 
+/**
+ * Defines `keep FOLDER FILE…`. A hard link costs nothing; some network file systems have none, and Linux gives none of a file
+ * of somebody else (fs.protected_hardlinks), though it may be replaced.
+ */
+export const keepFiles = `
+keep() { k=$1; shift; ln -- "$@" "$k/" 2>/dev/null && return; for v do [ -e "$k/$v" ] || cp -pPf -- "$v" "$k/" || return 1; done; }
+`;
+
 const recheck = `
 look
 none
@@ -286,11 +295,11 @@ all
 [ -z "$bad" ] || { result refused$bad; exit 0; }
 `;
 
-/** A set is renamed folder by folder, so the old ones are kept until the last is done. A hard link costs nothing; some network file systems have none. */
+/** A set is renamed folder by folder, so the old ones are kept until the last is done. */
 const keepOld = `
 b() { cd -- "$1"; }
 u() { changed "$1" && existed "$1"; }
-g() { [ $# = 0 ] || ln -- "$@" "$R.old/" 2>/dev/null || cp -pPf -- "$@" "$R.old/" || fail keep; }
+g() { [ $# = 0 ] || keep "$R.old" "$@" || fail keep; }
 all
 `;
 
@@ -302,8 +311,8 @@ function keepStrangers({ root, folder }: NonNullable<PutOptions['keepStrangers']
   return `
 K=${quote(folder)}; Z=${quote(root === '/' ? '' : root)}
 b() { cd -- "$1" && t=$K\${1#"$Z"}; }
-u() { changed "$1" && existed "$1" || return 1; eval "[ \\"\\\${o$1--}\\" != \\"$y\\" ]" && kept="$kept $1"; }
-g() { [ $# = 0 ] || { mkdir -p -- "$t" && { ln -- "$@" "$t/" 2>/dev/null || cp -pPf -- "$@" "$t/"; }; } || fail keep; }
+u() { changed "$1" && existed "$1" || return 1; eval "v=\\\${o$1--}"; case $y in *" $v "*) return 1;; *) kept="$kept $1";; esac; }
+g() { [ $# = 0 ] || { mkdir -p -- "$t" && keep "$t" "$@"; } || fail keep; }
 all
 `;
 }
@@ -311,7 +320,8 @@ all
 export function tellStrangers({ folder }: NonNullable<PutOptions['keepStrangers']>): string {
   return `
 if [ -n "$kept" ] && cd -- ${quote(posix.dirname(folder))}; then
-  set -- */; while [ $# -gt ${mostKept} ]; do rm -rf -- "$1"; shift; done
+  # Sorted by the clocks of those who deployed; the last to come stays, whatever its own says.
+  set -- */; while [ $# -gt ${mostKept} ]; do [ "$1" = ${quote(`${posix.basename(folder)}/`)} ] || rm -rf -- "$1"; shift; done
 fi
 printf 'rpo-kept%s\\n' "$kept"
 `;

@@ -53,5 +53,5 @@ fi
 
 /** Whether tools disagree about how to print one of these. */
 export function hasOddNames(paths: readonly string[]): boolean {
-  return paths.some((path) => /[\n\\]/.test(path));
+  return paths.some((path) => /[\n\r\\]/.test(path));
 }

@@ -34,16 +34,17 @@ export async function startRequest(pool: ChannelPool, script: string, stdin?: St
   const exit = new Promise<number>((resolve, reject) => {
     let code: number | undefined;
     channel.on('exit', (status: number | null, signalName?: string) => (code = status ?? 128 + signalNumber(signalName)));
+    const forget = connection.onClosed((error) => {
+      over = true;
+      reject(error);
+    });
     channel.on('close', () => {
       over = true;
+      forget();
       // Streams cut off by the end of the connection have no end worth the name, whatever status came before.
       if (!connection.isOpen) return;
       if (code !== undefined) resolve(code);
       else reject(new UserError('connection-lost', `${connection.name} closed a session without saying how its command ended. Try again.`));
-    });
-    void connection.closed.then((error) => {
-      over = true;
-      reject(error);
     });
   });
   exit.catch(() => {}); // whoever cares awaits it as well

@@ -66,7 +66,7 @@ export async function putBySftp(
         const { remotePath, sha256, bytes, ours } = source;
         const before = there.get(source) ?? '-';
         const changed = before !== sha256;
-        const replacedStranger = changed && before !== '-' && before !== ours && options.keepStrangers !== undefined;
+        const replacedStranger = changed && before !== '-' && !ours.includes(before) && options.keepStrangers !== undefined;
         const kept = replacedStranger ? await keep(sftp, remotePath, options.keepStrangers) : undefined;
         try {
           if (changed) await sftp.posixRename(staged.get(source) ?? '', remotePath);

@@ -62,7 +62,7 @@ function planned({ remotePath, mode, expected, ours }: FileToPut): Pick<Source, 
     remotePath: checkedPath(remotePath),
     mode: ((mode ?? 0o644) & 0o7777).toString(8),
     modeAsked: mode !== undefined,
-    ours: ours ?? '',
+    ours: ours ?? [],
     expected: allowed.map((one: string | null) => one?.toLowerCase() ?? '-'),
   };
 }

@@ -116,6 +116,7 @@ export class WarmChannel {
       }, readyWithinMs);
       const finish = (then: () => void) => {
         clearTimeout(timer);
+        forget();
         // Flowing on, or the end of a parked channel would go unnoticed.
         channel.off('data', onData).off('close', onClose).resume();
         channel.stderr.off('data', dropStderr).resume();
@@ -123,7 +124,7 @@ export class WarmChannel {
       };
       channel.on('data', onData).on('close', onClose);
       channel.stderr.on('data', dropStderr);
-      void connection.closed.then(onClose);
+      const forget = connection.onClosed(onClose);
     });
     return new WarmChannel(channel, connection, processGroup);
   }

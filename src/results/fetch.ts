@@ -103,7 +103,7 @@ export async function fetchResults(pod: Pod, options: FetchOptions): Promise<Fet
   const into = options.wholeOnly ? incoming : folder;
   let got: readonly GotFile[] = [];
   let incomplete: FetchReport['incomplete'] = [];
-  if (options.wholeOnly) await takeUp(incoming);
+  if (options.wholeOnly && fetch.length > 0) await takeUp(incoming);
   try {
     if (fetch.length > 0) got = await pod.getFiles(remoteRoot, fetch, into, { signal, onProgress: options.onProgress });
     if (settled !== null) {

@@ -146,7 +146,7 @@ describe('rpo against a pod', () => {
       },
     });
     assert.equal(result.exitCode, 130);
-    assert.match(result.stdout, /goes on: `rpo follow \S+` shows it again/);
+    assert.match(result.stdout, /keeps going: `rpo follow \S+` shows it again/);
     assert.match((await works('runs')).stdout, /running/);
     assert.match((await works('stop')).stdout, /was stopped with SIGINT/);
     const detached = (await works('train', 'slow', '--detach', '--json')).lines.at(-1);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, realpath, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,9 +9,11 @@ import { Deployer, type MaySend } from '../../src/deploy/deploy.ts';
 import { Ledger } from '../../src/deploy/ledger.ts';
 import { RememberedHashes } from '../../src/deploy/rememberedHashes.ts';
 import { connectPod } from '../../src/pod/connect.ts';
-import type { Pod } from '../../src/pod/pod.ts';
+import type { FileToPut, Pod, PutOptions } from '../../src/pod/pod.ts';
 import { FaultProxy } from './support/faultProxy.ts';
 import { describeBothWays, usePod } from './support/pod.ts';
+
+const sha = (text: string) => createHash('sha256').update(text).digest('hex');
 
 describeBothWays('deploy to a real sshd', function (podOptions) {
   this.timeout(30_000);
@@ -149,9 +151,43 @@ describeBothWays('deploy to a real sshd', function (podOptions) {
     }) as Pod;
     await assert.rejects(deployerOn(deaf).deploy(['src/a.py']), (error) => isUserError(error, 'connection-lost'));
     assert.equal(await there('src/a.py'), 'a = 2\n');
+    // The next one does not even get there.
+    const gone: Pod = Object.create(t.pod, {
+      putFiles: {
+        value: async (files: readonly FileToPut[], options?: PutOptions) => {
+          await options?.onInspected?.(new Map(files.map(({ remotePath }) => [remotePath, 'f'.repeat(64)])));
+          throw new UserError('connection-lost', 'There is nobody.');
+        },
+      },
+    }) as Pod;
+    await put('src/a.py', 'a = 2.5\n');
+    await assert.rejects(deployerOn(gone).deploy(['src/a.py']), (error) => isUserError(error, 'connection-lost'));
     await put('src/a.py', 'a = 3\n');
-    await deployer.deploy(['src/a.py']);
+    assert.equal((await deployer.deploy(['src/a.py'])).replaced, undefined);
     assert.equal(await there('src/a.py'), 'a = 3\n');
+  });
+
+  it('is not confused when both sides became the same by other ways', async () => {
+    await deployer.deploy(['src/a.py']);
+    await put('src/a.py', 'pulled\n');
+    await writeFile(join(remote, 'src/a.py'), 'pulled\n');
+    assert.deepEqual(await deployer.changed(['src/a.py']), []);
+    await put('src/a.py', 'a = 4\n');
+    await deployer.deploy(['src/a.py']);
+    assert.equal(await there('src/a.py'), 'a = 4\n');
+  });
+
+  it('puts what it is told to although the pod has newer output there, and leaves that alone when only what changed is to go', async () => {
+    const content = 'x'.repeat(300_000);
+    await put('out.csv', content);
+    await deployer.deploy(['src/a.py', 'out.csv']);
+    await deployer.upload([{ source: { content: Buffer.from('y') }, remotePath: join(remote, 'metrics.csv') }]);
+    await put('metrics.csv', 'y');
+    await deployer.fetched([{ remotePath: join(remote, 'metrics.csv'), localPath: join(local, 'metrics.csv'), sha256: sha('y') }]);
+    await writeFile(join(remote, 'metrics.csv'), 'newer there');
+    assert.deepEqual(await deployer.changed(['src/a.py', 'out.csv', 'metrics.csv']), []);
+    await deployer.deploy(['src/a.py', 'out.csv', 'metrics.csv'], { force: true });
+    assert.equal(await there('metrics.csv'), 'y');
   });
 
   it('reads a file that was not touched only once, here and on the pod, and never misses a change', async () => {

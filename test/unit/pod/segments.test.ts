@@ -55,7 +55,7 @@ describe('what the pod is told to hash while a part arrives', () => {
       mode: '644',
       modeAsked: false,
       expected: [],
-      ours: '',
+      ours: [],
     };
     return partOf(source, 0);
   };
@@ -116,7 +116,7 @@ describe('what the pod is told to hash while a part arrives', () => {
 });
 
 describe('the name of a part', () => {
-  const source = { from: { localPath: '/l/x' }, bytes: 9e6, version: '1.2', mode: '644', modeAsked: false, expected: [], ours: '' };
+  const source = { from: { localPath: '/l/x' }, bytes: 9e6, version: '1.2', mode: '644', modeAsked: false, expected: [], ours: [] };
   const name = (changes: object) => partOf({ ...source, remotePath: '/w/a.ckpt', ...changes }, 0).partPath;
   it('is the same for the same version of a source, and no other', () => {
     assert.equal(name({}), name({}));
