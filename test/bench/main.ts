@@ -14,7 +14,7 @@ const sections: readonly Section[] = [overSsh, memory, monitor];
 
 const usage = `npm run bench [-- --only TEXT] [--rtt MS] [--rate MBIT]
 
-Measures everything and writes docs/benchmarks.md (about 25 minutes). With an option it measures less and writes to the terminal:
+Measures everything and writes docs/benchmarks.md (about 20 minutes). With an option it measures less and writes to the terminal:
   --only TEXT   rows and sections with TEXT in their title
   --rtt MS      lines of that round trip
   --rate MBIT   lines of that rate (0: unlimited)
