@@ -25,8 +25,8 @@ describe('activation', () => {
     const [load, call, finish] = row.split('|').slice(3, 6).map(Number) as [number, number, number];
     console.log(`activation: ${load} ms to load, ${call} ms to call, ${finish} ms to finish`);
     this.test!.title += ` (${load + call + finish} ms)`;
-    // On a machine that has more to do than it has cores, the clock measures the others.
-    const isBusy = loadavg()[0]! > availableParallelism();
+    // On a machine that has more to do than this, the clock measures the others.
+    const isBusy = loadavg()[0]! > availableParallelism() / 2;
     assert.ok(load + call + finish < (isBusy ? 500 : 50), row);
   });
 
