@@ -116,6 +116,7 @@ describe('agents in the editor', function () {
     await act('download', { remote: 'copy.json', local: 'results/copy.json' }, /Fetch copy\.json from pod practice into .*results/);
     const run = runIn(await act('start_training', { command: 'sleep 600' }, /sleep 600/));
     assert.match(await ask('list_runs'), new RegExp(`${run}.*running`));
+    assert.match(await ask('gpu_status'), new RegExp(run));
     assert.match(
       await act('stop_run', { run, interruptSeconds: 1 }, /Stop on pod practice/, new RegExp(`${run}: sleep 600`)),
       /was stopped/,
