@@ -215,7 +215,7 @@ describe('on the pod', function () {
     assert.ok(pod);
     await pod.restart({ newHostKey: true });
     assert.equal(await command(commands.runCommand, { command: 'true' }), undefined);
-    await notified('The host key of 127.0.0.1', 'Trust New Key');
+    await notified('The host key of 127.0.0.1', 'Trust New Host Key');
     assert.equal(await command(commands.trustHostKey, { pod: 'practice', confirmed: true }), await pod.hostFingerprint());
     assert.deepEqual(await command(commands.runCommand, { command: 'true' }), { exitCode: 0 });
   });
