@@ -35,9 +35,9 @@ const MAX_FRAMES = 200;
 const MAX_OPEN = 64;
 
 const HEADER = 'Traceback (most recent call last)';
-// File "/work/train.py", line 12, in main      (without `in`: a syntax error)
+// File "/workspace/train.py", line 12, in main      (without `in`: a syntax error)
 const FRAME = /^\s*(?:> )?File "([^"]{1,1000})", line (\d+)(?:, in (.{1,300}))?\s*$/;
-// rich: │ /work/train.py:42 in fit                       │
+// rich: │ /workspace/train.py:42 in fit                  │
 const RICH = /^\s*[│|] (\S.{0,600}?\.\w{1,4}):(\d+) in (\S{1,200})\s*[│|]?\s*$/;
 // IPython >= 8:  Cell In[24], line 75, in f(x)      File ~/x.py:12, in f(x)
 const CELL = /^\s*(Cell In ?\[\d+\]), line (\d+)(?:, in (.{1,300}))?/;
@@ -46,7 +46,7 @@ const CELL_FILE = /^\s*File (\S.{0,600}?):(\d+)(?:, in (.{1,300}))?\s*$/;
 // Colab wraps the place in a link: [<ipython-input-3-ab>](https://localhost:8080/#) in f(x)
 const COLAB_LINK = /^\[(<ipython-input-[^>]{1,80}>|[~/][^\]]{1,600})\]\(https?:\/\/localhost:\d+\/#\)(?= in |, in )/;
 const CELL_ARROW = /^(<ipython-input-[^>]{1,80}>|Input In \[\d+\]|[~/.]?[\w.:\\/~ -]{1,600}\.\w{1,4})(?: in |, in )(\S.{0,300})$/;
-// VS Code: /work/a.ipynb Cell 5 line 3
+// VS Code: /workspace/a.ipynb Cell 5 line 3
 const CELL_VSCODE = /^(\S.{0,600}?\.ipynb Cell \d+) (?:in .{0,200}|line )(\d+)?/;
 const ARROW = /^-{1,6}> ?(\d+)/;
 const NOTEBOOK_HEADER = /^([A-Za-z_][\w.]*)\s{2,}Traceback \(most recent call last\)\s*$/;
