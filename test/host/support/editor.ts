@@ -21,7 +21,7 @@
  * found by glob and bundled by esbuild.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
@@ -85,7 +85,7 @@ export async function startEditor(options: EditorOptions = {}): Promise<Editor> 
   const extension = options.extension ?? 'development';
   if (extension === 'packaged') await runCodeServer([...directories, '--install-extension', await packageExtension()], env);
 
-  if (extension === 'development' && !options.testsPath) linkExtension(at('extensions'));
+  if (extension === 'development' && !options.testsPath) copyExtension(at('extensions'));
 
   const server = spawn(
     hostNode(),
@@ -239,12 +239,13 @@ export function packageExtension(): Promise<string> {
 }
 
 /** Installed, as far as VS Code can tell, and yet the files that were just built. */
-function linkExtension(extensions: string): void {
+function copyExtension(extensions: string): void {
   const { publisher, name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, string>;
   const folder = join(extensions, `${publisher}.${name}-${version}`);
   mkdirSync(folder);
-  const left = new Set(['.git', 'node_modules', 'out', 'src', 'test']);
-  for (const entry of readdirSync(root)) if (!left.has(entry)) symlinkSync(join(root, entry), join(folder, entry));
+  const left = new Set(['.git', '.screenshots', 'node_modules', 'out', 'src', 'test']);
+  // Copies and not links: the editor finds out whose code calls it by the real path of the file.
+  for (const entry of readdirSync(root)) if (!left.has(entry)) cpSync(join(root, entry), join(folder, entry), { recursive: true });
 }
 
 function emptyExtension(folder: string): string {
