@@ -1,5 +1,6 @@
 import { lstatSync, type Stats, statSync } from 'node:fs';
 import { posix } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import type { PathMap } from '../core/pathMap.ts';
 import { Turns } from '../pod/turns.ts';
@@ -48,10 +49,14 @@ export interface DeployReport {
   readonly milliseconds: number;
 }
 
-interface LocalFile {
+interface Place {
+  /** Below the project, POSIX separators. */
   readonly path: string;
   readonly localPath: string;
   readonly remotePath: string;
+}
+
+interface LocalFile extends Place {
   readonly bytes: number;
   readonly executable: boolean;
 }
@@ -111,7 +116,8 @@ export class Deployer {
       return { path, remotePath, bytes: done.bytes, sha256: done.sha256, changed: done.changed };
     });
     const executables = new Set(files.filter(({ executable }) => executable).map(({ path }) => path));
-    await this.remember(deployed.map((file) => ({ ...file, executable: executables.has(file.path) })));
+    const entries = deployed.map(({ path, sha256 }) => [path, { sha256, executable: executables.has(path) }] as const);
+    await this.ledger.add(new Map(entries), new Date());
     const replaced = deployed.flatMap(({ path, remotePath }) => (byRemote.get(remotePath)?.replacedStranger ? [path] : []));
     return {
       files: deployed,
@@ -122,9 +128,15 @@ export class Deployer {
 
   /** Which of these files (below the project) the pod lacks, or has with other bytes or another mode; one round trip. */
   async changed(paths: readonly string[], signal?: AbortSignal): Promise<readonly string[]> {
-    const files = await this.resolve(paths);
-    const known = await this.ledger.read();
-    const { same, here } = await this.compare(files, known, signal);
+    const places = this.placesOf(paths);
+    // The question is on its way before anything is looked at here.
+    const lookHere = async () => {
+      await setImmediate();
+      const files = await look(places);
+      return { files, here: await this.hashesHere(files, signal) };
+    };
+    const [there, { files, here }, known] = await Promise.all([this.hashesThere(places, signal), lookHere(), this.ledger.read()]);
+    const same = sameOf(files, there, here, known);
     // Both sides became the same by other ways, a `git pull` on each say: that copy is no stranger from now on.
     for (const by of [undefined, 'upload', 'download'] as const)
       await this.remember(
@@ -181,36 +193,32 @@ export class Deployer {
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     const deployedBefore = files.filter(({ path }) => known[path] !== undefined).length;
     if (files.length === 1 || bytes < worthAsking || 2 * deployedBefore < files.length) return new Map();
-    return (await this.compare(files, known, signal)).same;
+    const [there, here] = await Promise.all([this.hashesThere(files, signal), this.hashesHere(files, signal)]);
+    return sameOf(files, there, here, known);
   }
 
-  /** SHA-256 of each file here, and of those that the pod has with these bytes and this mode. Both sides hash at the same time. */
-  private async compare(
-    files: readonly LocalFile[],
-    known: LedgerEntries,
-    signal?: AbortSignal,
-  ): Promise<{ readonly here: ReadonlyMap<string, string>; readonly same: ReadonlyMap<string, string> }> {
-    const { local, pod } = this.hashes;
-    await Promise.all([local.load(), pod.load()]);
-    const hashHere = async () => {
-      const hashes = await hashLocal(
-        files.map(({ localPath }) => localPath),
-        local,
-        signal,
-      );
-      await local.save();
-      return hashes;
-    };
-    const remotePaths = files.map(({ remotePath }) => remotePath);
-    const [there, here] = await Promise.all([this.pod.hashFiles(remotePaths, { signal, memory: pod }), hashHere()]);
+  private async hashesThere(places: readonly Place[], signal?: AbortSignal): Promise<ReadonlyMap<string, string | null>> {
+    const { pod } = this.hashes;
+    await pod.load();
+    const hashes = await this.pod.hashFiles(
+      places.map(({ remotePath }) => remotePath),
+      { signal, memory: pod },
+    );
     await pod.save();
-    const same = files.flatMap(({ path, remotePath, executable }, index) => {
-      const sha256 = here[index] ?? '';
-      // The pod tells bytes; the mode is known of what was put there from here.
-      const hasMode = (known[path]?.executable ?? false) === executable;
-      return there.get(remotePath) === sha256 && hasMode ? [[path, sha256] as const] : [];
-    });
-    return { here: new Map(files.map(({ path }, index) => [path, here[index] ?? ''])), same: new Map(same) };
+    return hashes;
+  }
+
+  /** By path below the project. */
+  private async hashesHere(files: readonly LocalFile[], signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const { local } = this.hashes;
+    await local.load();
+    const hashes = await hashLocal(
+      files.map(({ localPath }) => localPath),
+      local,
+      signal,
+    );
+    await local.save();
+    return new Map(files.map(({ path }, index) => [path, hashes[index] ?? '']));
   }
 
   /**
@@ -342,42 +350,61 @@ export class Deployer {
   }
 
   /** Checks every path before anything is sent; directories are for whoever chooses the files. */
-  private async resolve(paths: readonly string[]): Promise<readonly LocalFile[]> {
-    const files = new Map<string, LocalFile>();
-    const turns = new Turns();
-    for (const path of paths) {
-      await turns.next();
-      const file = this.look(path);
-      files.set(file.path, file);
-    }
-    if (files.size === 0) throw new UserError('bad-argument', 'There is nothing to deploy: no file was named.');
-    return [...files.values()];
+  private resolve(paths: readonly string[]): Promise<readonly LocalFile[]> {
+    return look(this.placesOf(paths));
   }
 
-  private look(path: string): LocalFile {
-    const relative = this.map.relativeOfLocal(path);
-    const remotePath = this.map.toRemote(path);
-    if (relative === null || remotePath === null || relative === '') {
-      throw new UserError(
-        'outside-project',
-        `${path} is not below the project folder ${this.map.localRoot}, so it has no place on the pod. Deploy it with an explicit target: \`rpo upload ${path} REMOTE\`.`,
-      );
+  /** @throws UserError 'outside-project', 'bad-argument' */
+  private placesOf(paths: readonly string[]): readonly Place[] {
+    const places = new Map<string, Place>();
+    for (const path of paths) {
+      const relative = this.map.relativeOfLocal(path);
+      if (relative === null || relative === '') {
+        throw new UserError(
+          'outside-project',
+          `${path} is not below the project folder ${this.map.localRoot}, so it has no place on the pod. Deploy it with an explicit target: \`rpo upload ${path} REMOTE\`.`,
+        );
+      }
+      const localPath = this.map.join(relative) ?? path;
+      places.set(relative, { path: relative, localPath, remotePath: posix.join(this.map.remoteRoot, relative) });
     }
-    const localPath = this.map.join(relative) ?? path;
-    const info = factsOf(localPath, relative);
+    if (places.size === 0) throw new UserError('bad-argument', 'There is nothing to deploy: no file was named.');
+    return [...places.values()];
+  }
+}
+
+/** @throws UserError 'local-missing' */
+async function look(places: readonly Place[]): Promise<readonly LocalFile[]> {
+  const turns = new Turns();
+  const files: LocalFile[] = [];
+  for (const place of places) {
+    await turns.next();
+    const info = factsOf(place.localPath, place.path);
     if (!info.isFile())
       throw new UserError(
         'local-missing',
-        `${relative} is not a file, so nothing was deployed. Name the files in it, or a preset of runpod.json.`,
+        `${place.path} is not a file, so nothing was deployed. Name the files in it, or a preset of runpod.json.`,
       );
-    return {
-      path: relative,
-      localPath,
-      remotePath,
-      bytes: info.size,
-      executable: process.platform !== 'win32' && (info.mode & 0o100) !== 0,
-    };
+    files.push({ ...place, bytes: info.size, executable: process.platform !== 'win32' && (info.mode & 0o100) !== 0 });
   }
+  return files;
+}
+
+/** Those of the files that the pod has with these bytes and this mode, with their SHA-256. */
+function sameOf(
+  files: readonly LocalFile[],
+  there: ReadonlyMap<string, string | null>,
+  here: ReadonlyMap<string, string>,
+  known: LedgerEntries,
+): ReadonlyMap<string, string> {
+  return new Map(
+    files.flatMap(({ path, remotePath, executable }): [string, string][] => {
+      const sha256 = here.get(path);
+      // The pod tells bytes; the mode is known of what was put there from here.
+      const hasMode = (known[path]?.executable ?? false) === executable;
+      return sha256 !== undefined && there.get(remotePath) === sha256 && hasMode ? [[path, sha256]] : [];
+    }),
+  );
 }
 
 /** SHA-256 of every copy that may be there because we put it there. */

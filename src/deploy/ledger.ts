@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, UserError } from '../core/errors.ts';
 import { writeAtomic } from '../project/atomicFile.ts';
@@ -29,6 +29,7 @@ export type LedgerEntries = Readonly<Record<string, LedgerEntry>>;
  */
 export class Ledger {
   private readonly file: string;
+  private last: { readonly stamp: string; readonly entries: LedgerEntries } | undefined;
 
   /** @param pod what stays the same when the pod restarts: its name in pods.json, or its address */
   constructor(stateFolder: string, pod: string, remoteRoot: string) {
@@ -41,8 +42,14 @@ export class Ledger {
 
   async read(): Promise<LedgerEntries> {
     try {
+      // One deploy reads it several times, and of a thousand files that takes longer than to see that it is the same file.
+      const { mtimeNs, ctimeNs, ino, size } = await stat(this.file, { bigint: true });
+      const stamp = [mtimeNs, ctimeNs, ino, size].join(' ');
+      if (this.last?.stamp === stamp) return this.last.entries;
       const value: unknown = JSON.parse(await readFile(this.file, 'utf8'));
-      return typeof value === 'object' && value !== null ? (value as LedgerEntries) : {};
+      const entries = typeof value === 'object' && value !== null ? (value as LedgerEntries) : {};
+      this.last = { stamp, entries };
+      return entries;
     } catch {
       return {};
     }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Disposable } from '../core/disposable.ts';
 import { messageOf, throwIfCancelled, UserError } from '../core/errors.ts';
+import { CompressionChoice } from './compressionChoice.ts';
 import { SessionRefused, type Connection } from './connection.ts';
 import { orAborted, type Link } from './link.ts';
 import type { PodState } from './pod.ts';
@@ -14,8 +15,6 @@ const defaultParked = 5;
 const extraIdleMs = 30_000;
 /** With one session each, so many requests beside the first can be under way. */
 const mostExtras = 16;
-/** The rate of a line shows from here on. */
-const tellingBytes = 512 * 1024;
 /** A parked channel that lived no longer than this is not replaced by itself. */
 const shortLifeMs = 10_000;
 
@@ -77,13 +76,8 @@ export class ChannelPool implements Disposable {
     return this.ready.size;
   }
 
-  /** What the line has been seen to carry to the pod, bytes a second; 0 while that is not known. */
-  uploadBytesPerS = 0;
-
-  /** To be told when the pod has read so many bytes, so long after they were sent. Less than the line's delay says nothing about its rate. */
-  learnRate(bytes: number, ms: number): void {
-    if (bytes >= tellingBytes) this.uploadBytesPerS = (bytes / Math.max(1, ms - this.roundTripMs)) * 1000;
-  }
+  /** What this line and this pod have shown of compression. */
+  readonly compression = new CompressionChoice();
 
   /** Of the main connection; infinite while there is none. */
   get roundTripMs(): number {

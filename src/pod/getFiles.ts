@@ -1,5 +1,5 @@
 import { dirname, posix, resolve } from 'node:path';
-import { Abreast, mapAbreast } from '../core/abreast.ts';
+import { chunks } from '../core/chunks.ts';
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import { quote, quoteAll } from '../core/shell.ts';
 import type { ByteReader } from './byteReader.ts';
@@ -10,11 +10,10 @@ import type { GotFile, TransferOptions, TransferProgress } from './pod.ts';
 import { defineSums, prologue } from './remoteShell.ts';
 import { readAnswer } from './readAnswer.ts';
 import { blockBytes, largeBytes, stripesFor } from './segments.ts';
+import { Turns } from './turns.ts';
 
 const groupSize = 200;
 
-/** Small files are written so many at a time: each is mostly waiting for the disk. */
-const filesAbreast = 16;
 const smallBytes = 256 * 1024;
 const attempts = 3;
 
@@ -173,8 +172,52 @@ export async function getFiles(
   if (wanted.length === 0) return [];
   return target.during(async () => {
     for (const { localPath } of wanted) await target.makeFolderFor(localPath);
-    return getSet(pool, remoteFolder, wanted, options);
+    const lanes = lanesOf(pool, wanted);
+    const [first = []] = lanes;
+    return lanes.length === 1 ? getSet(pool, remoteFolder, first, options) : getLanes(pool, remoteFolder, lanes, options);
   });
+}
+
+/** Files of one session; fewer are there before another one has begun. */
+const leastInLane = 100;
+/** Over a shorter way one session carries all that both ends can do. */
+const leastRoundTripMs = 5;
+
+/** One channel carries its window of 2 MB a round trip, so many files come over several sessions, as far as some wait already. */
+function lanesOf(pool: ChannelPool, wanted: readonly Wanted[]): readonly (readonly Wanted[])[] {
+  const isFar = pool.roundTripMs >= leastRoundTripMs;
+  const count = isFar ? Math.max(1, Math.min(pool.readyCount, Math.floor(wanted.length / leastInLane))) : 1;
+  return chunks(wanted, Math.ceil(wanted.length / count));
+}
+
+async function getLanes(
+  pool: ChannelPool,
+  remoteFolder: string,
+  lanes: readonly (readonly Wanted[])[],
+  options: TransferOptions,
+): Promise<readonly GotFile[]> {
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const progress = lanes.map(() => ({ bytesDone: 0, bytesTotal: 0 }));
+  let failed: { readonly error: unknown } | undefined;
+  const got = await Promise.all(
+    lanes.map((lane, index) => {
+      const onProgress = (one: TransferProgress) => {
+        progress[index] = one;
+        options.onProgress?.({
+          bytesDone: sum(progress.map(({ bytesDone }) => bytesDone)),
+          bytesTotal: sum(progress.map(({ bytesTotal }) => bytesTotal)),
+        });
+      };
+      return getSet(pool, remoteFolder, lane, { ...options, signal, onProgress }).catch((error: unknown) => {
+        failed ??= { error }; // the first failure is the reason; the others end because of it
+        stop.abort();
+        return [];
+      });
+    }),
+  );
+  if (failed) throw failed.error;
+  return got.flat();
 }
 
 interface Wanted {
@@ -191,11 +234,9 @@ async function getSet(
   const got = new Map<string, GotFile>();
   const alone: Wanted[] = []; // large, or changed while it was read
   const incoming: { readonly file: Wanted; readonly data: IncomingFile }[] = [];
-  const writing = new Abreast(filesAbreast);
   let bytesDone = 0;
-  const groups = Array.from({ length: Math.ceil(wanted.length / groupSize) }, (_, index) =>
-    wanted.slice(index * groupSize, (index + 1) * groupSize),
-  );
+  const groups = chunks(wanted, groupSize);
+  const turns = new Turns();
   try {
     const { stderr } = await readAnswer(pool, groupScript(remoteFolder, groups), { signal: options.signal }, async (reader) => {
       for (const group of groups) {
@@ -216,16 +257,17 @@ async function getSet(
           const onBytes = (more: number) =>
             options.onProgress?.({ bytesDone: (bytesDone += more), bytesTotal: Math.max(bytesDone, sum(sizes)) });
           if (bytes > smallBytes) await data.write(reader.bytes(bytes), onBytes);
-          else await writing.add(data.write(await gather(reader.bytes(bytes)), onBytes));
+          else data.writeWhole(await gather(reader.bytes(bytes)), onBytes);
+          await turns.next();
         }
       }
     });
-    await writing.done();
     const sums = stderr.match(/^[0-9a-f]{64}$/gm) ?? [];
-    await mapAbreast(incoming, filesAbreast, async ({ file, data }, index) => {
+    for (const [index, { file, data }] of incoming.entries()) {
+      await turns.next();
       if (sums[index] !== data.sha256) {
         alone.push(file);
-        return;
+        continue;
       }
       await data.commit();
       got.set(file.path, {
@@ -234,9 +276,8 @@ async function getSet(
         sha256: data.sha256,
         bytes: data.bytes,
       });
-    });
+    }
   } finally {
-    await writing.settled();
     await Promise.all([...incoming].filter(({ file }) => !got.has(file.path)).map(({ data }) => data.discard()));
   }
   for (const file of alone) {
@@ -263,10 +304,11 @@ ${groups.map((group) => `send ${quoteAll(group.map(({ path }) => `./${path}`))}`
 `;
 }
 
-async function gather(content: AsyncIterable<Buffer>): Promise<readonly Buffer[]> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of content) chunks.push(chunk);
-  return [Buffer.concat(chunks)];
+async function gather(content: AsyncIterable<Buffer>): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of content) pieces.push(piece);
+  const [only] = pieces;
+  return only && pieces.length === 1 ? only : Buffer.concat(pieces);
 }
 
 async function readSizes(reader: ByteReader, count: number): Promise<readonly number[] | undefined> {

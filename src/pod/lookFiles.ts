@@ -3,7 +3,7 @@ import { UserError } from '../core/errors.ts';
 import { quote } from '../core/shell.ts';
 import type { ChannelPool } from './channelPool.ts';
 import { exec } from './exec.ts';
-import type { HashedFile, HashOptions, ListOptions, RemoteFile } from './pod.ts';
+import type { HashedFile, HashMemory, HashOptions, ListOptions, RemoteFile } from './pod.ts';
 import { remoteFailure } from './remoteFailure.ts';
 import { defineLists, defineSums, hasOddNames, prologue } from './remoteShell.ts';
 
@@ -52,59 +52,110 @@ export async function hashFiles(
 ): Promise<ReadonlyMap<string, string | null>> {
   const paths = [...new Set(remotePaths)];
   if (paths.length === 0) return new Map();
-  const { memory } = options;
-  const known = paths.map((path) => memory?.get(path));
-  const { stdout, stderr } = await exec(pool, hashScript(paths, memory && known), { signal: options.signal, readOnly: true });
-  if (/^lacks$/m.test(stdout))
-    throw new UserError('unsupported', 'The pod has none of sha256sum, shasum, openssl and python3. Install coreutils there.');
-  const nowS = Number(/^now (\d+)$/m.exec(stdout)?.[1]);
-  const found = new Map<string, string | null>(paths.map((path, index) => [path, known[index]?.sha256 ?? null]));
-  for (const [, index, word = '', stamp = ''] of stdout.matchAll(/^(\d+) (\w+|-) ?(.*)$/gm)) {
-    const path = paths[Number(index)] ?? '';
-    if (word === 'unreadable') throw remoteFailure(`Reading ${path}`, stderr || 'Permission denied', { path });
-    if (word !== '-' && stamp !== '' && isOld(stamp, nowS)) memory?.set(path, { stamp, sha256: word });
-    found.set(path, word === '-' ? null : word);
-  }
-  return found;
+  const { memory, signal } = options;
+  return (
+    (memory !== undefined && !hasOddNames(paths) ? await hashWhatChanged(pool, paths, memory, signal) : undefined) ??
+    (await hashAll(pool, paths, signal))
+  );
 }
 
-/** A write within the clock's step of the one before it leaves size and times as they were, so nothing is concluded from a young stamp. */
+/** @returns undefined when the pod lacks a tool for it, or one of the files cannot be read */
+async function hashWhatChanged(
+  pool: ChannelPool,
+  paths: readonly string[],
+  memory: HashMemory,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, string | null> | undefined> {
+  const known = paths.map((path) => memory.get(path));
+  const { stdout } = await exec(pool, changedScript(paths, known), { signal, readOnly: true });
+  const [, differing, hashes = ''] = /^([\s\S]*)^hashes\n([\s\S]*)^end$/m.exec(stdout) ?? [];
+  if (differing === undefined) return undefined;
+  const nowS = Number(/^now (\d+)$/m.exec(differing)?.[1]);
+  const read = hashes.match(/^[0-9a-f]{64}$/gm)?.values();
+  const found = new Map<string, string | null>(paths.map((path, index) => [path, known[index]?.sha256 ?? null]));
+  for (const [, index, stamp = ''] of differing.matchAll(/^(\d+) ([^\t\n]+)/gm)) {
+    const path = paths[Number(index)] ?? '';
+    const sha256 = stamp === '-' ? null : read?.next().value;
+    if (sha256 === undefined) return undefined;
+    if (sha256 !== null && isOld(stamp, nowS)) memory.set(path, { stamp, sha256 });
+    found.set(path, sha256);
+  }
+  return read?.next().done === false ? undefined : found;
+}
+
+/**
+ * Prints `INDEX STAMP<tab>PATH` for each regular file that has not the stamp it is known by, `INDEX -` where there is none,
+ * nothing for any other, among these `now SECONDS`; then `hashes` and the SHA-256 of those with a stamp, in that order; `end`.
+ * All of it is left to programs that take many names at once: a shell needs longer for a thousand names than the line for a
+ * round trip. The stamp is asked before the hash: a file that is written to meanwhile gets another one than it is known by.
+ * Without GNU's xargs and stat there is no `end`.
+ */
+function changedScript(paths: readonly string[], known: readonly (HashedFile | undefined)[]): string {
+  return `${prologue}${defineSums}${defineLists(paths)}
+[ -n "$fast" ] || command -v sha256sum >/dev/null 2>&1 || command -v shasum >/dev/null 2>&1 || exit 0
+n=${quote(paths.join('\n'))}
+k=${quote(known.map((file) => file?.stamp ?? '').join('\n'))}
+seen=$(printf 'now %s\\n' $(date +%s) & printf '%s\\n' "$n" | xargs -d '\\n' stat -L -c '%F\t%s %.9Y %.9Z %i\t%n' 2>/dev/null; r=$?; wait; exit $r)
+case $? in 0|123) ;; *) exit 0;; esac
+d=$({ printf '%s\\n' "$n"; echo; printf '%s\\n' "$k"; echo .; printf '%s\\n' "$seen"; } | awk -F '\t' '
+  part == 0 { if ($0 == "") part++; else path[n++] = $0; next }
+  part == 1 { if (m == n) part++; else known[m++] = $0; next }
+  /^now / { print; next }
+  $2 !~ /^[0-9]+ [0-9]+[.][0-9]+ [0-9]+[.][0-9]+ [0-9]+$/ { bad = 1 }
+  $1 ~ /^regular / { found[substr($0, length($1) + length($2) + 3)] = $2 }
+  END { if (bad) exit 1
+    for (i = 0; i < n; i++) { p = path[i]
+      if (!(p in found)) print i " -"
+      else if (found[p] != known[i]) print i " " found[p] "\t" p } }') || exit 0
+printf '%s\\n' "$d"
+echo hashes
+case $d in *"\t"*) printf '%s\\n' "$d" | sed -n 's/^[^\t]*\t//p' | tr '\\n' '\\0' | sumlist;; esac
+echo end
+`;
+}
+
+/**
+ * A stamp is size, time of modification, time of change and inode: the last two tell what a tool that sets times hides. A write within the clock's step of the one before it leaves size and times as they were, so nothing is concluded from a young stamp.
+ */
 function isOld(stamp: string, nowS: number): boolean {
   const [, modifiedS = NaN, changedS = NaN] = stamp.split(' ').map(Number);
   return Math.max(modifiedS, changedS) < nowS - 2;
 }
 
+async function hashAll(pool: ChannelPool, paths: readonly string[], signal?: AbortSignal): Promise<ReadonlyMap<string, string | null>> {
+  const { stdout, stderr } = await exec(pool, hashScript(paths), { signal, readOnly: true });
+  if (/^lacks$/m.test(stdout))
+    throw new UserError('unsupported', 'The pod has none of sha256sum, shasum, openssl and python3. Install coreutils there.');
+  const found = new Map<string, string | null>();
+  for (const [, index, word = ''] of stdout.matchAll(/^(\d+) (\w+|-)$/gm)) {
+    const path = paths[Number(index)] ?? '';
+    if (word === 'unreadable') throw remoteFailure(`Reading ${path}`, stderr || 'Permission denied', { path });
+    found.set(path, word === '-' ? null : word);
+  }
+  return found;
+}
+
 /**
- * Prints `INDEX HASH [STAMP]` for each regular file that was read, `INDEX -` where there is none, nothing for one that has the
- * stamp it is known by, and `now SECONDS`. One by one only if one of them cannot be read. The lines go through sed, since a shell
- * writes each by itself, and each would be a packet.
+ * Prints `INDEX HASH` for each regular file, `INDEX -` where there is none. One by one only if one of them cannot be read.
+ * The lines go through sed, since a shell writes each by itself, and each would be a packet.
  */
-function hashScript(paths: readonly string[], known: readonly (HashedFile | undefined)[] | undefined): string {
-  const withStamps = known !== undefined && !hasOddNames(paths);
+function hashScript(paths: readonly string[]): string {
   return `${prologue}${defineSums}${defineLists(paths)}
 have_sums || { echo lacks; exit 0; }
 all() {
-${paths.map((path, index) => `u ${index} ${quote(path)} ${withStamps ? quote(known[index]?.stamp ?? '') : ''}`).join('\n')}
+${paths.map((path, index) => `u ${index} ${quote(path)}`).join('\n')}
 }
 answer() {
 n=0
-u() { if [ -f "$2" ]; then n=$((n+1)); eval "i$n=$1; p$1=$n; w$n=\\$3; s$n="; else echo "$1 -"; fi; }
+u() { if [ -f "$2" ]; then n=$((n+1)); eval "i$n=$1; p$1=$n"; else echo "$1 -"; fi; }
 all
 [ $n != 0 ] || return
-${withStamps ? readStamps : ''}
-need=; j=0
-while [ $j -lt $n ]; do
-  j=$((j+1)); eval "s=\\$s$j; w=\\$w$j"
-  [ -n "$s" ] && [ "$s" = "$w" ] || need="$need $j"
-done
-[ -n "$need" ] || return
 # By the numbers of the first pass: what came or went since must not shift them.
-u() { eval "m=\\\${p$1-}"; [ -n "$m" ] || return; case "$need " in *" $m "*) tell "$2";; esac; }
+u() { eval "m=\\\${p$1-}"; [ -z "$m" ] || tell "$2"; }
 all=$(all | sumlist 2>/dev/null)
 m=0; for h in $all; do m=$((m+1)); done
-set -- $need
-if [ $m = $# ]; then
-  for h in $all; do eval "echo \\"\\$i$1 $h \\$s$1\\""; shift; done
+if [ $m = $n ]; then
+  m=0; for h in $all; do m=$((m+1)); eval "echo \\"\\$i$m $h\\""; done
 else
   u() { [ -f "$2" ] || return; h=$(sums "$2") || h=; echo "$1 \${h:-unreadable}"; }
   all
@@ -113,13 +164,3 @@ fi
 answer | sed ''
 `;
 }
-
-/** Size, time of modification, time of change and inode: the last two tell what a tool that sets times hides. */
-const readStamps = `
-IFS=$nl; j=0
-u() { eval "m=\\\${p$1-}"; [ -n "$m" ] && tell "$2"; }
-for v in $(all | xargs -0 stat -L -c '%s %.9Y %.9Z %i' 2>/dev/null); do j=$((j+1)); case $v in *.*.*) eval "s$j=\\$v";; esac; done
-unset IFS
-if [ $j != $n ]; then while [ $j -gt 0 ]; do eval "s$j="; j=$((j-1)); done; fi
-echo "now $(date +%s)"
-`;

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { posix } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import type { ChannelPool } from './channelPool.ts';
@@ -8,14 +7,16 @@ import { exec } from './exec.ts';
 import { checkRoom } from './diskRoom.ts';
 import type { FileToPut, PutFile, PutOptions } from './pod.ts';
 import { putOneScript } from './putOneScript.ts';
-import { putScript, stagedPath, stagingFolder, type Payload } from './putScript.ts';
+import { type NewTree, newTreeOf, putNewScript } from './putNewScript.ts';
+import { putScript, type Payload } from './putScript.ts';
 import { remoteFailure } from './remoteFailure.ts';
 import { largeBytes, stripesFor } from './segments.ts';
 import { type Sending, sendAhead, startSending } from './sending.ts';
 import { changedMeanwhile, hasChanged, inspect, type LookedAt, sameContent, type Source } from './source.ts';
-import { tarEnd, tarHeader, tarPadding } from './tar.ts';
+import { asOneTree, besideTargets, type Staging } from './staging.ts';
+import { tarStream } from './tarStream.ts';
 import { compressed, shrinks } from './compress.ts';
-import { divide, type Lane, isFast, laneScript, lanesFolder } from './putLanes.ts';
+import { divide, type Lane, laneScript } from './putLanes.ts';
 import { blocksToHash, partOf, type Part, StartedOver } from './uploadPart.ts';
 
 /** One call of putFiles. */
@@ -25,8 +26,6 @@ interface PutSet {
   readonly keepStrangers: PutOptions['keepStrangers'];
   readonly signal: AbortSignal | undefined;
   readonly onBytes: (bytes: number) => void;
-  /** The same as it goes over the line: packed, perhaps compressed. */
-  readonly onWire?: (bytes: number) => void;
   /** The pod has read all that one of the sessions brought. */
   readonly onTook?: () => void;
 }
@@ -66,7 +65,8 @@ interface Outcome {
   readonly strangers: ReadonlySet<number>;
 }
 
-type Answer = (Outcome & { readonly kind: 'ok' | 'send'; readonly said: string }) | { readonly kind: 'lacks tar' | 'lacks gzip' };
+type Answer =
+  (Outcome & { readonly kind: 'ok' | 'send'; readonly said: string }) | { readonly kind: 'lacks tar' | 'lacks gzip' | 'occupied' };
 
 /** `Pod.putFiles`: one round trip for a set of small files; around large ones, one to look and one to finish. */
 export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], options: PutOptions = {}): Promise<readonly PutFile[]> {
@@ -175,18 +175,27 @@ async function placeWhileSending(
 }
 
 /** The small files of a set over as many sessions as pay, and then all of it put in place. */
-async function send(pool: ChannelPool, set: PutSet, inline: readonly Source[], parts: readonly Part[], hasGzip = true): Promise<Answer> {
+async function send(
+  pool: ChannelPool,
+  set: PutSet,
+  inline: readonly Source[],
+  parts: readonly Part[],
+  { hasGzip = true, mayBeNew = true }: { readonly hasGzip?: boolean; readonly mayBeNew?: boolean } = {},
+): Promise<Answer> {
   if (inline.length === 0) return ask(pool, set, 'parts', parts);
   if (set.sources.length === 1) return ask(pool, set, 'raw', parts);
+  const tree = mayBeNew && parts.length === 0 ? newTreeOf(set.sources) : undefined;
+  const staging = tree ? asOneTree(tree.folder, set.token) : besideTargets(set.sources, set.token);
   const { first, others } = divide(pool, hasGzip ? inline : []);
-  const payload = hasGzip && others.length === 0 && (await paysToCompress(pool, inline)) ? 'tar.gz' : 'tar';
+  const isCompressed = hasGzip && (await paysToCompress(pool, inline));
   let sent = 0;
+  let isOver = false;
   const onBytes = (bytes: number) => {
+    if (isOver) return; // what was on its way to be written when the pod had said no
     sent += bytes;
     set.onBytes(bytes);
   };
   const begunMs = performance.now();
-  let wireBytes = 0;
   let tookMs = 0;
   const stop = new AbortController();
   const signal = set.signal ? AbortSignal.any([set.signal, stop.signal]) : stop.signal;
@@ -194,16 +203,18 @@ async function send(pool: ChannelPool, set: PutSet, inline: readonly Source[], p
     ...set,
     signal,
     onBytes,
-    onWire: (bytes: number) => (wireBytes += bytes),
     onTook: () => (tookMs = performance.now() - begunMs),
   };
   // The first lane would wait for one that cannot come.
-  const bring = bringLanes(pool, counted, others, () => stop.abort());
+  const bring = bringLanes(pool, counted, others, staging, isCompressed, () => stop.abort());
   try {
-    const answer = await ask(pool, counted, payload, parts, hasGzip ? first : inline, others);
-    if (answer.kind === 'ok' && tookMs > 0) pool.learnRate(wireBytes, tookMs);
-    if (answer.kind !== 'lacks gzip') return answer;
-    await bring.end(); // or they would go on counting
+    // The first of several is never compressed, so that the pod can begin with its names at once.
+    const payload = isCompressed && others.length === 0 ? 'tar.gz' : 'tar';
+    const answer = await ask(pool, counted, payload, parts, hasGzip ? first : inline, others, [], staging, tree);
+    if (answer.kind === 'ok' && tookMs > 0) pool.compression.learn(isCompressed, sent, tookMs, pool.roundTripMs);
+    if (answer.kind !== 'lacks gzip' && answer.kind !== 'occupied') return answer;
+    [hasGzip, mayBeNew] = answer.kind === 'occupied' ? [hasGzip, false] : [false, mayBeNew];
+    isOver = true;
     set.onBytes(-sent);
   } catch (error) {
     // What went wrong in another lane is told by the first one only as "not staged".
@@ -211,7 +222,7 @@ async function send(pool: ChannelPool, set: PutSet, inline: readonly Source[], p
   } finally {
     await bring.end();
   }
-  return send(pool, set, inline, parts, false);
+  return send(pool, set, inline, parts, { hasGzip, mayBeNew });
 }
 
 /** Less fits into the first window of a channel anyway. */
@@ -222,41 +233,39 @@ const leastCompressedMs = 15;
 /** Whether these files arrive sooner compressed: there are enough of them, the way is long, and a sample of them shrinks. */
 async function paysToCompress(pool: ChannelPool, sources: readonly Source[]): Promise<boolean> {
   const bytes = sources.reduce((sum, source) => sum + source.bytes, 0);
-  return !isFast(pool) && bytes >= leastCompressedBytes && pool.roundTripMs >= leastCompressedMs && shrinks(sources);
+  return pool.compression.pays && bytes >= leastCompressedBytes && pool.roundTripMs >= leastCompressedMs && shrinks(sources);
 }
 
-/** Starts the other lanes; compressed, if that pays. The first one never is, and shows what the line carries. */
-function bringLanes(pool: ChannelPool, set: PutSet, lanes: readonly Lane[], onFailure: () => void) {
+/** Starts the other lanes. */
+function bringLanes(
+  pool: ChannelPool,
+  set: PutSet,
+  lanes: readonly Lane[],
+  staging: Staging,
+  isCompressed: boolean,
+  onFailure: () => void,
+) {
   const stop = new AbortController();
   let failure: Error | undefined;
-  const [any] = set.sources;
-  const folder = lanesFolder(posix.dirname(any?.remotePath ?? '/'), set.token);
-  const bringOne = async (lane: Lane, isCompressed: boolean): Promise<void> => {
-    const folders = [...new Set(lane.sources.map(({ remotePath }) => stagingFolder(posix.dirname(remotePath), set.token)))];
-    const content = tarStream(lane.sources, set.token, set.onBytes);
-    const { exitCode, stderr } = await exec(pool, laneScript(lane, folder, folders, isCompressed), {
-      stdin: onWire(set, isCompressed ? compressed(content) : content),
+  const bringOne = async (lane: Lane): Promise<void> => {
+    const content = tarStream(lane.sources, staging.nameInTar, set.onBytes);
+    const { exitCode, stderr } = await exec(pool, laneScript(lane, staging, isCompressed), {
+      stdin: isCompressed ? compressed(content) : content,
       signal: stop.signal,
       ending: sendingEnding,
     });
     set.onTook?.();
     if (exitCode !== 0) throw remoteFailure(`Writing ${set.sources.length} files`, stderr);
   };
-  const begun: Promise<void>[] = [];
-  const begin = async () => {
-    const mayShrink = lanes.length > 0 && !isFast(pool) && (await shrinks(set.sources));
-    for (const lane of lanes) {
-      if (stop.signal.aborted) return;
-      begun.push(
-        bringOne(lane, mayShrink).catch((error: unknown) => {
-          if (stop.signal.aborted) return;
-          failure ??= error instanceof Error ? error : new Error(String(error));
-          onFailure();
-        }),
-      );
-    }
-  };
-  const all = begin().then(() => Promise.all(begun));
+  const all = Promise.all(
+    lanes.map((lane) =>
+      bringOne(lane).catch((error: unknown) => {
+        if (stop.signal.aborted) return;
+        failure ??= error instanceof Error ? error : new Error(String(error));
+        onFailure();
+      }),
+    ),
+  );
   return {
     /** Why a lane failed, if one did. */
     failed: async () => {
@@ -283,20 +292,23 @@ async function ask(
   inline: readonly Source[] = set.sources.filter((_, index) => !parts.some((part) => part.index === index)),
   others: readonly Lane[] = [],
   arriving: readonly Part[] = [],
+  staging: Staging = besideTargets(set.sources, set.token),
+  tree?: NewTree,
 ): Promise<Answer> {
   const { sources, token, signal, onBytes } = set;
   const stdin: Record<Payload, () => AsyncIterable<Buffer> | undefined> = {
     raw: () => rawStream(inline, onBytes),
-    tar: () => onWire(set, tarStream(inline, token, onBytes)),
-    'tar.gz': () => onWire(set, compressed(tarStream(inline, token, onBytes))),
+    tar: () => tarStream(inline, staging.nameInTar, onBytes),
+    'tar.gz': () => compressed(tarStream(inline, staging.nameInTar, onBytes)),
     parts: () => (arriving.length > 0 ? blocksToHash(arriving, signal) : undefined),
     probe: () => undefined,
   };
   const [one] = sources;
-  const script =
-    payload === 'raw' && one
+  const script = tree
+    ? putNewScript(tree, sources, token, payload === 'tar.gz', others, staging.lanesIn)
+    : payload === 'raw' && one
       ? putOneScript(one, token, set.keepStrangers)
-      : putScript(sources, token, payload, parts, arriving, set.keepStrangers, others);
+      : putScript(sources, token, payload, parts, arriving, set.keepStrangers, others, staging.lanesIn);
   const { stdout, stderr } = await askPod(pool, script, {
     onTook: () => set.onTook?.(),
     stdin: stdin[payload](),
@@ -309,6 +321,8 @@ async function ask(
     case 'ok':
     case 'send':
       return { kind: word, same: new Set(words.map(Number)), strangers: strangersIn(stdout), said: stdout };
+    case 'occupied':
+      return { kind: word };
     case 'refused':
       throw refusal(words.map((index) => sources[Number(index)]?.remotePath ?? '?'));
     case 'lacks':
@@ -362,42 +376,4 @@ async function failure(step: string | undefined, stderr: string, sources: readon
 
 async function* rawStream(sources: readonly Source[], onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
   for (const source of sources) yield* sameContent(source, onBytes);
-}
-
-async function* onWire(set: PutSet, content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  for await (const chunk of content) {
-    set.onWire?.(chunk.length);
-    yield chunk;
-  }
-}
-
-function tarStream(sources: readonly Source[], token: string, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
-  return inPieces(tarMembers(sources, token, onBytes));
-}
-
-/** Enough for several packets; each write costs about as much as ten kilobytes. */
-const pieceBytes = 128 * 1024;
-
-/** The same bytes in pieces of a useful size. */
-async function* inPieces(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let waiting: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of content) {
-    waiting.push(chunk);
-    bytes += chunk.length;
-    if (bytes < pieceBytes) continue;
-    yield Buffer.concat(waiting);
-    [waiting, bytes] = [[], 0];
-  }
-  if (bytes > 0) yield Buffer.concat(waiting);
-}
-
-async function* tarMembers(sources: readonly Source[], token: string, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
-  const mtimeS = Date.now() / 1000;
-  for (const source of sources) {
-    yield tarHeader(stagedPath(source.remotePath, token).slice(1), source.bytes, mtimeS, parseInt(source.mode, 8));
-    yield* sameContent(source, onBytes);
-    yield tarPadding(source.bytes);
-  }
-  yield tarEnd;
 }

@@ -1,8 +1,9 @@
 import { quote, quoteAll } from '../core/shell.ts';
 import type { ChannelPool } from './channelPool.ts';
-import { stagingFolder, trapEnd } from './putScript.ts';
+import { trapEnd } from './putScript.ts';
 import { prologue } from './remoteShell.ts';
 import type { Source } from './source.ts';
+import type { Staging } from './staging.ts';
 
 /**
  * A set of small files goes over several sessions at once: one channel carries its window of 2 MB a round trip. The first
@@ -38,19 +39,6 @@ export function divide(
   return { first, others: others.flatMap((some, index) => (some.length > 0 ? [{ number: index + 1, sources: some }] : [])) };
 }
 
-/** Where lanes tell of each other; beside a staging folder, so that no file of the set can have its place. */
-export function lanesFolder(folder: string, token: string): string {
-  return `${stagingFolder(folder, token)}.lanes`;
-}
-
-/** A line of more than 100 Mbit/s takes bytes about as soon as gzip makes them fewer. */
-const fastBytesPerS = 13e6;
-
-/** Whether the line is known to be quicker than compressing would be. */
-export function isFast(pool: ChannelPool): boolean {
-  return pool.uploadBytesPerS > fastBytesPerS;
-}
-
 /** Part of `putScript`: lets the other lanes begin, before the payload. */
 export function openLanes(folder: string): string {
   return `L=${quote(folder)}; mkdir -p -- "$L" && : >"$L/open" || fail folder`;
@@ -76,15 +64,15 @@ const laneWaits = 30_000;
  * Takes a tar into the staging folders once the first lane has looked and made them. Should that have ended by then, what was
  * brought goes again.
  */
-export function laneScript(lane: Lane, lanes: string, staging: readonly string[], isCompressed: boolean): string {
+export function laneScript(lane: Lane, staging: Staging, isCompressed: boolean): string {
   return `${prologue}
-L=${quote(lanes)}; n=${lane.number}
+L=${quote(staging.lanesIn)}; n=${lane.number}
 i=0; until [ -e "$L/open" ]; do i=$((i+1)); [ $i -lt ${laneWaits} ] || exit 1; sleep 0.02 2>/dev/null || sleep 1; done
 umask 022
 # To rename needs no room on a disk that is full. The first lane removes what there is, unless it has ended.
-undo() { mv -f -- "$L/open" "$L/failed" 2>/dev/null || [ -e "$L/failed" ] || rm -rf -- ${quoteAll(staging)}; }
+undo() { mv -f -- "$L/open" "$L/failed" 2>/dev/null || [ -e "$L/failed" ] || rm -rf -- ${quoteAll(staging.foldersOf(lane.sources))}; }
 ${trapEnd('undo')}
-${isCompressed ? 'gzip -dc | ' : ''}tar -xomf - -C / || exit 1
+${isCompressed ? 'gzip -dc | ' : ''}tar -xomf - -C ${quote(staging.tarIn)} || exit 1
 trap '' HUP INT TERM
 [ -e "$L/open" ] && : >"$L/$n" || exit 1
 trap - EXIT

@@ -1,9 +1,11 @@
 import { posix } from 'node:path';
+import { chunks } from '../core/chunks.ts';
 import { quote, quoteAll } from '../core/shell.ts';
 import { askRoom } from './diskRoom.ts';
 import { defineLists, defineSums, prologue } from './remoteShell.ts';
 import type { PutOptions } from './pod.ts';
-import { awaitLanes, type Lane, lanesFolder, openLanes } from './putLanes.ts';
+import { awaitLanes, type Lane, openLanes } from './putLanes.ts';
+import { stagedPath, stagingFolder } from './staging.ts';
 import { askParts, hashPart, type Part } from './uploadPart.ts';
 
 /** One file as the script sees it. */
@@ -28,18 +30,6 @@ export type Payload = 'tar' | 'tar.gz' | 'raw' | 'parts' | 'probe';
 
 /** Files of one folder that are handled by one call of each tool: a shell takes quadratic time to collect them. */
 const groupSize = 100;
-
-/**
- * Where a file lies until its set is complete: in a folder beside its target, so that the rename is one within a file
- * system and a whole group can be renamed by one `mv`.
- */
-export function stagingFolder(folder: string, token: string): string {
-  return posix.join(folder, `.rpo-${token}`);
-}
-
-export function stagedPath(remotePath: string, token: string): string {
-  return posix.join(stagingFolder(posix.dirname(remotePath), token), posix.basename(remotePath));
-}
 
 /**
  * The script that puts a set of files in place, all or none, in one request:
@@ -68,6 +58,7 @@ export function putScript(
   arriving: readonly Part[],
   strangers: PutOptions['keepStrangers'],
   lanes: readonly Lane[] = [],
+  lanesIn = '',
 ): string {
   const groups = groupFiles(files);
   const folders = [...new Set(groups.map((group) => group.folder))];
@@ -82,13 +73,12 @@ export function putScript(
       'g "$@"; }',
     ].join('\n'),
   );
-  const ofLanes = lanesFolder(folders[0] ?? '/', token);
   const staging = [
     ...chunks(folders, groupSize).map(
       (some) =>
         `"$@" ${quoteAll(some.flatMap((folder) => [stagingFolder(folder, token), `${stagingFolder(folder, token)}.old`]))} || return`,
     ),
-    ...(lanes.length > 0 ? [`"$@" ${quote(ofLanes)}`] : []),
+    ...(lanes.length > 0 ? [`"$@" ${quote(lanesIn)}`] : []),
   ];
   // Nothing needs to be compared where nothing is.
   const mayAllBeNew = files.every(({ expected }) => expected.length === 0 || expected.includes('-'));
@@ -184,7 +174,7 @@ ${removeRemains}
 b() { removeRemains "$1"; return 1; }
 all
 staging mkdir -p -- || fail folder
-${lanes.length > 0 ? openLanes(ofLanes) : ''}
+${lanes.length > 0 ? openLanes(lanesIn) : ''}
 ${arriving.map((part) => checkPart(part, files[part.index]?.sha256 ?? '')).join('')}
 ${take[payload]} || fail stage
 ${payload.startsWith('tar') ? 'echo rpo-took' : ''}
@@ -341,8 +331,4 @@ function groupFiles(files: readonly PlannedFile[]) {
 
 function ancestorsOf(folder: string): string[] {
   return folder === '/' ? [] : [folder, ...ancestorsOf(posix.dirname(folder))];
-}
-
-function chunks<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
 }

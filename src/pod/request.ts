@@ -66,12 +66,12 @@ export async function startRequest(pool: ChannelPool, script: string, stdin?: St
 
 /**
  * Reads exactly that many bytes of script from stdin and runs them. `iflag=fullblock` is in GNU, busybox and FreeBSD's dd;
- * without it one byte at a time is slow and right.
+ * a dd without it reads nothing, and then one byte at a time is slow and right.
  */
 function readScript(bytes: number): string {
   return (
-    `if dd iflag=fullblock count=0 </dev/null 2>/dev/null; then rpo_line=$(dd bs=${bytes} count=1 iflag=fullblock 2>/dev/null; echo .); ` +
-    `else rpo_line=$(dd bs=1 count=${bytes} 2>/dev/null; echo .); fi; eval "\${rpo_line%.}"`
+    `rpo_line=$(dd bs=${bytes} count=1 iflag=fullblock 2>/dev/null; echo .); ` +
+    `[ "$rpo_line" != . ] || rpo_line=$(dd bs=1 count=${bytes} 2>/dev/null; echo .); eval "\${rpo_line%.}"`
   );
 }
 

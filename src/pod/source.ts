@@ -158,8 +158,12 @@ export function sourceFailure(path: string, error: unknown): UserError {
   return new UserError('local-failed', `${path} cannot be read: ${code === 'EACCES' ? 'permission denied' : message}.`, { cause: error });
 }
 
-/** The content a second time, as long as it was, making sure that it still is what was hashed. */
+/** The content a second time, as long as it was, making sure that it still is what was hashed. What was kept in memory is. */
 export async function* sameContent(source: Source, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
+  if ('content' in source.from) {
+    yield* contentOf(source.from);
+    return onBytes(source.bytes);
+  }
   const hash = createHash('sha256');
   let left = source.bytes;
   for await (const chunk of contentOf(source.from)) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isUserError } from '../../src/core/errors.ts';
@@ -25,13 +25,18 @@ describe('many files over a long way', function () {
   /** Sixty files of 80 to 100 KB, 40 ms away. */
   async function far(
     run: (far: Far) => Promise<void>,
-    options: { readonly lacks?: string; readonly bytesPerS?: number } = {},
+    options: { readonly lacks?: string; readonly tar?: string; readonly bytesPerS?: number } = {},
   ): Promise<void> {
     await withPod({}, async ({ practice, connect }) => {
-      if (options.lacks !== undefined) {
+      if (options.lacks !== undefined || options.tar !== undefined) {
         const bin = join(practice.folder, 'few');
         const tools = [...common, 'tar', 'gzip', 'openssl', 'xargs'].filter((name) => name !== options.lacks);
         await pathOf(bin, Object.fromEntries(tools.map((name) => [name, which(name)])));
+        if (options.tar !== undefined) {
+          await rm(join(bin, 'tar'));
+          await writeFile(join(bin, 'tar'), options.tar);
+          await chmod(join(bin, 'tar'), 0o755);
+        }
         await practice.restart({ environment: { PATH: bin } });
       }
       const proxy = await FaultProxy.start(practice.port, { roundTripMs: 40, bytesPerS: options.bytesPerS ?? 0 });
@@ -116,6 +121,57 @@ describe('many files over a long way', function () {
       );
     }));
 
+  it('are placed as one tree where nothing is, and one by one where something turns out to be', () =>
+    far(async ({ put, practice, there }) => {
+      await put();
+      // All of it moved in by its topmost name: nothing of the set was renamed by itself.
+      assert.deepEqual(await readdir(practice.workspace), ['text']);
+      await writeFile(there(7), 'of somebody else');
+      await rm(there(8));
+      await put();
+    }));
+
+  it('are not put in place when one of them arrived otherwise', () =>
+    far(
+      async ({ put, practice }) => {
+        await assert.rejects(put(), (error) => isUserError(error, 'transfer-corrupt'));
+        assert.deepEqual(await readdir(practice.workspace), []);
+      },
+      // A disk that returns other bytes than were written. The folder is tar's fourth argument.
+      { tar: `#!/bin/sh\n${which('tar')} "$@" && if [ -f "$4/5/33" ]; then echo x >>"$4/5/33"; fi\n` },
+    ));
+
+  it('come home over several sessions, all or none', () =>
+    far(async ({ pod, put, practice, proxy }) => {
+      await put();
+      const more = Array.from({ length: 240 }, (_, index) => ({
+        source: { content: text(index) },
+        remotePath: join(practice.workspace, `text/more/${index}`),
+      }));
+      await pod.putFiles(more);
+      await delay(1_000);
+      const paths = [
+        ...Array.from({ length: 60 }, (_, index) => `${index % 7}/${index}`),
+        ...Array.from({ length: 240 }, (_, index) => `more/${index}`),
+      ];
+      const back = join(practice.folder, 'back');
+      let last = { bytesDone: 0, bytesTotal: 0 };
+      const got = await pod.getFiles(join(practice.workspace, 'text'), paths, back, { onProgress: (progress) => (last = progress) });
+      assert.deepEqual(
+        got.map(({ localPath }) => localPath),
+        paths.map((path) => join(back, path)),
+      );
+      for (const path of paths) assert.ok((await readFile(join(back, path))).equals(text(Number(path.split('/').at(-1)))), path);
+      assert.equal(last.bytesDone, last.bytesTotal);
+      assert.equal(proxy.carried.connections, 1);
+      // One of them has no place here.
+      const again = join(practice.folder, 'again');
+      await mkdir(join(again, 'more/200'), { recursive: true });
+      await assert.rejects(pod.getFiles(join(practice.workspace, 'text'), paths, again), (error) => isUserError(error, 'local-failed'));
+      const remains = (await readdir(again, { recursive: true })).filter((path) => path.includes('.rpo-'));
+      assert.deepEqual(remains, []);
+    }));
+
   it('are all in place or none, wherever the line is cut', () =>
     far(async ({ pod, proxy, practice, there }) => {
       const random = seededRandom(7);
@@ -131,7 +187,9 @@ describe('many files over a long way', function () {
         proxy.line.cutAfterUp = Infinity;
         let remains: string[] = [];
         for (let tries = 0; tries < 200; tries++) {
-          remains = (await readdir(practice.workspace, { recursive: true })).filter((path) => path.includes('.rpo-'));
+          // A folder may go while it is being read.
+          const paths = await readdir(practice.workspace, { recursive: true }).catch(() => ['.rpo-']);
+          remains = paths.filter((path) => path.includes('.rpo-'));
           if (remains.length === 0) break;
           await delay(100);
         }
