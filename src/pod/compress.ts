@@ -22,9 +22,13 @@ export async function shrinks(sources: readonly Source[]): Promise<boolean> {
   return sampled > 0 && (await promisify(gzip)(Buffer.concat(sample), options)).length < worthwhileRatio * sampled;
 }
 
-/** The stream as gzip; a failure of the source is a failure of the result. */
+/** The stream as gzip; a failure of the source is a failure of the result. Chunks may share their memory. */
 export function compressed(content: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   const result = createGzip(options);
-  pipeline(Readable.from(content), result, () => {}); // told by the result
+  // Read ahead by the stream: each needs memory of its own.
+  const own = async function* () {
+    for await (const chunk of content) yield Buffer.from(chunk);
+  };
+  pipeline(Readable.from(own()), result, () => {}); // told by the result
   return result;
 }

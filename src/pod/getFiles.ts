@@ -237,6 +237,7 @@ async function getSet(
   let bytesDone = 0;
   const groups = chunks(wanted, groupSize);
   const turns = new Turns();
+  const memory = Buffer.allocUnsafeSlow(smallBytes); // for one file after the other
   try {
     const { stderr } = await readAnswer(pool, groupScript(remoteFolder, groups), { signal: options.signal }, async (reader) => {
       for (const group of groups) {
@@ -257,7 +258,7 @@ async function getSet(
           const onBytes = (more: number) =>
             options.onProgress?.({ bytesDone: (bytesDone += more), bytesTotal: Math.max(bytesDone, sum(sizes)) });
           if (bytes > smallBytes) await data.write(reader.bytes(bytes), onBytes);
-          else data.writeWhole(await gather(reader.bytes(bytes)), onBytes);
+          else data.writeWhole(memory.subarray(0, await reader.fill(memory.subarray(0, bytes), () => {})), onBytes);
           await turns.next();
         }
       }
@@ -302,13 +303,6 @@ send() {
 }
 ${groups.map((group) => `send ${quoteAll(group.map(({ path }) => `./${path}`))}`).join('\n')}
 `;
-}
-
-async function gather(content: AsyncIterable<Buffer>): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for await (const piece of content) pieces.push(piece);
-  const [only] = pieces;
-  return only && pieces.length === 1 ? only : Buffer.concat(pieces);
 }
 
 async function readSizes(reader: ByteReader, count: number): Promise<readonly number[] | undefined> {

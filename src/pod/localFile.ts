@@ -1,4 +1,4 @@
-import { createHash, hash, randomBytes } from 'node:crypto';
+import { createHash, hash, randomUUID } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import { lstat, mkdir, open, realpath, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
@@ -13,7 +13,7 @@ export class IncomingFile {
   sha256 = '';
 
   constructor(readonly localPath: string) {
-    this.beside = pathBeside(localPath, `rpo-${randomBytes(6).toString('hex')}`);
+    this.beside = pathBeside(localPath, `rpo-${randomUUID().slice(0, 13)}`);
   }
 
   /** @throws UserError 'local-failed' when the disk does not take it. */

@@ -10,6 +10,8 @@ import { largeBytes } from './segments.ts';
 
 const chunkBytes = 256 * 1024;
 
+const slabBytes = 1024 * 1024;
+
 /** Of small files (a chunk long) that one set keeps in memory. */
 const mostKeptBytes = 32 * 1024 * 1024;
 
@@ -42,12 +44,13 @@ export async function inspect(
     seen.add(remotePath);
   }
   let keptBytes = 0;
+  const slab = new Slab();
   const turns = new Turns();
   const sources: Source[] = [];
   for (const file of files) {
     await turns.next();
     throwIfCancelled(signal, 'The upload');
-    const small = 'localPath' in file.source ? readSmall(file.source.localPath) : undefined;
+    const small = 'localPath' in file.source ? readSmall(file.source.localPath, slab) : undefined;
     if (small && keptBytes + small.length <= mostKeptBytes) {
       keptBytes += small.length;
       sources.push({ ...planned(file), from: { content: small }, bytes: small.length, sha256: hash('sha256', small) });
@@ -68,7 +71,7 @@ function planned({ remotePath, mode, expected, ours }: FileToPut): Pick<Source, 
 }
 
 /** @returns undefined for one longer than a chunk. */
-function readSmall(path: string): Buffer | undefined {
+function readSmall(path: string, slab: Slab): Buffer | undefined {
   let descriptor: number | undefined;
   try {
     // Not to wait for ever for the other end of a pipe.
@@ -77,7 +80,7 @@ function readSmall(path: string): Buffer | undefined {
     if (!facts.isFile()) throw notAFile(path);
     if (facts.size > chunkBytes) return undefined;
     // One byte more than it has shows its end in the same read.
-    const buffer = Buffer.allocUnsafe(facts.size + 1);
+    const buffer = slab.take(facts.size + 1);
     let bytes = 0;
     for (let read = -1; read !== 0 && bytes < buffer.length; bytes += read)
       read = readSync(descriptor, buffer, bytes, buffer.length - bytes, null);
@@ -86,6 +89,18 @@ function readSmall(path: string): Buffer | undefined {
     throw sourceFailure(path, error);
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+/** Memory for many small buffers that live as long as each other: a thousand allocations of their own keep the collector busy. */
+class Slab {
+  private rest = Buffer.alloc(0);
+
+  take(bytes: number): Buffer {
+    if (bytes > this.rest.length) this.rest = Buffer.allocUnsafeSlow(Math.max(bytes, slabBytes));
+    const taken = this.rest.subarray(0, bytes);
+    this.rest = this.rest.subarray(bytes);
+    return taken;
   }
 }
 

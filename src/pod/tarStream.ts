@@ -5,7 +5,7 @@ import { tarEnd, tarHeader, tarPadding } from './tar.ts';
 const pieceBytes = 128 * 1024;
 
 /**
- * These files as a tar, in pieces of a useful size.
+ * These files as a tar, in pieces of a useful size. A piece is good until the next is asked for: they share their memory.
  *
  * @param nameOf the path of a file in the archive
  * @throws UserError 'local-failed' when one is not any more what was hashed
@@ -15,28 +15,24 @@ export async function* tarStream(
   nameOf: (remotePath: string) => string,
   onBytes: (bytes: number) => void,
 ): AsyncGenerator<Buffer> {
-  let waiting: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of tarMembers(sources, nameOf, onBytes)) {
-    waiting.push(chunk);
-    bytes += chunk.length;
-    if (bytes < pieceBytes) continue;
-    yield Buffer.concat(waiting);
-    [waiting, bytes] = [[], 0];
+  const piece = Buffer.allocUnsafeSlow(pieceBytes);
+  let filled = 0;
+  function* add(bytes: Buffer): Generator<Buffer> {
+    for (let at = 0; at < bytes.length;) {
+      const copied = bytes.copy(piece, filled, at);
+      at += copied;
+      filled += copied;
+      if (filled < pieceBytes) continue;
+      yield piece;
+      filled = 0;
+    }
   }
-  if (bytes > 0) yield Buffer.concat(waiting);
-}
-
-async function* tarMembers(
-  sources: readonly Source[],
-  nameOf: (remotePath: string) => string,
-  onBytes: (bytes: number) => void,
-): AsyncGenerator<Buffer> {
   const mtimeS = Date.now() / 1000;
   for (const source of sources) {
-    yield tarHeader(nameOf(source.remotePath), source.bytes, mtimeS, parseInt(source.mode, 8));
-    yield* sameContent(source, onBytes);
-    yield tarPadding(source.bytes);
+    yield* add(tarHeader(nameOf(source.remotePath), source.bytes, mtimeS, parseInt(source.mode, 8)));
+    for await (const chunk of sameContent(source, onBytes)) yield* add(chunk);
+    yield* add(tarPadding(source.bytes));
   }
-  yield tarEnd;
+  yield* add(tarEnd);
+  if (filled > 0) yield piece.subarray(0, filled);
 }
