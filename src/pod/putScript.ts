@@ -3,7 +3,7 @@ import { quote, quoteAll } from '../core/shell.ts';
 import { askRoom } from './diskRoom.ts';
 import { defineLists, defineSums, prologue } from './remoteShell.ts';
 import type { PutOptions } from './pod.ts';
-import { awaitLanes, type Lane, lanesFolder, openLanes } from './putLanes.ts';
+import { awaitLanes, closeLanes, type Lane, lanesFolder, openLanes } from './putLanes.ts';
 import { askParts, hashPart, type Part } from './uploadPart.ts';
 
 /** One file as the script sees it. */
@@ -173,7 +173,9 @@ ${payload === 'probe' ? `${askParts(parts)}${askRoom(parts)}result send$same; ex
 
 umask 022
 undo() {
-  cd /; staging rm -rf --
+  cd /
+  ${lanes.length > 0 ? closeLanes(ofLanes) : ''}
+  staging rm -rf --
   [ -z "$kept" ] || rm -rf -- "$K"
   unmakeFolders
 }
