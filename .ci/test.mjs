@@ -1,29 +1,38 @@
 // What `npm test` runs, and each of its steps alone: `node .ci/test.mjs [typecheck|lint|build|unit|pod|host|electron ...] [-- mocha options]`.
 // The last line is always "N passed, N failed"; the exit code is 0 only if nothing failed and each kind of test that has files ran some.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { root, setup } from './setup.mjs';
 
 const tool = (path) => join(root, 'node_modules', path);
+const processors = availableParallelism();
+/** `run` is given the arguments of mocha, and where to print if not at once. */
 const steps = {
-  typecheck: { run: () => counted(() => node([tool('typescript/bin/tsc')])) },
+  typecheck: { run: ({ print }) => counted(() => node([tool('typescript/bin/tsc')], { print })) },
   lint: {
-    run: () =>
+    run: ({ print }) =>
       counted(
         async () =>
-          (await node([tool('eslint/bin/eslint.js'), '.', '--max-warnings=0'])) ||
-          (await node([tool('prettier/bin/prettier.cjs'), '--check', '--log-level=warn', '.'])),
+          (await node([tool('eslint/bin/eslint.js'), '.', '--max-warnings=0'], { print })) ||
+          (await node([tool('prettier/bin/prettier.cjs'), '--check', '--log-level=warn', '.'], { print })),
       ),
   },
   build: { run: () => counted(() => node([join(root, '.ci/build.mjs'), '--production'])) },
-  unit: { tests: 'test/unit', run: (args) => mocha('test/unit', ['--timeout', '20000'], args) },
-  // Real sshd, real Python: seconds where unit tests take milliseconds.
-  pod: { tests: 'test/pod', run: (args) => mocha('test/pod', ['--timeout', '120000', '--slow', '5000'], args) },
-  host: { tests: 'test/host', run: (args) => tests('test/host', ['--import', 'tsx', join(root, 'test/host/support/run.ts'), ...args]) },
-  electron: { run: (args) => tests('test/host', ['--import', 'tsx', join(root, 'test/host/support/electron.ts'), ...args]) },
+  unit: { tests: 'test/unit', run: ({ args, print }) => mocha('test/unit', ['--timeout', '20000'], args, { print }) },
+  // Real sshd, real Python: seconds where unit tests take milliseconds. Each file has pods, ports and folders of its own, so
+  // several go at once; what mocha prints of a file stands together.
+  pod: {
+    tests: 'test/pod',
+    run: ({ args }) => mocha('test/pod', ['--timeout', '120000', '--slow', '5000'], args, { jobs: processors }),
+  },
+  host: { tests: 'test/host', run: ({ args }) => tests('test/host', ['--import', 'tsx', join(root, 'test/host/support/run.ts'), ...args]) },
+  electron: { run: ({ args }) => tests('test/host', ['--import', 'tsx', join(root, 'test/host/support/electron.ts'), ...args]) },
 };
 const all = ['typecheck', 'lint', 'build', 'unit', 'pod', 'host'];
+/** Each keeps one processor busy, and none writes what another reads: they go side by side, the longest first. */
+const sideBySide = ['lint', 'unit', 'typecheck'];
 const setups = { typecheck: 'test', lint: 'test', pod: 'test', host: 'test', unit: 'demo', build: 'demo', electron: 'demo' };
 
 const args = process.argv.slice(2);
@@ -32,7 +41,7 @@ while (args.length > 0 && steps[args[0]] && !(named.length > 0 && named[0] === '
 const chosen = named.length > 0 ? named : all;
 
 const total = { passed: 0, failed: 0, skipped: 0 };
-const summary = [];
+const summary = new Map();
 const start = Date.now();
 try {
   await setup(chosen.some((name) => setups[name] === 'test') ? 'test' : 'demo');
@@ -40,13 +49,10 @@ try {
   // Tests of the editor and of the terminal use the bundles.
   const needsBuild = !chosen.includes('build') && chosen.some((name) => ['pod', 'host', 'electron'].includes(name));
   if (needsBuild) await node([join(root, '.ci/build.mjs'), '--if-stale']);
+  const together = sideBySide.filter((name) => processors > 1 && chosen.length > 1 && chosen.includes(name));
   for (const name of chosen) {
-    const started = Date.now();
-    console.log(`\n== ${name}`);
-    const counts = await steps[name].run(args.filter((arg) => arg !== '--'));
-    for (const key of Object.keys(total)) total[key] += counts[key];
-    summary.push({ name, ...counts, seconds: (Date.now() - started) / 1000 });
-    if (chosen.length > 1) console.log(`== ${name}: ${counts.failed === 0 ? 'ok' : 'FAILED'}, ${summary.at(-1).seconds.toFixed(1)} s`);
+    if (!together.includes(name)) await step(name);
+    else if (!summary.has(name)) await allOf(together);
   }
 } catch (error) {
   // Set-up's sentences stand alone.
@@ -54,7 +60,8 @@ try {
   total.failed++;
 }
 console.log();
-for (const { name, passed, failed, skipped, seconds } of summary) {
+for (const name of chosen.filter((name) => summary.has(name))) {
+  const { passed, failed, skipped, seconds } = summary.get(name);
   console.log(
     `${name.padEnd(10)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed ${skipped ? `${skipped} skipped ` : ''}${seconds.toFixed(1).padStart(7)} s`,
   );
@@ -63,33 +70,68 @@ console.log(`all in ${((Date.now() - start) / 1000).toFixed(0)} s`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 
+async function step(name, print) {
+  const say = print ?? ((text) => process.stdout.write(text));
+  const started = Date.now();
+  say(`\n== ${name}\n`);
+  const counts = await steps[name].run({ args: args.filter((arg) => arg !== '--'), print });
+  for (const key of Object.keys(total)) total[key] += counts[key];
+  const seconds = (Date.now() - started) / 1000;
+  summary.set(name, { ...counts, seconds });
+  if (chosen.length > 1) say(`== ${name}: ${counts.failed === 0 ? 'ok' : 'FAILED'}, ${seconds.toFixed(1)} s\n`);
+}
+
+/** As many at once as there are processors; what each prints comes when it has ended, in one piece. */
+async function allOf(names) {
+  console.log(`\n== ${names.join(', ')}: side by side`);
+  const waiting = [...names];
+  const lane = async () => {
+    for (let name; (name = waiting.shift());) {
+      const printed = [];
+      await step(name, (text) => printed.push(text)).finally(() => process.stdout.write(printed.join('')));
+    }
+  };
+  await Promise.all(Array.from({ length: processors }, lane));
+}
+
 /** A check that is one test: it passes or fails as a whole. */
 async function counted(check) {
   const code = await check();
   return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
 }
 
-function mocha(folder, options, args) {
+function mocha(folder, options, args, { jobs = 1, print } = {}) {
   const files = testFiles(folder);
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
   const named = args.filter((arg) => arg.endsWith('.test.ts'));
   const rest = args.filter((arg) => !arg.endsWith('.test.ts'));
   const chosen = named.length > 0 ? files.filter((file) => named.some((name) => file.endsWith(name))) : files;
+  const shared = jobs > 1 && chosen.length > 1;
   // --exit: a test that fails half-way leaves sockets open, and the sum must come all the same.
   const own = ['--no-config', '--exit', '--ui', 'bdd', '--forbid-only', '--reporter', join(root, '.ci/reporter.cjs')];
-  return tests(folder, ['--import', 'tsx', tool('mocha/bin/mocha.js'), ...own, ...options, ...rest, ...chosen]);
+  if (shared) own.push('--parallel', '--jobs', String(jobs));
+  const command = ['--import', 'tsx', tool('mocha/bin/mocha.js'), ...own, ...options, ...rest];
+  return tests(folder, [...command, ...(shared ? longestFirst(chosen) : chosen)], print);
 }
 
 /** Runs a program that leaves its counts in the file RPO_TEST_COUNTS names; without counts it has failed. */
-async function tests(folder, command) {
+async function tests(folder, command, print) {
   const file = join(root, `out/counts-${process.pid}.json`);
   if (testFiles(folder).length === 0) return { passed: 0, failed: 0, skipped: 0 };
-  const code = await node(command, { RPO_TEST_COUNTS: file });
+  const code = await node(command, { env: { RPO_TEST_COUNTS: file }, print });
   const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 0, skipped: 0 };
   rmSync(file, { force: true });
-  if (counts.passed + counts.failed === 0) console.log(`No test ran in ${folder}.`);
+  if (counts.passed + counts.failed === 0) (print ?? console.log)(`No test ran in ${folder}.\n`);
   if (counts.failed === 0 && (code !== 0 || counts.passed === 0)) counts.failed = 1;
   return counts;
+}
+
+/** By size, which says roughly how long a file takes: with the short ones last, those who share the work end at about the same time. */
+function longestFirst(files) {
+  return files
+    .map((file) => ({ file, size: statSync(file).size }))
+    .sort((a, b) => b.size - a.size)
+    .map(({ file }) => file);
 }
 
 function testFiles(folder) {
@@ -103,13 +145,16 @@ function testFiles(folder) {
   return walk(join(root, folder)).sort();
 }
 
-function node(args, env = {}) {
+/** The exit code of node with these arguments; what it prints goes to `print`, or where ours goes. */
+function node(args, { env = {}, print } = {}) {
   return new Promise((done, fail) => {
+    const live = process.stdout.isTTY ? { FORCE_COLOR: '1', RPO_TEST_EACH: '1' } : { FORCE_COLOR: '0' };
     const child = spawn(process.execPath, args, {
       cwd: root,
-      stdio: ['ignore', 'inherit', 'inherit'],
-      env: { FORCE_COLOR: process.stdout.isTTY ? '1' : '0', ...process.env, ...env },
+      stdio: print ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'],
+      env: { ...live, ...process.env, ...env },
     });
+    for (const stream of print ? [child.stdout, child.stderr] : []) stream.setEncoding('utf8').on('data', print);
     child.once('error', fail);
     child.once('close', (code) => done(code ?? 1));
   });

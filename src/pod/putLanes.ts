@@ -44,6 +44,14 @@ export function openLanes(folder: string): string {
   return `L=${quote(folder)}; mkdir -p -- "$L" && : >"$L/open" || fail folder`;
 }
 
+/**
+ * Part of `putScript` when it fails, before it removes the staging folders: a lane that still takes files out of its tar makes
+ * them anew, and has to see by then that nobody will remove them but itself. A rename leaves no moment in between.
+ */
+export function closeLanes(folder: string): string {
+  return `mv -f -- ${quote(folder)} ${quote(`${folder}.end`)} 2>/dev/null && rm -rf -- ${quote(`${folder}.end`)}`;
+}
+
 /** Part of `putScript`: waits for the other lanes, after the payload. */
 export function awaitLanes(others: readonly Lane[]): string {
   return `

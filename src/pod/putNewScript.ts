@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { chunks } from '../core/chunks.ts';
 import { quote, quoteAll } from '../core/shell.ts';
-import { awaitLanes, type Lane, openLanes } from './putLanes.ts';
+import { awaitLanes, closeLanes, type Lane, openLanes } from './putLanes.ts';
 import { answers, removeRemains, trapUndo, walkFolders } from './putScript.ts';
 import { defineLists, defineSums, hasOddNames, prologue } from './remoteShell.ts';
 import type { Source } from './source.ts';
@@ -64,7 +64,12 @@ free() { for v do if [ -e "$A/$v" ] || [ -L "$A/$v" ]; then return 1; fi; done; 
 roots free || { result occupied; exit 0; }
 
 umask 022
-undo() { cd /; rm -rf -- "$S" ${lanes.length > 0 ? quote(lanesIn) : ''}; unmakeFolders; }
+undo() {
+  cd /
+  ${lanes.length > 0 ? closeLanes(lanesIn) : ''}
+  rm -rf -- "$S" ${lanes.length > 0 ? quote(lanesIn) : ''}
+  unmakeFolders
+}
 ${trapUndo}
 noteFolders
 ${removeRemains}

@@ -4,7 +4,7 @@ import { quote, quoteAll } from '../core/shell.ts';
 import { askRoom } from './diskRoom.ts';
 import { defineLists, defineSums, prologue } from './remoteShell.ts';
 import type { PutOptions } from './pod.ts';
-import { awaitLanes, type Lane, openLanes } from './putLanes.ts';
+import { awaitLanes, closeLanes, type Lane, openLanes } from './putLanes.ts';
 import { stagedPath, stagingFolder } from './staging.ts';
 import { askParts, hashPart, type Part } from './uploadPart.ts';
 
@@ -163,7 +163,9 @@ ${payload === 'probe' ? `${askParts(parts)}${askRoom(parts)}result send$same; ex
 
 umask 022
 undo() {
-  cd /; staging rm -rf --
+  cd /
+  ${lanes.length > 0 ? closeLanes(lanesIn) : ''}
+  staging rm -rf --
   [ -z "$kept" ] || rm -rf -- "$K"
   unmakeFolders
 }

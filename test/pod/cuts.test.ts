@@ -8,6 +8,7 @@ import { newRunId } from '../../src/runs/run.ts';
 import { Runs } from '../../src/runs/runs.ts';
 import { FaultProxy, seededRandom } from './support/faultProxy.ts';
 import { usePod } from './support/pod.ts';
+import { remainsIn } from './support/remains.ts';
 
 /** Another one each day, so that every byte has its turn; RPO_SEED repeats a failure. */
 const seed = Number(process.env['RPO_SEED'] ?? Math.floor(Date.now() / 86_400_000));
@@ -131,7 +132,7 @@ describe(`lines cut at random bytes (RPO_SEED=${seed})`, function () {
   /** Nothing of ours lies about but what a large file goes on from. The pod needs a moment to notice that a line is gone. */
   async function untilTidy(folder: string): Promise<void> {
     for (let waitedMs = 0; ; waitedMs += 10) {
-      const left = (await readdir(folder, { recursive: true }).catch(() => [])).filter((path) => /(^|\/)\.[^/]*rpo-(?!part-)/.test(path));
+      const left = await remainsIn(folder, /(^|\/)\.[^/]*rpo-(?!part-)/);
       if (left.length === 0) return;
       if (waitedMs > 10_000) assert.fail(`left behind: ${left.join(', ')}`);
       await new Promise((resolve) => setTimeout(resolve, 10));

@@ -7,6 +7,7 @@ import { isUserError, type Reason } from '../../src/core/errors.ts';
 import type { SshPod } from '../../src/pod/connect.ts';
 import { FaultProxy, seededRandom } from './support/faultProxy.ts';
 import { describeBothWays, usePod } from './support/pod.ts';
+import { remainsIn } from './support/remains.ts';
 
 const sha = (content: string | Buffer) => createHash('sha256').update(content).digest('hex');
 const is =
@@ -16,11 +17,6 @@ const is =
     assert.match(error.message, pattern);
     return true;
   };
-
-/** All below a folder but what the test put there itself. */
-async function leftovers(folder: string): Promise<string[]> {
-  return (await readdir(folder, { recursive: true })).filter((path) => /(^|\/)\.[^/]*rpo-/.test(path));
-}
 
 async function until(check: () => Promise<boolean>, what: string): Promise<void> {
   for (let waitedMs = 0; !(await check()); waitedMs += 20) {
@@ -60,7 +56,7 @@ describeBothWays('files, when something goes wrong', function (podOptions) {
         pod.dispose();
         proxy.line.cutAfterUp = Infinity;
         if (outcome === 'cut') cuts++;
-        await until(async () => (await leftovers(at('cut'))).length === 0, 'cleaning up');
+        await until(async () => (await remainsIn(at('cut'))).length === 0, 'cleaning up');
         const now = await Promise.all(names.map((name) => readFile(at(name))));
         const isNew = now.every((content, index) => content.equals(fresh[index]!));
         assert.ok(isNew || now.every((content, index) => content.equals(old[index]!)), 'a mixed set');
@@ -134,7 +130,7 @@ describeBothWays('files, when something goes wrong', function (podOptions) {
           { signal: controller.signal, onProgress: ({ bytesDone }) => bytesDone > 500_000 && controller.abort() },
         );
         await assert.rejects(sending, is('cancelled', /^The upload was cancelled\. Nothing was replaced/));
-        await until(async () => (await leftovers(at('cancel'))).length === 0, 'cleaning up');
+        await until(async () => (await remainsIn(at('cancel'))).length === 0, 'cleaning up');
         assert.deepEqual([await readdir(at('cancel')), await readFile(at('cancel/file'), 'utf8')], [['file'], 'old']);
       }
       await put(t.pod, 'cancel/big', randomBytes(3_000_000));

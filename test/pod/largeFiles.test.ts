@@ -157,7 +157,7 @@ describe('large files', function () {
 
   it('that break off while the pod hashes them leave the file that was there, and go on later', async () => {
     const proxy = await FaultProxy.start(t.practice.port, { bytesPerS: 60_000_000 });
-    const pod = t.connect({ port: proxy.port, hostKeys: 'off', reconnectForMs: 0 });
+    const pod = t.connect({ port: proxy.port, hostKeys: 'off', reconnectForMs: 0, connectTimeoutMs: 5_000 });
     const local = join(t.tmp, 'late.ckpt');
     await writeFile(local, content);
     const file = { source: { localPath: local }, remotePath: at('late/model.ckpt') };

@@ -9,6 +9,7 @@ import type { PracticePod } from '../../src/practice/practicePod.ts';
 import { FaultProxy, seededRandom } from './support/faultProxy.ts';
 import { common, pathOf, which } from './support/fewTools.ts';
 import { withPod } from './support/pod.ts';
+import { remainsIn } from './support/remains.ts';
 
 describe('many files over a long way', function () {
   this.timeout(60_000);
@@ -185,11 +186,9 @@ describe('many files over a long way', function () {
         proxy.line.cutAfterUp = 20_000 + Math.floor(random() * 4_800_000);
         await pod.putFiles(files).catch((error: unknown) => assert.ok(isUserError(error, 'connection-lost'), String(error)));
         proxy.line.cutAfterUp = Infinity;
-        let remains: string[] = [];
+        let remains: readonly string[] = [];
         for (let tries = 0; tries < 200; tries++) {
-          // A folder may go while it is being read.
-          const paths = await readdir(practice.workspace, { recursive: true }).catch(() => ['.rpo-']);
-          remains = paths.filter((path) => path.includes('.rpo-'));
+          remains = await remainsIn(practice.workspace);
           if (remains.length === 0) break;
           await delay(100);
         }

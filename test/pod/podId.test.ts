@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Orchestrator } from '../../src/orchestrator.ts';
 import { Home } from '../../src/project/home.ts';
 import { FakeRunpod, fakeKey, fakePodId } from './support/fakeRunpod.ts';
@@ -43,6 +44,8 @@ describe("a pod given by its id, with a fake of RunPod's API", function () {
       const after = await FaultProxy.start(port);
       runpod.pod = at(after);
       await before.stop();
+      // The end of the old connection has to be known: what is sent before may have been run, so it is not sent again.
+      await delay(200);
       assert.equal((await orchestrator.executeCommand('echo two')).stdout, 'two\n');
       assert.ok(after.carried.connections > 0);
       await after.stop();
