@@ -7,7 +7,7 @@ const readBytes = 256 * 1024;
 export interface SharedReads {
   readonly socket: Socket;
   /** From here on all its chunks lie in the same memory, good until the next one comes. */
-  share(): void;
+  readonly share: () => void;
 }
 
 /**
