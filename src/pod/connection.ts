@@ -1,7 +1,7 @@
-import { connect as connectSocket, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Client, type AnyAuthMethod, type ClientChannel, type ExecOptions, type NegotiatedAlgorithms, type SFTPWrapper } from 'ssh2';
 import { messageOf, UserError } from '../core/errors.ts';
+import { hastenAesGcm } from './aesGcm.ts';
 import { connectError, connectionLost } from './connectError.ts';
 import {
   fingerprintOf,
@@ -16,6 +16,7 @@ import {
 } from './hostKeys.ts';
 import { credentialsFor, type Credential } from './identity.ts';
 import type { PodOptions } from './pod.ts';
+import { openSharedReads, type SharedReads } from './sharedReads.ts';
 
 /** sshd's default for MaxSessions (sshd_config(5)); what a server really grants is learnt when it refuses. */
 const assumedSessions = 10;
@@ -172,7 +173,7 @@ export async function openConnection(options: PodOptions, signal?: AbortSignal, 
     return [{ label: '', prepare: () => Promise.reject(error instanceof Error ? error : new Error(String(error))) }];
   });
   const known = policy === 'off' ? { keys: [], revoked: [] } : await lookUpHost(options.knownHostsFile, hostName);
-  const { stream, close } = await openStream(options, attempt, signal);
+  const { stream, share, close } = await openStream(options, attempt, signal);
 
   const client = new Client();
   let stop: Error | undefined; // our own reason, which counts more than what ssh2 makes of it
@@ -243,6 +244,8 @@ export async function openConnection(options: PodOptions, signal?: AbortSignal, 
     throw connectError(error, attempt);
   }
   client.removeAllListeners();
+  hastenAesGcm(client, stream);
+  share();
   options.log?.(`${name}: connected`);
   return new Connection(client, name, close);
 }
@@ -293,10 +296,10 @@ export async function openStream(
   signal?: AbortSignal,
 ) {
   if (!options.jump) {
-    const socket = await openSocket(attempt.host, attempt.port, attempt.timeoutMs, signal).catch((error: unknown) => {
+    const { socket, share } = await openSocket(attempt.host, attempt.port, attempt.timeoutMs, signal).catch((error: unknown) => {
       throw connectError(error, { ...attempt, user: '', offered: [] });
     });
-    return { stream: socket as Duplex, close: () => void socket.destroy() };
+    return { stream: socket as Duplex, share, close: () => void socket.destroy() };
   }
   const { knownHostsFile, askPassphrase, log } = options;
   const jump = await openConnection({ ...options.jump, knownHostsFile, askPassphrase, log }, signal);
@@ -310,13 +313,13 @@ export async function openStream(
       { cause: error },
     );
   });
-  return { stream, close: () => jump.end() };
+  return { stream, share: () => {}, close: () => jump.end() };
 }
 
-function openSocket(host: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<Socket> {
+function openSocket(host: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<SharedReads> {
   return new Promise((resolve, reject) => {
-    // No Nagle: a request is small and its answer is waited for.
-    const socket = connectSocket({ host, port, noDelay: true });
+    const opened = openSharedReads(host, port);
+    const { socket } = opened;
     const finish = (then: () => void) => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
@@ -333,7 +336,7 @@ function openSocket(host: string, port: number, timeoutMs: number, signal?: Abor
     signal?.addEventListener('abort', onAbort, { once: true });
     // With several addresses node reports all failures as one AggregateError.
     socket.on('error', (error) => fail(error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error));
-    socket.on('connect', () => finish(() => resolve(socket)));
+    socket.on('connect', () => finish(() => resolve(opened)));
     if (signal?.aborted) onAbort();
   });
 }

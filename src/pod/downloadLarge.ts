@@ -29,8 +29,8 @@ export interface Incoming {
   discard(): Promise<void>;
 }
 
-/** A session asks for so many segments ahead, so that the line never waits for a request. */
-const askedAhead = 2;
+/** A session has asked for so many blocks that have not come yet: a window and one more, so that the line never waits for a request. */
+const askedAhead = 3;
 
 /**
  * Fetches a large file into a partial file beside its target, over several sessions. The partial file stays when the
@@ -139,6 +139,7 @@ async function fetchOnce(
   signal?.addEventListener('abort', onAbort, { once: true });
   if (signal?.aborted) onAbort();
 
+  const stripes = stripesFor(pool.roundTripMs);
   async function session(): Promise<void> {
     // A block arrives in the first while the last one is written from the second; then they change places.
     let memories = [Buffer.allocUnsafeSlow(blockBytes), Buffer.allocUnsafeSlow(blockBytes)] as const;
@@ -147,6 +148,8 @@ async function fetchOnce(
       for (let block = first; block < first + blocks; block++) {
         const memory = memories[0].subarray(0, plan.endOf(block) - block * blockBytes);
         if ((await reader.fill(memory, onBytes)) < memory.length) throw new Shortened();
+        come++;
+        wake();
         await storing;
         memories = [memories[1], memories[0]];
         storing = store(block, memory);
@@ -155,11 +158,13 @@ async function fetchOnce(
     };
     const asked: Segment[] = [];
     let wake = () => {};
+    let come = 0; // of the first segment asked for
+    const waitingFor = () => asked.reduce((sum, { blocks }) => sum + blocks, -come);
     async function* requests(): AsyncGenerator<Buffer> {
-      for (const segment of segmentsOf(plan)) {
+      for (const segment of segmentsOf(plan, stripes)) {
         asked.push(segment);
         yield Buffer.from(`${segment.first} ${segment.blocks} ${plan.lengthOf(segment)}\n`);
-        while (asked.length >= askedAhead) await new Promise<void>((resolve) => (wake = resolve));
+        while (waitingFor() >= askedAhead) await new Promise<void>((resolve) => (wake = resolve));
       }
     }
     await readAnswer(pool, sendScript(remotePath), { signal: stop.signal, stdin: requests() }, async (reader) => {
@@ -169,7 +174,7 @@ async function fetchOnce(
         if (segment === undefined) throw new Shortened();
         await takeSegment(reader, segment);
         asked.shift();
-        wake();
+        come = 0;
       }
       if (asked.length > 0) throw new Shortened();
       await storing;
@@ -177,7 +182,7 @@ async function fetchOnce(
   }
 
   let failed: { readonly error: unknown } | undefined;
-  const sessions = Array.from({ length: plan.sessions(stripesFor(pool.roundTripMs)) }, () =>
+  const sessions = Array.from({ length: plan.sessions(stripes) }, () =>
     session().catch((error: unknown) => {
       failed ??= { error };
       stop.abort();

@@ -26,6 +26,8 @@ interface PutSet {
   readonly keepStrangers: PutOptions['keepStrangers'];
   readonly signal: AbortSignal | undefined;
   readonly onBytes: (bytes: number) => void;
+  /** Of a source whose SHA-256 is empty: it is still being read. */
+  readonly hash?: () => Promise<string>;
   /** The pod has read all that one of the sessions brought. */
   readonly onTook?: () => void;
 }
@@ -75,28 +77,40 @@ export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], o
   let bytesTotal = 0;
   let bytesDone = 0;
   const onBytes = (bytes: number) => options.onProgress?.({ bytesDone: (bytesDone += bytes), bytesTotal });
-  const sendOptions = { signal: options.signal, onBytes };
-  let ahead: Promise<Sending | undefined> | undefined;
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const set = { token: newToken(), keepStrangers: options.keepStrangers, signal, onBytes };
+  let ahead: Promise<{ readonly placing: Promise<Answer> } | undefined> | undefined;
   const onLarge = (file: LookedAt) => {
     pool.park(stripesFor(pool.roundTripMs) + 1);
     if (files.length > 1 || file.version === undefined) return;
     bytesTotal = file.bytes;
-    ahead = sendAhead(pool, file, sendOptions);
+    ahead = sendAhead(pool, file, { signal, onBytes }).then((sending) => {
+      if (!sending) return undefined;
+      const placing = placeWhileSending(pool, { ...set, sources: [{ ...file, sha256: '' }], hash }, sending.parts, sending);
+      placing.catch(() => {}); // awaited when the file was read
+      return { placing };
+    });
   };
+  const inspected = inspect(files, options.signal, onLarge).then(async (sources) => {
+    bytesTotal = sources.reduce((sum, { bytes }) => sum + bytes, 0);
+    return { sources, noted: options.onInspected?.(new Map(sources.map(({ remotePath, sha256 }) => [remotePath, sha256]))) };
+  });
+  const hash = async () => (await inspected).sources[0]?.sha256 ?? '';
   let sources: readonly Source[];
   let outcome: Outcome | undefined;
   try {
-    sources = await inspect(files, options.signal, onLarge);
-    const noted = options.onInspected?.(new Map(sources.map(({ remotePath, sha256 }) => [remotePath, sha256])));
-    bytesTotal = sources.reduce((sum, { bytes }) => sum + bytes, 0);
-    const set: PutSet = { sources, token: newToken(), keepStrangers: options.keepStrangers, ...sendOptions };
+    const { sources: read, noted } = await inspected;
+    sources = read;
+    const begun = await ahead;
+    if (begun) outcome = outcomeOf(await begun.placing);
     // Without tar on the pod every file goes the way of the large ones.
-    outcome = (await putSet(pool, set, largeBytes, await ahead)) ?? (await putSet(pool, set, -1));
+    else outcome = (await putSet(pool, { ...set, sources }, largeBytes)) ?? (await putSet(pool, { ...set, sources }, -1));
     await noted;
   } catch (error) {
+    stop.abort();
     const begun = await ahead;
-    begun?.stop();
-    await begun?.sent.catch(() => {});
+    await begun?.placing.catch(() => {});
     throw error;
   }
   if (bytesDone < bytesTotal) onBytes(bytesTotal - bytesDone);
@@ -109,13 +123,11 @@ export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], o
   }));
 }
 
-/**
- * @param sending what was begun already
- * @returns undefined when the pod has no tar
- */
-async function putSet(pool: ChannelPool, set: PutSet, longestInline: number, sending?: Sending): Promise<Outcome | undefined> {
-  const parts = sending?.parts ?? set.sources.flatMap((source, index) => (source.bytes > longestInline ? [partOf(source, index)] : []));
-  if (parts.length > 0 && !sending) {
+/** @returns undefined when the pod has no tar */
+async function putSet(pool: ChannelPool, set: PutSet, longestInline: number): Promise<Outcome | undefined> {
+  let sending: Sending | undefined;
+  const parts = set.sources.flatMap((source, index) => (source.bytes > longestInline ? [partOf(source, index)] : []));
+  if (parts.length > 0) {
     const probe = await ask(pool, set, 'probe', parts);
     if (probe.kind === 'ok') return probe;
     if (probe.kind !== 'send') return undefined;
@@ -129,6 +141,10 @@ async function putSet(pool: ChannelPool, set: PutSet, longestInline: number, sen
   const isEarly = inline.length === 0 && sending?.parts.every(({ plan }) => plan.bytes > largeBytes);
   if (sending && !isEarly) await sending.sent.finally(sending.stop);
   const answer = await (sending && isEarly ? placeWhileSending(pool, set, parts, sending) : send(pool, set, inline, parts));
+  return outcomeOf(answer);
+}
+
+function outcomeOf(answer: Answer): Outcome | undefined {
   return answer.kind === 'ok' || answer.kind === 'send' ? answer : undefined;
 }
 
@@ -296,11 +312,12 @@ async function ask(
   tree?: NewTree,
 ): Promise<Answer> {
   const { sources, token, signal, onBytes } = set;
+  const hashOf = (index: number) => sources[index]?.sha256 || (set.hash?.() ?? '');
   const stdin: Record<Payload, () => AsyncIterable<Buffer> | undefined> = {
     raw: () => rawStream(inline, onBytes),
     tar: () => tarStream(inline, staging.nameInTar, onBytes),
     'tar.gz': () => compressed(tarStream(inline, staging.nameInTar, onBytes)),
-    parts: () => (arriving.length > 0 ? blocksToHash(arriving, signal) : undefined),
+    parts: () => (arriving.length > 0 ? blocksToHash(arriving, hashOf, signal) : undefined),
     probe: () => undefined,
   };
   const [one] = sources;

@@ -11,6 +11,7 @@ import { askParts, hashPart, type Part } from './uploadPart.ts';
 /** One file as the script sees it. */
 export interface PlannedFile {
   readonly remotePath: string;
+  /** Empty: it is known only when the file has been read to its end, and stdin tells it after the blocks (`blocksToHash`). */
   readonly sha256: string;
   /** Octal, for chmod. */
   readonly mode: string;
@@ -67,7 +68,7 @@ export function putScript(
       `b ${quote(folder)} && { set --`,
       ...members.map(({ file, index }) => {
         const expected = file.expected.length > 0 ? quote(` ${file.expected.join(' ')} `) : '';
-        const facts = `w=${file.sha256}; x=${expected}; p=${file.modeAsked ? '1' : ''}; m=${file.mode}; y=${quote(` ${file.ours.join(' ')} `)}`;
+        const facts = `w=${file.sha256 || '$W'}; x=${expected}; p=${file.modeAsked ? '1' : ''}; m=${file.mode}; y=${quote(` ${file.ours.join(' ')} `)}`;
         return `n=${quote(posix.basename(file.remotePath))}; ${facts}; u ${index} && set -- "$@" "./$n"`;
       }),
       'g "$@"; }',
@@ -93,7 +94,7 @@ export function putScript(
   };
 
   return `${prologue}${defineSums}
-R=.rpo-${token}; saved=; kept=
+R=.rpo-${token}; saved=; kept=; W=
 ${answers}
 all() {
 ${all.join('\n')}
@@ -249,9 +250,9 @@ function checkPart({ index, partPath, source }: Part, sha256: string): string {
   return `
 if changed ${index}; then
   hash_part ${quote(partPath)} || fail stage
-  [ "$q" = ${sha256} ] && [ "$(($(size_of "$f")))" = ${source.bytes} ] || { rm -f -- "$f" "$f.done"; fail verify; }
+  [ "$q" = ${sha256 || '"$W"'} ] && [ "$(($(size_of "$f")))" = ${source.bytes} ] || { rm -f -- "$f" "$f.done"; fail verify; }
   q${index}=$q
-else while read -r v && [ "$v" != whole ]; do :; done; fi
+else while read -r v W && [ "$v" != whole ]; do :; done; fi
 `;
 }
 

@@ -12,7 +12,7 @@ export interface Segment {
 }
 
 /** The longest segment. The pod starts a process or two for each, so short ones cost. */
-const mostBlocks = 4;
+const mostBlocks = 16;
 
 /** From here on a file is worth several sessions; below, it arrives before they are all open. */
 export const largeBytes = 8 * 1024 * 1024;
@@ -71,6 +71,11 @@ export class BlockPlan {
   /** Nothing is left to begin with: all of it is done or under way. */
   get isHandedOut(): boolean {
     return this.next === this.count;
+  }
+
+  /** Those at the end that nobody has asked for yet. */
+  get blocksAhead(): number {
+    return this.count - this.next;
   }
 
   /** What is under way from this block on. */
@@ -132,12 +137,13 @@ export class BlockPlan {
 }
 
 /**
- * What one session moves. The first segments are short: over a slow line a long one takes half a minute, and a line that
- * breaks more often than that would never get on.
+ * What one of so many sessions moves. The first segments are short: over a slow line a long one takes half a minute, and a line that
+ * breaks more often than that would never get on. So are the last, that all sessions end at about the same time.
  */
-export function* segmentsOf(plan: BlockPlan): Generator<Segment> {
+export function* segmentsOf(plan: BlockPlan, stripes: number): Generator<Segment> {
   for (let most = 1; ; most = Math.min(2 * most, mostBlocks)) {
-    const segment = plan.take(most);
+    const share = Math.floor(plan.blocksAhead / (2 * stripes));
+    const segment = plan.take(Math.max(1, Math.min(most, share)));
     if (!segment) return;
     yield segment;
   }

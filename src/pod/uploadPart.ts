@@ -104,9 +104,10 @@ async function uploadOnce(
   options.signal?.addEventListener('abort', onAbort, { once: true });
   if (options.signal?.aborted) onAbort();
 
+  const stripes = stripesFor(pool.roundTripMs);
   async function* segments(): AsyncGenerator<Uint8Array> {
     const chunk = Buffer.allocUnsafeSlow(chunkBytes); // the same again and again: a request takes the next only when this has gone
-    for (const segment of segmentsOf(plan)) {
+    for (const segment of segmentsOf(plan, stripes)) {
       const length = plan.lengthOf(segment);
       yield Buffer.from(`${segment.first} ${segment.blocks} ${length}\n`);
       for (let at = 0; at < length; at += chunkBytes) {
@@ -138,7 +139,7 @@ async function uploadOnce(
   }
 
   let failed: { readonly error: unknown } | undefined;
-  const sessions = Array.from({ length: Math.max(1, plan.sessions(stripesFor(pool.roundTripMs))) }, () =>
+  const sessions = Array.from({ length: Math.max(1, plan.sessions(stripes)) }, () =>
     session().catch((error: unknown) => {
       failed ??= { error }; // the first failure is the reason; the others end because of it
       stop.abort();
@@ -178,18 +179,23 @@ export class StartedOver extends Error {}
 /**
  * Stdin for `hashPart`, part by part: which blocks to hash next, `FIRST BLOCKS`, as their arrival becomes known here. The
  * last ones, which are all on their way, are told ahead as `FIRST BLOCKS wait`: the pod sees them arrive half a round trip
- * before we know. Then `end`, and `whole` for the shell that reads on.
+ * before we know. Then `end`, and `whole SHA256` for the shell that reads on.
  *
+ * @param hashOf what a file is to be, by its index in the set
  * @throws StartedOver
  */
-export async function* blocksToHash(parts: readonly Part[], signal?: AbortSignal): AsyncGenerator<Buffer> {
+export async function* blocksToHash(
+  parts: readonly Part[],
+  hashOf: (index: number) => string | Promise<string>,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer> {
   const aborted = new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
   const attempts = parts.map(({ plan }) => plan.attempt);
   const nextChange = async (plan: BlockPlan) => {
     await Promise.race([plan.whenChanged(), aborted]);
     if (parts.some((part, index) => part.plan.attempt !== attempts[index])) throw new StartedOver();
   };
-  for (const { plan } of parts) {
+  for (const { plan, index } of parts) {
     for (let at = 0; at < plan.count;) {
       if (signal?.aborted) return;
       let to = at;
@@ -203,7 +209,10 @@ export async function* blocksToHash(parts: readonly Part[], signal?: AbortSignal
         at += next.blocks;
       } else await nextChange(plan);
     }
-    yield Buffer.from('end\nwhole\n');
+    yield Buffer.from('end\n');
+    const sha256 = await Promise.race([hashOf(index), aborted]);
+    if (sha256 === undefined) return;
+    yield Buffer.from(`whole ${sha256}\n`);
   }
   for (const { plan } of parts) while (!plan.isComplete && !signal?.aborted) await nextChange(plan);
 }
@@ -230,6 +239,6 @@ blocks() {
 hash_part() {
   f=$1; exec 3>&1
   echo "for $R" >>"$f.done" || return 1
-  q=$(blocks | sumin); read -r v && [ "$v" = whole ]
+  q=$(blocks | sumin); read -r v W && [ "$v" = whole ]
 }
 `;

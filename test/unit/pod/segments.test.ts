@@ -4,18 +4,18 @@ import { blockBytes, BlockPlan, segmentsOf, stripesFor } from '../../../src/pod/
 import { blocksToHash, partOf, StartedOver } from '../../../src/pod/uploadPart.ts';
 
 describe('the plan of a large file', () => {
-  it('hands out every block once, few at first, and knows the length of the last', () => {
+  it('hands out every block once, few at a time at first and at the end, and knows the length of the last', () => {
     const plan = new BlockPlan(20 * blockBytes + 5);
-    const segments = [...segmentsOf(plan)];
+    const segments = [...segmentsOf(plan, 2)];
     assert.deepEqual(
       segments.map(({ blocks }) => blocks),
-      [1, 2, 4, 4, 4, 4, 2],
+      [1, 2, 4, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1],
     );
     assert.deepEqual(
       segments.flatMap(({ first, blocks }) => Array.from({ length: blocks }, (_, index) => first + index)),
       Array.from({ length: 21 }, (_, index) => index),
     );
-    assert.equal(plan.lengthOf(segments.at(-1)!), blockBytes + 5);
+    assert.equal(plan.lengthOf(segments.at(-1)!), 5);
     assert.equal(plan.take(1), undefined);
   });
 
@@ -27,7 +27,7 @@ describe('the plan of a large file', () => {
     assert.equal(plan.bytesLeft, 4 * blockBytes);
     plan.startOver();
     assert.deepEqual(
-      [...segmentsOf(plan)],
+      [...segmentsOf(plan, 1)],
       [
         { first: 0, blocks: 1 },
         { first: 2, blocks: 2 },
@@ -71,7 +71,7 @@ describe('what the pod is told to hash while a part arrives', () => {
 
   it('is what has arrived without a gap, and at the end what is on its way', async () => {
     const one = part();
-    const heard = listen(blocksToHash([one]));
+    const heard = listen(blocksToHash([one], () => 'its hash'));
     const segments = [...Array(2)].map(() => one.plan.take(8)!);
     await turn();
     assert.equal(heard.said, '');
@@ -87,7 +87,7 @@ describe('what the pod is told to hash while a part arrives', () => {
     );
     one.plan.take(4);
     await turn();
-    assert.equal(heard.said, '0 16\n16 4 wait\nend\nwhole\n');
+    assert.equal(heard.said, '0 16\n16 4 wait\nend\nwhole its hash\n');
     assert.equal(heard.end, '', 'it watches until all has arrived');
     for (let block = 16; block < 20; block++) one.plan.finish(block);
     await turn();
@@ -96,7 +96,7 @@ describe('what the pod is told to hash while a part arrives', () => {
 
   it('is void when the part is sent anew', async () => {
     const one = part();
-    const heard = listen(blocksToHash([one]));
+    const heard = listen(blocksToHash([one], () => 'its hash'));
     while (one.plan.take(4));
     await turn();
     assert.match(heard.said, /whole/);
@@ -107,7 +107,7 @@ describe('what the pod is told to hash while a part arrives', () => {
 
   it('ends with a cancelled upload', async () => {
     const controller = new AbortController();
-    const heard = listen(blocksToHash([part()], controller.signal));
+    const heard = listen(blocksToHash([part()], () => '', controller.signal));
     await turn();
     controller.abort();
     await turn();
