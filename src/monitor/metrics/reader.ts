@@ -157,7 +157,8 @@ export class MetricReader {
 
   /** Is any of its metrics nan or infinite? */
   hasSpecial({ at }: Plan): boolean {
-    return at.some((index) => this.scan.kind[index] === SPECIAL);
+    for (const index of at) if (this.scan.kind[index] === SPECIAL) return true;
+    return false;
   }
 
   read(text: string, line: number): MetricEvent | null {

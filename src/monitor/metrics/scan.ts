@@ -1,4 +1,3 @@
-import { GAP } from './template.ts';
 import type { LineBytes, Template } from './template.ts';
 
 /** Numbers looked at in one line; what comes after is a table of data, not progress. */
@@ -6,12 +5,18 @@ const MAX_NUMBERS = 192;
 /** Longer lines carry no metrics (argument dumps, data); the longest real progress lines are below 2,500 units. */
 export const MAX_METRIC_LINE = 4_096;
 
+/** Not the kind of a number: in a template, a run of spaces that goes on as long as it may. */
+export const GAP = 0;
 export const INT = 1;
 export const FLOAT = 2;
 /** `nan`, `inf`, `-Infinity`: a number in every respect but its letters. */
 export const SPECIAL = 3;
 /** Times, dates, versions, addresses: `0:14:15`, `2.1.0`, `10.0.0.1`. */
 export const COMPOUND = 4;
+
+/** What a number may go on with behind its first digits. */
+const GOES_ON = new Uint8Array(65_536);
+for (const char of ',.:-eE') GOES_ON[char.charCodeAt(0)] = 1;
 
 /** Room for the characters of a line that stands in no array: as a slice of a long string, each would be asked of the string it is a slice of. */
 const LINE = new Uint16Array(MAX_METRIC_LINE);
@@ -230,8 +235,12 @@ export class Scan {
       i++;
     }
     let decimals = leading ? i - first : 0;
+    if (i === to || GOES_ON[c] === 0) {
+      this.note(index, at, i, kind, scaled(codes[at] === 45, mantissa, decimals));
+      return i;
+    }
     // 12,345 - groups of three, when the first has at most three
-    if (i < to && c === 44 && kind === INT && i - at <= 4) {
+    if (c === 44 && kind === INT && i - at <= 4) {
       while (i + 3 < to && codes[i] === 44 && digits(codes, i + 1, to) === i + 4) {
         mantissa = mantissa * 1000 + (codes[i + 1]! - 48) * 100 + (codes[i + 2]! - 48) * 10 + (codes[i + 3]! - 48);
         i += 4;

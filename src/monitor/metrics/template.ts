@@ -1,8 +1,5 @@
-import { SPECIAL, endsLetter, isDigit } from './scan.ts';
+import { GAP, SPECIAL, endsLetter, isDigit } from './scan.ts';
 import type { Scan } from './scan.ts';
-
-/** Not the kind of a number: here a run of spaces goes on, as long as it may. */
-export const GAP = 0;
 
 /**
  * A line as the bytes around its numbers: a line that has the same ones around numbers of the same kinds is scanned alike, and so has the same shape. Only what leaves no
