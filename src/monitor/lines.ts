@@ -1,11 +1,32 @@
-/**
- * What the splitter hands on: a piece of a line that a `\r` overwrote (`redraw`), or the line as it stood when it ended. With `bytes`, the text is ASCII and stands there from `at` on.
- */
-export type LineSink = (text: string, redraw: boolean, bytes: Uint8Array | null, at: number) => void;
+import { SLACK } from './metrics/template.ts';
+import type { LineBytes } from './metrics/template.ts';
+
+/** A piece of a line, as long as the call lasts that hands it on: the same object is the next piece. */
+export interface Piece {
+  /** Decoded when it is asked for, which most redraws never are. */
+  readonly text: string;
+  /** Null when it came as text, or in several chunks. */
+  readonly bytes: LineBytes | null;
+  /** Its bytes are its characters. */
+  readonly ascii: boolean;
+}
+
+/** What the splitter hands on: a piece of a line that a `\r` overwrote (`redraw`), or the line as it stood when it ended. */
+export type LineSink = (piece: Piece, redraw: boolean) => void;
 
 /** Longest piece kept, in UTF-16 units: beyond it the middle is dropped, since failures name themselves at the start or the end. */
 export const MAX_LINE = 16_384;
 const HALF = MAX_LINE / 2;
+/** Bytes looked at at once. */
+const BLOCK = 65_536;
+
+const LF = 10;
+const CR = 13;
+
+/** A piece by its text. */
+export function pieceOf(text: string): Piece {
+  return { text, bytes: null, ascii: false };
+}
 
 /**
  * Bytes to lines. Any chunking of the same bytes gives the same calls: UTF-8 sequences and `\r\n` may be cut anywhere.
@@ -24,6 +45,7 @@ export class LineReader {
   /** A finished piece that awaits whether another follows on the same line. */
   private held: string | null = null;
   private anything = false;
+  private readonly block = new Block();
 
   constructor(private readonly sink: LineSink) {}
 
@@ -31,7 +53,7 @@ export class LineReader {
     if (typeof chunk === 'string') {
       this.flushTail();
       this.text(chunk);
-    } else this.bytes(chunk);
+    } else for (let at = 0; at < chunk.length; at += BLOCK) this.bytes(chunk.subarray(at, at + BLOCK));
   }
 
   end(): void {
@@ -47,6 +69,19 @@ export class LineReader {
   }
 
   private bytes(chunk: Uint8Array): void {
+    let from = 0;
+    if (this.anything || this.tail.length > 0) {
+      from = chunk.indexOf(LF) + 1;
+      if (from === 0) return this.part(chunk);
+      this.part(chunk.subarray(0, from));
+    }
+    const to = chunk.lastIndexOf(LF) + 1;
+    if (to > from) this.wholeLines(chunk, from, to);
+    if (to < chunk.length) this.part(to === 0 ? chunk : chunk.subarray(to));
+  }
+
+  /** Bytes that need not be whole lines. */
+  private part(chunk: Uint8Array): void {
     let bytes = chunk;
     if (this.tail.length > 0) {
       bytes = new Uint8Array(this.tail.length + chunk.length);
@@ -65,34 +100,58 @@ export class LineReader {
       }
     }
     this.tail = bytes.slice(cut);
-    if (cut === 0) return;
-    const text = this.decoder.decode(cut === bytes.length ? bytes : bytes.subarray(0, cut));
-    // With a replacement for a wrong byte in it, a line of as many units as bytes need not be ASCII.
-    this.text(text, text.includes('\ufffd') ? null : bytes);
+    if (cut > 0) this.text(this.decoder.decode(cut === bytes.length ? bytes : bytes.subarray(0, cut)));
   }
 
-  private text(text: string, bytes: Uint8Array | null = null): void {
-    if (text === '') return;
+  /** Lines that begin and end in this chunk, as nearly all do: nothing has to be put together, and what nobody asks for is not even decoded. */
+  private wholeLines(chunk: Uint8Array, from: number, to: number): void {
+    const { block } = this;
+    block.fill(chunk);
+    while (from < to) {
+      const ascii = block.asciiLines(from, to);
+      while (from < ascii) from = this.wholeLine(from);
+      if (from < to) {
+        block.mixed();
+        from = this.wholeLine(from);
+      }
+    }
+  }
+
+  /** Hands on the line that begins here; returns where the next begins. */
+  private wholeLine(from: number): number {
+    const { block } = this;
+    const end = block.endOf(from);
+    if (end - from > HALF) {
+      block.select(from, end);
+      this.text(`${block.text}\n`);
+      return end + 1;
+    }
+    // The last piece that draws something.
+    let begin = from;
+    let stop = block.nextReturn(from, end);
+    for (let next = stop + 1; next <= end;) {
+      const until = block.nextReturn(next, end);
+      if (until > next) {
+        if (stop > begin) {
+          block.select(begin, stop);
+          this.sink(block, true);
+        }
+        begin = next;
+        stop = until;
+      }
+      next = until + 1;
+    }
+    block.select(begin, stop);
+    this.sink(block, false);
+    return end + 1;
+  }
+
+  private text(text: string): void {
     let from = 0;
-    // Where the line begins in the bytes; one character is one byte as long as all are ASCII.
-    let at = 0;
-    const ascii = bytes !== null && bytes.length === text.length;
-    const redraws = text.includes('\r');
     for (;;) {
       const end = text.indexOf('\n', from);
-      const next = bytes === null || end < 0 ? 0 : ascii ? end + 1 : bytes.indexOf(10, at) + 1;
-      const plain = bytes !== null && next - at === end + 1 - from ? bytes : null;
-      const piece = end < 0 ? (from === 0 ? text : text.slice(from)) : text.slice(from, end);
-      const redrawn = redraws && piece.includes('\r');
-      if (end >= 0 && !redrawn && piece.length <= HALF && this.head === '' && this.held === null) {
-        // A whole line in one chunk, as nearly all are: nothing to put together.
-        this.anything = false;
-        this.sink(piece, false, plain, at);
-        from = end + 1;
-        at = next;
-        continue;
-      }
-      if (redrawn) this.pieces(piece);
+      const piece = text.slice(from, end < 0 ? text.length : end);
+      if (piece.includes('\r')) this.pieces(piece);
       else this.append(piece);
       if (end < 0) {
         this.anything ||= piece !== '';
@@ -100,7 +159,6 @@ export class LineReader {
       }
       this.endLine();
       from = end + 1;
-      at = next;
     }
   }
 
@@ -119,7 +177,7 @@ export class LineReader {
   private append(text: string): void {
     if (text === '') return;
     if (this.held !== null) {
-      this.sink(this.held, true, null, 0);
+      this.sink(pieceOf(this.held), true);
       this.held = null;
     }
     if (this.head.length < HALF) {
@@ -161,6 +219,83 @@ export class LineReader {
     const text = this.head === '' && this.held !== null ? this.held : this.take();
     this.held = null;
     this.anything = false;
-    this.sink(text, false, null, 0);
+    this.sink(pieceOf(text), false);
+  }
+}
+
+/** The bytes of a chunk, and a piece of them. */
+class Block implements Piece, LineBytes {
+  readonly bytes = this;
+  readonly codes = new Uint16Array(BLOCK);
+  from = 0;
+  to = 0;
+  ascii = false;
+
+  private readonly decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  private readonly copy = new Uint8Array(BLOCK + SLACK);
+  readonly view = new DataView(this.copy.buffer);
+  private chunk: Uint8Array = this.copy;
+  /** Decoded text of the lines that are ASCII from `runAt` on. */
+  private run = '';
+  private runAt = 0;
+  private known: string | null = null;
+  /** The next `\r` that was found; looked for again once it is passed. */
+  private return = -1;
+
+  fill(chunk: Uint8Array): void {
+    this.return = -1;
+    this.chunk = chunk;
+    this.codes.set(chunk);
+    this.copy.set(chunk);
+  }
+
+  /** Decodes the lines from here on that are ASCII, up to `to`; returns where they end. */
+  asciiLines(from: number, to: number): number {
+    const other = this.firstOther(from, to);
+    const end = other === to ? to : Math.max(from, this.chunk.lastIndexOf(LF, other) + 1);
+    this.ascii = true;
+    this.run = end === from ? '' : this.decoder.decode(this.chunk.subarray(from, end));
+    this.runAt = from;
+    return end;
+  }
+
+  /** The next line is not ASCII. */
+  mixed(): void {
+    this.ascii = false;
+  }
+
+  select(from: number, to: number): void {
+    this.from = from;
+    this.to = to;
+    this.known = null;
+  }
+
+  get text(): string {
+    return (this.known ??= this.ascii
+      ? this.run.slice(this.from - this.runAt, this.to - this.runAt)
+      : this.decoder.decode(this.chunk.subarray(this.from, this.to)));
+  }
+
+  /** Where the line ends that begins here: there is an end. */
+  endOf(from: number): number {
+    return this.chunk.indexOf(LF, from);
+  }
+
+  /** Where the next `\r` is, or `to`. */
+  nextReturn(from: number, to: number): number {
+    if (this.return < from) {
+      const at = this.chunk.indexOf(CR, from);
+      this.return = at < 0 ? Infinity : at;
+    }
+    return this.return < to ? this.return : to;
+  }
+
+  /** Where the first byte is that is not ASCII, or `to`. */
+  private firstOther(from: number, to: number): number {
+    const { view, copy } = this;
+    let i = from;
+    while (i + 4 <= to && (view.getInt32(i) & 0x80808080) === 0) i += 4;
+    while (i < to && copy[i]! < 0x80) i++;
+    return i;
   }
 }

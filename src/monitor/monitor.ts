@@ -5,7 +5,8 @@ import { Findings, exceptionText } from './findings.ts';
 import type { Sighting } from './findings.ts';
 import { looksLikeProjectFile } from './frames.ts';
 import { HangWatch } from './hang.ts';
-import { LineReader } from './lines.ts';
+import { LineReader, pieceOf } from './lines.ts';
+import type { Piece } from './lines.ts';
 import type { MetricLine } from './metric.ts';
 import { roleOf } from './metrics/names.ts';
 import type { Role } from './metrics/names.ts';
@@ -73,21 +74,31 @@ function isContainer(exception: RaisedException): boolean {
 }
 /** Source with line numbers, or the caret below a syntax error: what stands above an exception whose traceback was cut off. */
 const LISTING = /^\s*(?:-+> ?)?\d+ {2,}\S|^\s*\^+\s*$/;
+/** What lines of that shape may be: shapes do not know of signs, nor of commas in numbers. */
+const MAYBE_LISTING = /^\s*(?:-+> ?)?[-+]?[\d.,]+ {2}|^\s*\^+\s*$/;
 
 // What a line's shape says about who should read it.
 const TRACEBACK = 1;
 const SENTENCE = 2;
 const CLASSES = 4;
+const LISTED = 8;
 
 function interest(text: string): number {
   return (
-    (TracebackReader.mayBegin(text) ? TRACEBACK : 0) | (LINE_GATE.test(text) ? SENTENCE : 0) | (PerClass.mayMatter(text) ? CLASSES : 0)
+    (TracebackReader.mayBegin(text) ? TRACEBACK : 0) |
+    (LINE_GATE.test(text) ? SENTENCE : 0) |
+    (PerClass.mayMatter(text) ? CLASSES : 0) |
+    (MAYBE_LISTING.test(text) ? LISTED : 0)
   );
+}
+
+function isBlank(piece: Piece): boolean {
+  return piece.bytes === null ? piece.text === '' : piece.bytes.to === piece.bytes.from;
 }
 
 /** Reads the output of a training run, live or finished, and says what it means. The same bytes give the same events, however they are cut into chunks. */
 export class TrainingMonitor {
-  private readonly lines = new LineReader((text, redraw, bytes, at) => this.piece(text, redraw, bytes, at));
+  private readonly lines = new LineReader((piece, redraw) => this.piece(piece, redraw));
   private readonly tracebacks = new TracebackReader(
     (exception) => this.raised(exception),
     (text, who) => {
@@ -116,9 +127,9 @@ export class TrainingMonitor {
   private redraws = 0;
   /** Those whose shape was new. */
   private newRedraws = 0;
-  /** The last line that was not blank, and the one before. */
-  private lastText = '';
-  private previous = '';
+  /** Is the last line that was not blank part of a listing, and was the one before? */
+  private listing = false;
+  private belowListing = false;
   private lastWord: RaisedException | null = null;
   /** An exception that probably only brings another. */
   private container: RaisedException | null = null;
@@ -217,54 +228,54 @@ export class TrainingMonitor {
     return events;
   }
 
-  private piece(raw: string, redraw: boolean, bytes: Uint8Array | null, at: number): void {
+  private piece(piece: Piece, redraw: boolean): void {
     // A bar that was redrawn very often says the same each time: from then on a sample is enough.
     if (redraw && this.redraws >= MAX_REDRAWS && (this.redraws + 1) % REDRAW_SAMPLE !== 0) {
       this.redraws++;
       return;
     }
-    let text = raw;
-    if (this.metrics.prepare(raw, bytes, at)) {
-      const parts = splitMoves(raw)
+    let line = piece;
+    if (this.metrics.look(piece)) {
+      const parts = splitMoves(piece.text)
         .map(stripControl)
         .filter((part) => part !== '');
-      text = parts.pop() ?? '';
-      for (const part of parts.slice(0, MAX_PARTS)) {
-        this.metrics.prepare(part);
+      line = pieceOf(parts.pop() ?? '');
+      for (const part of parts.slice(0, MAX_PARTS).map(pieceOf)) {
+        this.metrics.look(part);
         this.redrawn(part);
       }
-      this.metrics.prepare(text);
+      this.metrics.look(line);
     }
     if (redraw) {
       this.redraws++;
-      this.redrawn(text);
+      this.redrawn(line);
       return;
     }
     this.redraws = 0;
     this.newRedraws = 0;
     this.ended++;
-    this.events.push({ kind: 'line', line: this.ended, text });
-    this.read(text, this.ended, false);
+    this.events.push({ kind: 'line', line: this.ended, text: line.text });
+    this.read(line, this.ended, false);
   }
 
-  private redrawn(text: string): void {
+  private redrawn(piece: Piece): void {
     if (!this.metrics.isKnown() && ++this.newRedraws > MAX_NEW_REDRAWS && this.newRedraws % REDRAW_SAMPLE !== 0) return;
-    this.read(text, this.ended + 1, true);
+    this.read(piece, this.ended + 1, true);
   }
 
-  private read(text: string, line: number, redraw: boolean): void {
-    if (this.tracebacks.active && this.tracebacks.read(text, line)) return;
-    const last = this.lastText;
-    if (text !== '') this.lastText = text;
-    this.previous = last;
-    const interest = this.metrics.see(text);
+  private read(piece: Piece, line: number, redraw: boolean): void {
+    if (this.tracebacks.active && this.tracebacks.read(piece.text, line)) return;
+    const interest = this.metrics.see(piece);
+    this.belowListing = this.listing;
     if (interest !== 0) {
+      const { text } = piece;
+      this.listing = (interest & LISTED) !== 0 && LISTING.test(text);
       if ((interest & TRACEBACK) !== 0 && !this.tracebacks.active && this.tracebacks.read(text, line)) return;
       if ((interest & SENTENCE) !== 0) this.readSentence(text, line);
-    }
-    const plan = this.metrics.plan(text);
-    if (plan && (!redraw || this.worthTelling(plan, text, line))) this.record(this.metrics.apply(plan, text, line));
-    if ((interest & CLASSES) !== 0 || this.perClass.active) this.readClass(text, line);
+    } else if (!isBlank(piece)) this.listing = false;
+    const plan = this.metrics.plan(piece);
+    if (plan && (!redraw || this.worthTelling(plan, line))) this.record(this.metrics.apply(plan, line));
+    if ((interest & CLASSES) !== 0 || this.perClass.active) this.readClass(piece.text, line);
   }
 
   private readClass(text: string, line: number): void {
@@ -283,7 +294,7 @@ export class TrainingMonitor {
         this.findings.raised(exception, match, match.rule.consequence);
       if (match) return;
       // Without a kind it counts below a code listing, or when it turns out to be the log's last word.
-      if (LISTING.test(this.previous)) this.findings.raised(exception, null);
+      if (this.belowListing) this.findings.raised(exception, null);
       else if ((body.length === text.length || who !== '') && isComplaint(exception)) this.lastWord = exception;
     }
     const match = classifyLine(body) ?? (body.length === text.length ? null : classifyLine(text));
@@ -393,9 +404,9 @@ export class TrainingMonitor {
   }
 
   /** A bar is redrawn many times a second: it is read at every twentieth of its way, when something in it is no number, and when its line ends. */
-  private worthTelling(plan: Plan, text: string, line: number): boolean {
-    const step = this.metrics.number(text, plan.step);
-    const steps = this.metrics.number(text, plan.steps);
+  private worthTelling(plan: Plan, line: number): boolean {
+    const step = this.metrics.number(plan.step);
+    const steps = this.metrics.number(plan.steps);
     if (step !== null && step !== this.place.step) {
       this.place.step = step;
       this.progressed = true;

@@ -1,9 +1,33 @@
 import type { Thresholds } from './thresholds.ts';
 
+/** What is in the middle, of any number of values but none; by Hoare's selection, since sorting them all is more than is asked. */
 export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1]!;
+  const count = values.length;
+  if (kept.length < count) kept = new Float64Array(count);
+  for (let i = 0; i < count; i++) kept[i] = values[i]!;
+  const middle = count >> 1;
+  let low = 0;
+  let high = count - 1;
+  while (low < high) {
+    const pivot = kept[middle]!;
+    let i = low;
+    let j = high;
+    while (i <= j) {
+      while (kept[i]! < pivot) i++;
+      while (pivot < kept[j]!) j--;
+      if (i > j) break;
+      const moved = kept[i]!;
+      kept[i++] = kept[j]!;
+      kept[j--] = moved;
+    }
+    if (j < middle) low = i;
+    if (middle < i) high = j;
+  }
+  return kept[middle]!;
 }
+
+/** Room for the values of which the median is looked for. */
+let kept = new Float64Array(64);
 
 /** Where training is, as far as it was printed; it moves on. */
 export interface Place {
@@ -40,6 +64,8 @@ export class LossSeries {
     private readonly thresholds: Thresholds,
     /** It is measured on other data than what is trained on. */
     readonly isValidation: boolean,
+    /** It is what training brings down. */
+    readonly isTraining: boolean,
     private epoch: number | null,
     private step: number | null,
   ) {

@@ -93,7 +93,8 @@ export class Trends {
     }
     if (!series) {
       if (this.losses.size >= MAX_SERIES) return;
-      series = new LossSeries(this.thresholds, VALIDATION.test(name), place.epoch, place.step);
+      const isTraining = TRAIN.test(name) || name.toLowerCase() === 'loss';
+      series = new LossSeries(this.thresholds, VALIDATION.test(name), isTraining, place.epoch, place.step);
       this.losses.set(name, series);
     }
     const spike = series.add(value);
@@ -142,8 +143,7 @@ export class Trends {
 
   private trainingSeries(validation: string): LossSeries | null {
     for (const [name, series] of this.losses) {
-      if (name === validation || series.isValidation) continue;
-      if (TRAIN.test(name) || name.toLowerCase() === 'loss') return series;
+      if (name !== validation && series.isTraining && !series.isValidation) return series;
     }
     return null;
   }

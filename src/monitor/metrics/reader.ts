@@ -1,11 +1,14 @@
 import { hasControl } from '../ansi.ts';
+import { pieceOf } from '../lines.ts';
+import type { Piece } from '../lines.ts';
 import type { MetricLine } from '../metric.ts';
 import { readFormat } from './formats.ts';
 import { readGeneric } from './generic.ts';
 import type { Plan } from './plan.ts';
-import { MAX_METRIC_LINE, SPECIAL, Scan, valueOf } from './scan.ts';
+import { MAX_METRIC_LINE, SPECIAL, Scan } from './scan.ts';
 import { readHeader, readRow } from './tables.ts';
 import type { Table } from './tables.ts';
+import { Templates } from './template.ts';
 
 /** Shapes remembered; a log has a few dozen, prose with numbers makes new ones without end. */
 const MAX_SHAPES = 4_096;
@@ -43,7 +46,12 @@ export type MetricEvent = { readonly kind: 'metrics' } & MetricLine;
 export class MetricReader {
   private readonly scan = new Scan();
   private readonly known = new Map<number, Known>();
+  private readonly templates = new Templates<Known>();
   private current: Known | null = null;
+  /** The line looked at is too long to be scanned. */
+  private skipped = false;
+  /** Its numbers are placed by bytes that are not its characters. */
+  private inBytes = false;
   private table: Table | null = null;
   private sinceRow = 0;
   private settings = 0;
@@ -55,46 +63,68 @@ export class MetricReader {
   /** `interest`: further questions about a line whose answer depends on its shape alone, as bits. */
   constructor(private readonly interest: (text: string) => number = () => 0) {}
 
-  /** Scans a line; true when it has control characters (and must be cleaned and scanned again). `see` and `metrics` are about the line scanned last. */
-  prepare(text: string, bytes: Uint8Array | null = null, at = 0): boolean {
-    if (text.length > MAX_METRIC_LINE) return hasControl(text);
-    this.scan.scan(text, bytes, at);
-    return this.scan.control || (this.scan.full && hasControl(text));
+  /** Looks at a piece of a line; true when it has control characters (and must be cleaned and looked at again). `see` and `plan` are about the one looked at last. */
+  look(piece: Piece): boolean {
+    const { scan } = this;
+    const { bytes, ascii } = piece;
+    this.current = null;
+    this.skipped = false;
+    if (bytes !== null && bytes.to - bytes.from <= MAX_METRIC_LINE) {
+      this.current = this.templates.find(scan, bytes);
+      this.inBytes = !ascii;
+      if (this.current !== null) return false;
+      if (ascii) {
+        scan.scanCodes(bytes.codes, bytes.from, bytes.to);
+        return scan.control || (scan.full && hasControl(piece.text));
+      }
+    }
+    const { text } = piece;
+    this.inBytes = false;
+    if (text.length > MAX_METRIC_LINE) {
+      this.skipped = true;
+      return hasControl(text);
+    }
+    scan.scan(text);
+    return scan.control || (scan.full && hasControl(text));
   }
 
   /** Has a line of this shape been seen before? */
   isKnown(): boolean {
-    return !this.scan.full && this.known.has(this.scan.shape);
+    return this.current !== null || (!this.skipped && !this.scan.full && this.known.has(this.scan.shape));
   }
 
   /** The answer of `interest` for the line. */
-  see(text: string): number {
+  see(piece: Piece): number {
     const { scan } = this;
-    if (text.length > MAX_METRIC_LINE || scan.full) {
-      this.current = null;
-      return this.interest(text);
-    }
+    if (this.current !== null) return this.current.flags;
+    if (this.skipped || scan.full) return this.interest(piece.text);
     let known = this.known.get(scan.shape);
     if (known === undefined) {
-      known = learn(text, scan, this.interest(text));
-      if (this.known.size >= MAX_SHAPES) this.known.clear();
+      known = learn(piece.text, scan, this.interest(piece.text));
+      if (this.known.size >= MAX_SHAPES) {
+        this.known.clear();
+        this.templates.clear();
+      }
       this.known.set(scan.shape, known);
+    } else if (piece.bytes !== null && (piece.ascii || !piece.text.includes('\ufffd'))) {
+      // Prose never comes again: only what has is worth a template. A wrong byte may be a character of the text without being one of the bytes.
+      this.templates.add(scan, piece.bytes, known);
     }
     this.current = known;
     return known.flags;
   }
 
   /** The metrics or place in training of the line seen last, or null when it has none. */
-  metrics(text: string, line: number): MetricEvent | null {
-    const plan = this.plan(text);
-    return plan === null ? null : this.apply(plan, text, line);
+  metrics(piece: Piece, line: number): MetricEvent | null {
+    const plan = this.plan(piece);
+    return plan === null ? null : this.apply(plan, line);
   }
 
   /** What the numbers of the line seen last are, or null when it has no metrics and does not say where training is. To be asked once a line. */
-  plan(text: string): Plan | null {
+  plan(piece: Piece): Plan | null {
     const known = this.current;
     if (known === null) return null;
-    const row = this.table === null ? null : this.row(this.table, text);
+    const row = this.table === null ? null : this.row(this.table, piece);
     if (row) return row;
     if (known.header) {
       this.table = known.header;
@@ -116,32 +146,37 @@ export class MetricReader {
   }
 
   /** The line seen last, read by its plan. */
-  apply(plan: Plan, text: string, line: number): MetricEvent {
-    return apply(plan, this.scan, text, line);
+  apply(plan: Plan, line: number): MetricEvent {
+    return apply(plan, this.scan, line);
   }
 
   /** One of the line's numbers by its index in the plan, or null for none. */
-  number(text: string, index: number): number | null {
-    return place(this.scan, text, index);
+  number(index: number): number | null {
+    return place(this.scan, index);
   }
 
   /** Is any of its metrics nan or infinite? */
   hasSpecial({ at }: Plan): boolean {
-    return at.some((index) => this.scan.kind[index] === SPECIAL);
+    for (const index of at) if (this.scan.kind[index] === SPECIAL) return true;
+    return false;
   }
 
   read(text: string, line: number): MetricEvent | null {
-    this.prepare(text);
-    this.see(text);
-    return this.metrics(text, line);
+    const piece = pieceOf(text);
+    this.look(piece);
+    this.see(piece);
+    return this.metrics(piece, line);
   }
 
-  private row(table: Table, text: string): Plan | null {
-    if (this.scan.count === 0) return null;
-    const { shape } = this.scan;
+  private row(table: Table, piece: Piece): Plan | null {
+    const { scan } = this;
+    if (scan.count === 0) return null;
+    const { shape } = scan;
     let plan = table.plans.get(shape);
     if (plan === undefined) {
-      plan = readRow(table, text, this.scan);
+      // Cells are found by their place in the text.
+      if (this.inBytes) scan.scan(piece.text);
+      plan = readRow(table, piece.text, scan);
       if (table.plans.size < MAX_SHAPES) table.plans.set(shape, plan);
     }
     if (plan) this.sinceRow = 0;
@@ -160,27 +195,24 @@ function learn(text: string, scan: Scan, flags: number): Known {
   return { plan, header: null, setting: plan === null && SETTING.test(text), block: false, box, flags };
 }
 
-function apply(plan: Plan, scan: Scan, text: string, line: number): MetricEvent {
+function apply(plan: Plan, scan: Scan, line: number): MetricEvent {
   const metrics: Record<string, number> = {};
   const { names, at } = plan;
   for (let k = 0; k < names.length; k++) {
-    const i = at[k]!;
-    const name = plan.dynamic
-      ? names[k]!.replace(/\0(\d+)\0/g, (_, n: string) => text.slice(scan.start[Number(n)], scan.end[Number(n)]))
-      : names[k]!;
-    metrics[name] = valueOf(text, scan.start[i]!, scan.end[i]!, scan.kind[i]!);
+    const name = plan.dynamic ? names[k]!.replace(/\0(\d+)\0/g, (_, n: string) => scan.printed(Number(n))) : names[k]!;
+    metrics[name] = scan.value(at[k]!);
   }
   return {
     kind: 'metrics',
     line,
-    epoch: place(scan, text, plan.epoch),
-    epochs: place(scan, text, plan.epochs),
-    step: place(scan, text, plan.step),
-    steps: place(scan, text, plan.steps),
+    epoch: place(scan, plan.epoch),
+    epochs: place(scan, plan.epochs),
+    step: place(scan, plan.step),
+    steps: place(scan, plan.steps),
     metrics,
   };
 }
 
-function place(scan: Scan, text: string, i: number): number | null {
-  return i < 0 ? null : valueOf(text, scan.start[i]!, scan.end[i]!, scan.kind[i]!);
+function place(scan: Scan, index: number): number | null {
+  return index < 0 ? null : scan.value(index);
 }

@@ -1,8 +1,12 @@
+import type { LineBytes, Template } from './template.ts';
+
 /** Numbers looked at in one line; what comes after is a table of data, not progress. */
 const MAX_NUMBERS = 192;
 /** Longer lines carry no metrics (argument dumps, data); the longest real progress lines are below 2,500 units. */
 export const MAX_METRIC_LINE = 4_096;
 
+/** Not the kind of a number: in a template, a run of spaces that goes on as long as it may. */
+export const GAP = 0;
 export const INT = 1;
 export const FLOAT = 2;
 /** `nan`, `inf`, `-Infinity`: a number in every respect but its letters. */
@@ -10,11 +14,12 @@ export const SPECIAL = 3;
 /** Times, dates, versions, addresses: `0:14:15`, `2.1.0`, `10.0.0.1`. */
 export const COMPOUND = 4;
 
-/**
- * The characters of the line being scanned. A line is a slice of a long string, whose every character access goes through the string it is a slice of; copied once, all
- * further looks are array accesses.
- */
-const CODES = new Uint16Array(MAX_METRIC_LINE + 1);
+/** What a number may go on with behind its first digits. */
+const GOES_ON = new Uint8Array(65_536);
+for (const char of ',.:-eE') GOES_ON[char.charCodeAt(0)] = 1;
+
+/** Room for the characters of a line that stands in no array: as a slice of a long string, each would be asked of the string it is a slice of. */
+const LINE = new Uint16Array(MAX_METRIC_LINE);
 
 const enum Class {
   Other = 0,
@@ -33,12 +38,16 @@ CLASS[32] = CLASS[9] = Class.Space;
 CLASS.fill(Class.Other, 0x2000, 0x2c00).fill(Class.Other, 0xd800, 0xe000);
 CLASS[0xfffd] = Class.Other;
 
+/** Powers of ten that a double holds exactly. */
+const POWERS = Array.from({ length: 23 }, (_, i) => 10 ** i);
+
 /**
  * The numbers of a line and the line's shape, found in one pass. The shape is a hash of everything but the numbers' digits: lines of the same
  * shape mean the same, so what a line means is found out once for each shape (see `MetricReader`).
  */
 export class Scan {
   count = 0;
+  /** Where each number begins and ends, counted from the line's beginning: in bytes after `fits` of a line that is not ASCII, else in UTF-16 units. */
   readonly start = new Int32Array(MAX_NUMBERS);
   readonly end = new Int32Array(MAX_NUMBERS);
   readonly kind = new Uint8Array(MAX_NUMBERS);
@@ -48,24 +57,37 @@ export class Scan {
   full = false;
   /** There are control characters in what was looked at. */
   control = false;
+  /** Digits in it do not count for its shape though they belong to no number. */
+  loose = false;
 
-  /** `bytes`, `at`: the same line as bytes, when it is known to be ASCII; reading those is faster. */
-  scan(text: string, bytes: Uint8Array | null = null, at = 0): void {
+  /** Value of each number, or NaN where it takes more than a product of exact doubles; see `value`. */
+  private readonly values = new Float64Array(MAX_NUMBERS);
+  /** The line's characters are `codes` from `base` on. */
+  private codes: Uint16Array = LINE;
+  private base = 0;
+
+  scan(text: string): void {
     const length = text.length < MAX_METRIC_LINE ? text.length : MAX_METRIC_LINE;
-    if (bytes === null) for (let i = 0; i < length; i++) CODES[i] = text.charCodeAt(i);
-    else for (let i = 0; i < length; i++) CODES[i] = bytes[at + i]!;
-    CODES[length] = 0;
+    for (let i = 0; i < length; i++) LINE[i] = text.charCodeAt(i);
+    this.scanCodes(LINE, 0, length);
+    if (text.length > MAX_METRIC_LINE) this.full = true;
+  }
+
+  /** Scans a line of at most `MAX_METRIC_LINE` characters that stands in an array already. */
+  scanCodes(codes: Uint16Array, base: number, to: number): void {
+    this.codes = codes;
+    this.base = base;
     let count = 0;
     // FNV-1a over the characters that count, and how many they were.
     let hash = 0x811c9dc5 | 0;
     let hashed = 0;
     let previous = 0;
     let run = 0;
-    let i = 0;
-    this.full = text.length > MAX_METRIC_LINE;
+    let i = base;
     this.control = false;
-    while (i < length) {
-      const code = CODES[i]!;
+    this.loose = false;
+    while (i < to) {
+      const code = codes[i]!;
       const kind = CLASS[code]!;
       if (kind === Class.Letter) {
         // A word, with the digits and joints inside it: `top1_acc`, `mAP50-95`, `ndcg@10`, `acc/top1`, `valid_0's`.
@@ -75,49 +97,49 @@ export class Scan {
         let digitRun = 0;
         hash = Math.imul(hash ^ code, 0x01000193);
         i++;
-        while (i < length) {
-          const c = CODES[i]!;
+        while (i < to) {
+          const c = codes[i]!;
           const k = CLASS[c]!;
           if (k === Class.Letter) digitRun = 0;
           else if (k === Class.Digit) digitRun++;
           else {
-            const after = joint(c, i, length);
+            const after = joint(codes, c, i, to);
             if (after < 0) break;
             joined = true;
             digitRun = 0;
-            for (; i < after; i++) hash = Math.imul(hash ^ CODES[i]!, 0x01000193);
+            for (; i < after; i++) hash = Math.imul(hash ^ codes[i]!, 0x01000193);
             continue;
           }
           // `checkpoint-1500`, `run/00012.pt`: numbers in paths do not make a new shape
           if (digitRun < 3 || !joined) hash = Math.imul(hash ^ c, 0x01000193);
+          else this.loose = true;
           i++;
         }
         hashed += i - from;
         previous = -1;
         const size = i - from;
         if (size > 12 || !(size === 3 || size === 8 || digitRun > 0)) continue;
-        const special = (size === 3 || size === 8) && isSpecial(text, from, size);
-        const at = special ? from : digitRun > 0 ? glued(text, from, i) : 0;
+        const special = (size === 3 || size === 8) && isSpecial(codes, from, size);
+        const at = special ? from : digitRun > 0 ? glued(codes, from, i) : 0;
         if (!special && at === 0) continue;
         if (count === MAX_NUMBERS) break;
-        const sign = special && from > 0 ? CODES[from - 1]! : 0;
-        this.start[count] = (sign === 45 || sign === 43) && !endsWord(from - 2) ? at - 1 : at;
-        this.end[count] = i;
-        this.kind[count++] = special ? SPECIAL : INT;
+        const sign = special && from > base ? codes[from - 1]! : 0;
+        const signed = (sign === 45 || sign === 43) && !endsWord(codes, from - 2, base);
+        this.note(count++, signed ? at - 1 : at, i, special ? SPECIAL : INT, Number.NaN);
         hash = hashBefore;
         hashed -= size;
-        for (let j = from; j < at; j++) hash = Math.imul(hash ^ CODES[j]!, 0x01000193);
+        for (let j = from; j < at; j++) hash = Math.imul(hash ^ codes[j]!, 0x01000193);
         hash = Math.imul(hash ^ (special ? SPECIAL : INT), 0x01000193);
         continue;
       }
       if (kind === Class.Digit) {
         if (count === MAX_NUMBERS) break;
         let at = i;
-        const point = i > 0 ? CODES[i - 1]! : 0;
-        if (point === 46 && !endsWord(i - 2)) at = i - 1;
-        const sign = at > 0 ? CODES[at - 1]! : 0;
-        if ((sign === 45 || sign === 43) && !endsWord(at - 2)) at--;
-        i = this.number(i, length, at, count);
+        const point = i > base ? codes[i - 1]! : 0;
+        if (point === 46 && !endsWord(codes, i - 2, base)) at = i - 1;
+        const sign = at > base ? codes[at - 1]! : 0;
+        if ((sign === 45 || sign === 43) && !endsWord(codes, at - 2, base)) at--;
+        i = this.number(codes, i, to, at, count);
         hash = Math.imul(hash ^ this.kind[count++]!, 0x01000193);
         previous = -1;
         continue;
@@ -130,92 +152,205 @@ export class Scan {
         previous = mark;
         run = 1;
       }
-      if (run <= 2 && !((code === 45 || code === 43) && i + 1 < length && startsNumber(i + 1) && !endsWord(i - 1))) {
+      if (run <= 2 && !((code === 45 || code === 43) && i + 1 < to && startsNumber(codes[i + 1]!) && !endsWord(codes, i - 1, base))) {
         hash = Math.imul(hash ^ mark, 0x01000193);
         hashed++;
       }
       i++;
     }
-    if (i < length) this.full = true;
+    this.full = i < to;
     this.count = count;
     this.shape = (hash >>> 0) + ((hashed * 193 + count) & 0xfffff) * 0x100000000;
   }
 
-  /** Reads the number at `i`; what it is called by starts at `at` (sign, leading point). Returns where it ends. */
-  private number(i: number, length: number, at: number, index: number): number {
-    let kind = at < i && CODES[i - 1] === 46 ? FLOAT : INT;
-    i = digits(i, length);
-    // 12,345 - groups of three, when the first has at most three
-    if (kind === INT && i - at <= 4) {
-      while (i + 3 < length && CODES[i] === 44 && digits(i + 1, length) === i + 4) i += 4;
-      if (i + 4 === length && CODES[i] === 44 && digits(i + 1, length) === length) i = length;
+  /**
+   * Does the line have the template's characters around numbers of the same kinds? Then this stands as `scan` would have left it, for less: what is known to come next
+   * need only be compared. Otherwise all here is undefined.
+   */
+  fits(template: Template, line: LineBytes): boolean {
+    const { words, sizes, masks, kinds } = template;
+    const { codes, view, from, to } = line;
+    this.codes = codes;
+    this.base = from;
+    const last = kinds.length;
+    let i = from;
+    let word = 0;
+    let count = 0;
+    for (let part = 0; ; part++) {
+      const size = sizes[part]!;
+      if (size > 0) {
+        const end = i + size;
+        if (end > to) return false;
+        for (; i + 4 < end; i += 4) if (view.getInt32(i, true) !== words[word++]) return false;
+        if (((view.getInt32(i, true) ^ words[word++]!) & masks[part]!) !== 0) return false;
+        i = end;
+      }
+      if (part === last) break;
+      const kind = kinds[part]!;
+      if (kind === GAP) {
+        while (i < to && codes[i] === 32) i++;
+        continue;
+      }
+      const at = i;
+      const sign = codes[i]!;
+      if ((sign === 45 || sign === 43) && !endsWord(codes, i - 1, from)) i++;
+      if (i >= to || CLASS[codes[i]!] !== Class.Digit) return false;
+      i = this.number(codes, i, to, at, count);
+      if (this.kind[count++] !== kind) return false;
     }
-    if (i < length && CODES[i] === 46) {
-      const after = digits(i + 1, length);
-      const next = after < length ? CODES[after]! : 32;
-      if (after > i + 1) {
-        kind = FLOAT;
-        i = after;
-        if (next === 46 && after + 1 < length && CLASS[CODES[after + 1]!] === Class.Digit) kind = COMPOUND;
-      } else if (next === 32 || next === 44 || next === 41 || next === 93 || next === 10) {
-        // `1. ` as TensorFlow prints it; a sentence's end does not hurt, it is a whole number either way
-        if (next !== 32 || after < length) i = after;
+    if (i !== to) return false;
+    this.count = count;
+    this.shape = template.shape;
+    this.full = false;
+    this.control = false;
+    return true;
+  }
+
+  /** The value of a number as printed. */
+  value(index: number): number {
+    const value = this.values[index]!;
+    if (!Number.isNaN(value)) return value;
+    const printed = this.printed(index);
+    if (this.kind[index] === SPECIAL) {
+      if (/nan$/i.test(printed)) return Number.NaN;
+      return printed.startsWith('-') ? -Infinity : Infinity;
+    }
+    const plain = Number(printed);
+    return Number.isNaN(plain) ? Number(printed.replaceAll(',', '')) : plain;
+  }
+
+  printed(index: number): string {
+    return written(this.codes, this.base + this.start[index]!, this.base + this.end[index]!);
+  }
+
+  /** Reads the number at `i`; what it is called by starts at `at` (sign, leading point). Returns where it ends. */
+  private number(codes: Uint16Array, i: number, to: number, at: number, index: number): number {
+    const leading = at < i && codes[i - 1] === 46;
+    let kind = leading ? FLOAT : INT;
+    const first = i;
+    let mantissa = 0;
+    let c = 0;
+    while (i < to && (c = codes[i]!) >= 48 && c <= 57) {
+      mantissa = mantissa * 10 + (c - 48);
+      i++;
+    }
+    let decimals = leading ? i - first : 0;
+    if (i === to || GOES_ON[c] === 0) {
+      this.note(index, at, i, kind, scaled(codes[at] === 45, mantissa, decimals));
+      return i;
+    }
+    // 12,345 - groups of three, when the first has at most three
+    if (c === 44 && kind === INT && i - at <= 4) {
+      while (i + 3 < to && codes[i] === 44 && digits(codes, i + 1, to) === i + 4) {
+        mantissa = mantissa * 1000 + (codes[i + 1]! - 48) * 100 + (codes[i + 2]! - 48) * 10 + (codes[i + 3]! - 48);
+        i += 4;
       }
     }
-    if (i < length && kind !== COMPOUND) {
-      const e = CODES[i]!;
+    if (i < to && codes[i] === 46) {
+      let after = i + 1;
+      while (after < to && (c = codes[after]!) >= 48 && c <= 57) {
+        mantissa = mantissa * 10 + (c - 48);
+        after++;
+      }
+      const next = after < to ? c : 32;
+      // `.31.12` is no number that has a value.
+      if (leading) decimals = Infinity;
+      if (after > i + 1) {
+        kind = FLOAT;
+        decimals += after - i - 1;
+        i = after;
+        if (next === 46 && after + 1 < to && CLASS[codes[after + 1]!] === Class.Digit) kind = COMPOUND;
+      } else if (next === 32 || next === 44 || next === 41 || next === 93 || next === 10) {
+        // `1. ` as TensorFlow prints it; a sentence's end does not hurt, it is a whole number either way
+        if (next !== 32 || after < to) i = after;
+      }
+    }
+    if (i < to && kind !== COMPOUND) {
+      const e = codes[i]!;
       if (e === 101 || e === 69) {
         let j = i + 1;
-        if (j < length && (CODES[j] === 45 || CODES[j] === 43)) j++;
-        const after = digits(j, length);
-        if (after > j) {
+        const negative = j < to && codes[j] === 45;
+        if (j < to && (negative || codes[j] === 43)) j++;
+        let exponent = 0;
+        const power = j;
+        while (j < to && (c = codes[j]!) >= 48 && c <= 57) {
+          exponent = exponent * 10 + (c - 48);
+          j++;
+        }
+        if (j > power) {
           kind = FLOAT;
-          i = after;
+          decimals += negative ? exponent : -exponent;
+          i = j;
         }
       }
     }
     // 0:14:15, 2021-07-03, 1.2.3, 10:20
-    while (i + 1 < length) {
-      const c = CODES[i]!;
-      if ((c === 58 || c === 46 || (c === 45 && kind !== FLOAT)) && CLASS[CODES[i + 1]!] === Class.Digit) {
+    while (i + 1 < to) {
+      const joint = codes[i]!;
+      if ((joint === 58 || joint === 46 || (joint === 45 && kind !== FLOAT)) && CLASS[codes[i + 1]!] === Class.Digit) {
         kind = COMPOUND;
-        i = digits(i + 1, length);
+        i = digits(codes, i + 1, to);
       } else break;
     }
-    this.start[index] = at;
-    this.end[index] = i;
-    this.kind[index] = kind;
+    this.note(index, at, i, kind, kind === COMPOUND ? Number.NaN : scaled(codes[at] === 45, mantissa, decimals));
     return i;
+  }
+
+  private note(index: number, at: number, end: number, kind: number, value: number): void {
+    this.start[index] = at - this.base;
+    this.end[index] = end - this.base;
+    this.kind[index] = kind;
+    this.values[index] = value;
   }
 }
 
-function digits(i: number, length: number): number {
-  while (i < length) {
-    const c = CODES[i]!;
+/** Where mantissa and power are exact, their quotient or product is rounded right (Clinger's fast path); NaN where they are not. */
+function scaled(negative: boolean, mantissa: number, decimals: number): number {
+  if (mantissa > Number.MAX_SAFE_INTEGER || decimals > 22 || decimals < -22) return Number.NaN;
+  const value = decimals === 0 ? mantissa : decimals > 0 ? mantissa / POWERS[decimals]! : mantissa * POWERS[-decimals]!;
+  return negative ? -value : value;
+}
+
+export function isDigit(code: number): boolean {
+  return CLASS[code] === Class.Digit;
+}
+
+/** A letter or digit: what a word may end with. */
+export function endsLetter(code: number): boolean {
+  return CLASS[code] === Class.Letter || CLASS[code] === Class.Digit;
+}
+
+function digits(codes: Uint16Array, i: number, to: number): number {
+  while (i < to) {
+    const c = codes[i]!;
     if (c < 48 || c > 57) break;
     i++;
   }
   return i;
 }
 
+function written(codes: Uint16Array, from: number, to: number): string {
+  return String.fromCharCode(...codes.subarray(from, to));
+}
+
 /** Where a word goes on after the joint `c` at `i`, or -1 when it ends before. */
-function joint(c: number, i: number, length: number): number {
+function joint(codes: Uint16Array, c: number, i: number, to: number): number {
   if (c === 64) {
-    const after = threshold(i + 1, length);
+    const after = threshold(codes, i + 1, to);
     return after === i + 1 ? -1 : after;
   }
-  if (!(c === 45 || c === 46 || c === 47 || c === 39 || c === 94) || i + 1 >= length) return -1;
-  const n = CODES[i + 1]!;
+  if (!(c === 45 || c === 46 || c === 47 || c === 39 || c === 94) || i + 1 >= to) return -1;
+  const n = codes[i + 1]!;
   if (CLASS[n] === Class.Letter) return i + 1;
-  return CLASS[n] === Class.Digit && c !== 46 && !(c === 45 && hasPoint(i + 1, length)) ? i + 1 : -1;
+  return CLASS[n] === Class.Digit && c !== 46 && !(c === 45 && hasPoint(codes, i + 1, to)) ? i + 1 : -1;
 }
 
 /** `mAP@0.5`, `mAP@.5:.95`, `ndcg@10`: where the number behind an `@` ends; it belongs to the name. */
-function threshold(i: number, length: number): number {
+function threshold(codes: Uint16Array, i: number, to: number): number {
   let end = i;
   let point = false;
-  while (i < length) {
-    const c = CODES[i]!;
+  while (i < to) {
+    const c = codes[i]!;
     if (c >= 48 && c <= 57) end = ++i;
     else if (c === 46) {
       point = true;
@@ -227,69 +362,34 @@ function threshold(i: number, length: number): number {
 }
 
 /** Where the digits of a word like `epoch12` begin, or 0. */
-function glued(text: string, from: number, end: number): number {
-  const last = CODES[end - 1]!;
+function glued(codes: Uint16Array, from: number, end: number): number {
+  const last = codes[end - 1]!;
   if (last < 48 || last > 57) return 0;
-  const first = CODES[from]! | 32;
+  const first = codes[from]! | 32;
   if (first !== 101 && first !== 115 && first !== 105) return 0;
-  const match = /^(?:epoch|ep|step|iter)_?(?=\d+$)/i.exec(text.slice(from, end));
+  const match = /^(?:epoch|ep|step|iter)_?(?=\d+$)/i.exec(written(codes, from, end));
   return match ? from + match[0].length : 0;
 }
 
-function startsNumber(i: number): boolean {
-  const c = CODES[i]!;
+function startsNumber(c: number): boolean {
   return (c >= 48 && c <= 57) || c === 46 || c === 105 || c === 110 || c === 73;
 }
 
 /** After a joint `-`: does the number go on with a point (`loss-0.5` is not a word)? */
-function hasPoint(i: number, length: number): boolean {
-  const after = digits(i, length);
-  return after < length && CODES[after] === 46 && after + 1 < length && CLASS[CODES[after + 1]!] === Class.Digit;
+function hasPoint(codes: Uint16Array, i: number, to: number): boolean {
+  const after = digits(codes, i, to);
+  return after < to && codes[after] === 46 && after + 1 < to && CLASS[codes[after + 1]!] === Class.Digit;
 }
 
-function endsWord(i: number): boolean {
-  if (i < 0) return false;
-  const c = CODES[i]!;
+function endsWord(codes: Uint16Array, i: number, base: number): boolean {
+  if (i < base) return false;
+  const c = codes[i]!;
   return CLASS[c] === Class.Letter || CLASS[c] === Class.Digit || c === 41 || c === 93 || c === 37;
 }
 
-function isSpecial(text: string, from: number, size: number): boolean {
-  const c = CODES[from]! | 32;
+function isSpecial(codes: Uint16Array, from: number, size: number): boolean {
+  const c = codes[from]! | 32;
   if (c !== 110 && c !== 105) return false;
-  const word = text.slice(from, from + size).toLowerCase();
+  const word = written(codes, from, from + size).toLowerCase();
   return word === 'nan' || word === 'inf' || word === 'infinity';
-}
-
-/** Powers of ten that a double holds exactly. */
-const POWERS = Array.from({ length: 23 }, (_, i) => 10 ** i);
-
-/** The value of a number as printed. */
-export function valueOf(text: string, start: number, end: number, kind: number): number {
-  if (kind !== SPECIAL) {
-    // Digits and a point, few enough that mantissa and power are exact, so that their quotient is rounded right (Clinger's fast path).
-    let i = start;
-    let code = CODES[i]!;
-    const negative = code === 45;
-    if (negative || code === 43) i++;
-    let mantissa = 0;
-    let point = -1;
-    const first = i;
-    for (; i < end; i++) {
-      code = CODES[i]!;
-      if (code >= 48 && code <= 57) mantissa = mantissa * 10 + (code - 48);
-      else if (code === 46 && point < 0) point = i;
-      else break;
-    }
-    if (i === end && end - first <= 16) {
-      const value = point < 0 ? mantissa : mantissa / POWERS[end - point - 1]!;
-      return negative ? -value : value;
-    }
-  }
-  const printed = text.slice(start, end);
-  if (kind === SPECIAL) {
-    if (/nan$/i.test(printed)) return Number.NaN;
-    return printed.startsWith('-') ? -Infinity : Infinity;
-  }
-  const value = Number(printed);
-  return Number.isNaN(value) ? Number(printed.replaceAll(',', '')) : value;
 }

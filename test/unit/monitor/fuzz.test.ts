@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { TrainingMonitor } from '../../../src/monitor/monitor.ts';
 import { FRAGMENTS, noise } from './fragments.ts';
@@ -24,6 +26,61 @@ describe('any input', () => {
         assert.deepEqual(events, expected);
       }),
       { numRuns: 400 },
+    );
+  });
+
+  it('is read as bytes, where a line is compared with those before it, as it is as text, where each is scanned', () => {
+    const formats = readFileSync(join(import.meta.dirname, '../../fixtures/formats.txt'), 'utf8').split('\n');
+    const piece = fc.constantFrom(
+      '-',
+      '+',
+      '.',
+      '  ',
+      '   ',
+      '/',
+      "'",
+      '@',
+      ',',
+      ':',
+      'nan',
+      '1.',
+      '1,234',
+      '1e-5',
+      '.5',
+      '█',
+      'é',
+      '🚀',
+      '\x1b[A',
+      'x',
+    );
+    const change = fc.tuple(fc.nat(), fc.nat({ max: 3 }), fc.nat({ max: 40 }), fc.option(fc.tuple(fc.nat(), piece), { freq: 3 }));
+    const log = fc.tuple(
+      fc.array(fc.constantFrom(...formats), { minLength: 1, maxLength: 3 }),
+      fc.array(change, { minLength: 20, maxLength: 60 }),
+    );
+    fc.assert(
+      fc.property(log, ([lines, changes]) => {
+        // The same few lines again and again with other digits, and now and then with something else in them.
+        const text = changes
+          .map(([line, more, digit, junk]) => {
+            const numbered = lines[line % lines.length]!.replace(/\d+/g, (old) =>
+              more === 0 ? `${digit}` : old.replace(/\d/g, `${digit % 10}`),
+            );
+            if (junk === null) return numbered;
+            const characters = Array.from(numbered);
+            characters.splice(junk[0] % (characters.length + 1), 0, junk[1]);
+            return characters.join('');
+          })
+          .map((line, i) => line + (i % 9 === 8 ? '\r' : '\n'))
+          .join('');
+        const scanned = new TrainingMonitor();
+        const compared = new TrainingMonitor();
+        assert.deepEqual(
+          [...compared.write(new TextEncoder().encode(text)), ...compared.end()],
+          [...scanned.write(text), ...scanned.end()],
+        );
+      }),
+      { numRuns: 300 },
     );
   });
 

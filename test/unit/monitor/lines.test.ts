@@ -6,7 +6,7 @@ type Piece = [text: string, redraw: boolean];
 
 function read(chunks: Iterable<Uint8Array | string>): Piece[] {
   const pieces: Piece[] = [];
-  const reader = new LineReader((text, redraw) => pieces.push([text, redraw]));
+  const reader = new LineReader((piece, redraw) => pieces.push([piece.text, redraw]));
   for (const chunk of chunks) reader.write(chunk);
   reader.end();
   return pieces;

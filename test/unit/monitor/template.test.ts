@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { TrainingMonitor } from '../../../src/monitor/monitor.ts';
+import type { MonitorEvent } from '../../../src/monitor/monitor.ts';
+
+function read(chunks: readonly (Uint8Array | string)[]): MonitorEvent[] {
+  const monitor = new TrainingMonitor();
+  return [...chunks.flatMap((chunk) => monitor.write(chunk)), ...monitor.end()];
+}
+
+/** Lines that are printed again and again, and one that differs in little: in nothing, if one looks only at the bytes that belong to no number. */
+const PAIRS: readonly (readonly [usual: string, other: string])[] = [
+  ['training: acc/-0.5 loss 0.25', 'training: acc/0.5 loss 0.25'],
+  ['training: acc@-0.5 loss 0.25', 'training: acc@0.5 loss 0.25'],
+  ['training: acc-0.5 loss 0.25', 'training: acc-5 loss 0.25'],
+  ['training: acc-0.5 loss 0.25', 'training: acc-5e3 loss 0.25'],
+  ["training: acc'-1 loss 0.25", "training: acc'1 loss 0.25"],
+  ['training: epoch12 loss 0.25', 'training: epoch1.2 loss 0.25'],
+  ['training: loss .5 acc 0.25', 'training: loss .5.1 acc 0.25'],
+  ['training: step 5 loss 0.25', 'training: step 5:1 loss 0.25'],
+  ['training: step 5 loss 0.25', 'training: step 1,5 loss 0.25'],
+  ['training: step 5  loss 0.25', 'training: step 5 loss 0.25'],
+  ['training: (5)1 loss 0.25', 'training: (5)-1 loss 0.25'],
+  ['training: loss nan acc 0.25', 'training: loss inf acc 0.25'],
+  ['training: run-0123 loss 0.25', 'training: run-0999 loss 0.25'],
+  ['training: é 5 loss 0.25', 'training: è 5 loss 0.25'],
+];
+
+describe('a line that is compared with those before it', () => {
+  for (const [usual, other] of PAIRS) {
+    it(`is read as it is by itself: ${other} after ${usual}`, () => {
+      const text = `${`${usual}\n`.repeat(5)}${other}\n${usual}\n`;
+      // What comes as text is always scanned.
+      assert.deepEqual(read([new TextEncoder().encode(text)]), read([text]));
+    });
+  }
+
+  it('may be padded, signed and of any length', () => {
+    const lines = Array.from(
+      { length: 50 },
+      (_, i) => `Epoch ${' '.repeat(2 + (i % 4))}${i + 1}/50  loss: ${i % 2 === 0 ? '-' : ''}${i}.${i ** 9}e-${i}`,
+    );
+    const text = `${lines.join('\n')}\n`;
+    const events = read([new TextEncoder().encode(text)]);
+    assert.deepEqual(events, read([text]));
+    const found = events.filter((event) => event.kind === 'metrics');
+    assert.deepEqual(
+      found.map(({ epoch, metrics }) => [epoch, metrics['loss']]),
+      lines.map((line, i) => [i + 1, Number(line.slice(line.indexOf(': ') + 2))]),
+    );
+  });
+});
