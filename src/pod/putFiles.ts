@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
+import { type CacheUse, heldIn, useOf } from './artifactCache.ts';
 import type { ChannelPool } from './channelPool.ts';
 import { type Ending, placingEnding, sendingEnding } from './ending.ts';
 import { exec } from './exec.ts';
@@ -23,6 +24,11 @@ interface PutSet {
   readonly sources: readonly Source[];
   readonly token: string;
   readonly keepStrangers: PutOptions['keepStrangers'];
+  readonly cache: CacheUse | undefined;
+  /** Indices of the files that the pod takes from its cache. */
+  readonly taken?: ReadonlySet<number>;
+  /** All is sent: what the cache said was wrong. */
+  readonly takesNothing?: boolean;
   readonly signal: AbortSignal | undefined;
   readonly onBytes: (bytes: number) => void;
   /** The same as it goes over the line: packed, perhaps compressed. */
@@ -60,10 +66,11 @@ async function askPod(
   }
 }
 
-/** Indices of the files that were there already, and of those that took the place of a stranger. */
+/** Indices of the files that were there already, of those that took the place of a stranger, and of those that came from the cache. */
 interface Outcome {
   readonly same: ReadonlySet<number>;
   readonly strangers: ReadonlySet<number>;
+  readonly taken?: ReadonlySet<number>;
 }
 
 type Answer = (Outcome & { readonly kind: 'ok' | 'send'; readonly said: string }) | { readonly kind: 'lacks tar' | 'lacks gzip' };
@@ -81,7 +88,7 @@ export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], o
     pool.park(stripesFor(pool.roundTripMs) + 1);
     if (files.length > 1 || file.version === undefined) return;
     bytesTotal = file.bytes;
-    ahead = sendAhead(pool, file, sendOptions);
+    ahead = sendAhead(pool, file, { ...sendOptions, cacheFolder: options.cache?.folder });
   };
   let sources: readonly Source[];
   let outcome: Outcome | undefined;
@@ -89,14 +96,25 @@ export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], o
     sources = await inspect(files, options.signal, onLarge);
     const noted = options.onInspected?.(new Map(sources.map(({ remotePath, sha256 }) => [remotePath, sha256])));
     bytesTotal = sources.reduce((sum, { bytes }) => sum + bytes, 0);
-    const set: PutSet = { sources, token: newToken(), keepStrangers: options.keepStrangers, ...sendOptions };
-    // Without tar on the pod every file goes the way of the large ones.
-    outcome = (await putSet(pool, set, largeBytes, await ahead)) ?? (await putSet(pool, set, -1));
+    const cache = options.cache && (await useOf(options.cache, sources));
+    const set: PutSet = { sources, token: newToken(), keepStrangers: options.keepStrangers, cache, ...sendOptions };
+    let sending = await ahead;
+    if (sending && isWorthAsking(cache, 0)) {
+      await stop(sending);
+      onBytes(-bytesDone);
+      sending = undefined;
+    }
+    try {
+      outcome = await putAll(pool, set, sending);
+    } catch (error) {
+      if (!isUserError(error) || error.details['step'] !== 'cache') throw error;
+      // What the cache held was not what it said, and is gone.
+      onBytes(-bytesDone);
+      outcome = await putAll(pool, { ...set, takesNothing: true });
+    }
     await noted;
   } catch (error) {
-    const begun = await ahead;
-    begun?.stop();
-    await begun?.sent.catch(() => {});
+    await stop(await ahead);
     throw error;
   }
   if (bytesDone < bytesTotal) onBytes(bytesTotal - bytesDone);
@@ -106,7 +124,23 @@ export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], o
     bytes,
     changed: !outcome?.same.has(index),
     replacedStranger: outcome?.strangers.has(index) ?? false,
+    reused: (outcome?.taken?.has(index) ?? false) && !outcome?.same.has(index),
   }));
+}
+
+async function stop(sending: Sending | undefined): Promise<void> {
+  sending?.stop();
+  await sending?.sent.catch(() => {});
+}
+
+/** Without tar on the pod every file goes the way of the large ones. */
+async function putAll(pool: ChannelPool, set: PutSet, sending?: Sending): Promise<Outcome | undefined> {
+  return (await putSet(pool, set, largeBytes, sending)) ?? (await putSet(pool, set, -1));
+}
+
+/** Whether the bytes of this file were seen on the pod, so that it pays to ask for them before it is sent. */
+function isWorthAsking(cache: CacheUse | undefined, index: number): boolean {
+  return (cache?.places.get(index)?.length ?? 0) > 1;
 }
 
 /**
@@ -114,17 +148,21 @@ export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], o
  * @returns undefined when the pod has no tar
  */
 async function putSet(pool: ChannelPool, set: PutSet, longestInline: number, sending?: Sending): Promise<Outcome | undefined> {
-  const parts = sending?.parts ?? set.sources.flatMap((source, index) => (source.bytes > longestInline ? [partOf(source, index)] : []));
+  const isInline = ({ bytes }: Source, index: number) => bytes <= longestInline && !isWorthAsking(set.cache, index);
+  const parts = sending?.parts ?? set.sources.flatMap((source, index) => (isInline(source, index) ? [] : [partOf(source, index)]));
   if (parts.length > 0 && !sending) {
     const probe = await ask(pool, set, 'probe', parts);
     if (probe.kind === 'ok') return probe;
     if (probe.kind !== 'send') return undefined;
-    const missing = parts.filter(({ index }) => !probe.same.has(index));
+    const taken = set.takesNothing ? new Set<number>() : heldIn(probe.said);
+    const missing = parts.filter(({ index }) => !probe.same.has(index) && !taken.has(index));
+    set = { ...set, taken };
     for (const part of missing) part.resumeFrom(probe.said, set.onBytes);
     checkRoom(probe.said, missing);
     sending = startSending(pool, missing, set);
   }
-  const inline = set.sources.filter(({ bytes }) => bytes <= longestInline);
+  const partIndices = new Set(parts.map(({ index }) => index));
+  const inline = set.sources.filter((_, index) => !partIndices.has(index));
   // Of small parts a whole folder is hashed by one process when all have come.
   const isEarly = inline.length === 0 && sending?.parts.every(({ plan }) => plan.bytes > largeBytes);
   if (sending && !isEarly) await sending.sent.finally(sending.stop);
@@ -295,8 +333,8 @@ async function ask(
   const [one] = sources;
   const script =
     payload === 'raw' && one
-      ? putOneScript(one, token, set.keepStrangers)
-      : putScript(sources, token, payload, parts, arriving, set.keepStrangers, others);
+      ? putOneScript(one, token, set.keepStrangers, set.cache)
+      : putScript(sources, token, payload, parts, arriving, set.keepStrangers, others, set.cache, set.taken);
   const { stdout, stderr } = await askPod(pool, script, {
     onTook: () => set.onTook?.(),
     stdin: stdin[payload](),
@@ -308,7 +346,7 @@ async function ask(
   switch (word) {
     case 'ok':
     case 'send':
-      return { kind: word, same: new Set(words.map(Number)), strangers: strangersIn(stdout), said: stdout };
+      return { kind: word, same: new Set(words.map(Number)), strangers: strangersIn(stdout), taken: set.taken, said: stdout };
     case 'refused':
       throw refusal(words.map((index) => sources[Number(index)]?.remotePath ?? '?'));
     case 'lacks':
