@@ -9,6 +9,7 @@ import { lastLine } from './core/lastLine.ts';
 import { PathMap } from './core/pathMap.ts';
 import { quote } from './core/shell.ts';
 import { Deployer, type DeployOptions, type DeployReport, type MaySend } from './deploy/deploy.ts';
+import { cacheFolder, cacheSize } from './deploy/cacheSize.ts';
 import { Ledger } from './deploy/ledger.ts';
 import { RememberedHashes } from './deploy/rememberedHashes.ts';
 import { checkSize, type SizeLimits } from './deploy/guard.ts';
@@ -261,7 +262,7 @@ export class Orchestrator implements Disposable {
     local: string,
     remote?: string,
     options: TransferOptions = {},
-  ): Promise<{ readonly remotePath: string; readonly bytes: number; readonly sha256: string }> {
+  ): Promise<{ readonly remotePath: string; readonly bytes: number; readonly sha256: string; readonly reused: boolean }> {
     const localPath = resolve(this.project.root, local);
     const remotePath = remote === undefined ? this.map.toRemote(localPath) : this.remotePath(remote);
     if (remotePath === null)
@@ -740,6 +741,11 @@ export class Orchestrator implements Disposable {
     ]);
     const seeds = new Set(runs.flatMap(({ manifest, status }) => (status.kind === 'running' ? [String(manifest.seed)] : [])));
     return old.filter(({ seed }) => !seeds.has(seed));
+  }
+
+  /** The folder of large files that were sent and may be needed again, below the remote root, and what removing it would free. */
+  async uploadCache(signal?: AbortSignal): Promise<{ readonly path: string; readonly bytes: number }> {
+    return { path: cacheFolder, bytes: await cacheSize(this.pod, this.remoteRoot, signal) };
   }
 
   /** Which of these files of the pod, below the remote root, are in a local folder with the same bytes. */

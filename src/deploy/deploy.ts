@@ -3,8 +3,10 @@ import { posix } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import type { PathMap } from '../core/pathMap.ts';
+import { leastCachedBytes } from '../pod/artifactCache.ts';
 import { Turns } from '../pod/turns.ts';
 import type { FileToPut, Pod, PutFile, PutOptions, TransferOptions } from '../pod/pod.ts';
+import { cacheFolder } from './cacheSize.ts';
 import { checkSize, type SizeLimits } from './guard.ts';
 import type { Ledger, LedgerEntries, LedgerEntry } from './ledger.ts';
 import { hashLocal } from './localHashes.ts';
@@ -12,6 +14,9 @@ import type { RememberedHashes } from './rememberedHashes.ts';
 
 /** From here on it pays to ask first which files of a set the pod has, rather than to send all of them. */
 const worthAsking = 256 * 1024;
+
+/** So many paths are tried that may have the bytes of a large file. */
+const mostPlaces = 4;
 
 export interface DeployOptions extends TransferOptions {
   /** Replace a copy that changed on the pod since we last deployed it. */
@@ -35,6 +40,8 @@ export interface DeployedFile {
   readonly sha256: string;
   /** False when the pod had these very bytes already. */
   readonly changed: boolean;
+  /** The pod had the bytes under another name: it took them from there, and they were not sent. */
+  readonly reused?: boolean;
 }
 
 export interface DeployReport {
@@ -113,7 +120,7 @@ export class Deployer {
       if (sha256 !== undefined) return { path, remotePath, bytes, sha256, changed: false };
       const done = byRemote.get(remotePath);
       if (!done) throw new UserError('remote-failed', `The pod did not confirm ${path}. Deploy it again.`);
-      return { path, remotePath, bytes: done.bytes, sha256: done.sha256, changed: done.changed };
+      return { path, remotePath, bytes: done.bytes, sha256: done.sha256, changed: done.changed, reused: done.reused };
     });
     const executables = new Set(files.filter(({ executable }) => executable).map(({ path }) => path));
     const entries = deployed.map(({ path, sha256 }) => [path, { sha256, executable: executables.has(path) }] as const);
@@ -254,23 +261,51 @@ export class Deployer {
       return [{ path, localPath, remotePath, bytes: factsOf(localPath, localPath).size, executable: (mode & 0o100) !== 0 }];
     });
     const same = asked.length === files.length ? await this.sameAlready(asked, known, options.signal) : new Map<string, string>();
-    if (same.size === 0) return this.pod.putFiles(files, options);
+    const isScratch = files.every(({ remotePath }) => remotePath.startsWith(posix.join(this.map.remoteRoot, '.runpod/')));
+    const putOptions = isScratch ? options : { ...options, cache: this.cache };
+    if (same.size === 0) return this.pod.putFiles(files, putOptions);
     const had = new Map(
       asked.flatMap(({ path, remotePath, bytes }): [string, PutFile][] => {
         const sha256 = same.get(path);
-        return sha256 === undefined ? [] : [[remotePath, { remotePath, sha256, bytes, changed: false, replacedStranger: false }]];
+        return sha256 === undefined
+          ? []
+          : [[remotePath, { remotePath, sha256, bytes, changed: false, replacedStranger: false, reused: false }]];
       }),
     );
     const put = await this.pod.putFiles(
       files.filter(({ remotePath }) => !had.has(remotePath)),
-      options,
+      putOptions,
     );
     const sent = new Map(put.map((file) => [file.remotePath, file]));
     return files.flatMap(({ remotePath }) => had.get(remotePath) ?? sent.get(remotePath) ?? []);
   }
 
-  /** Remembers the files that were fetched to their own places in the project: a later deploy replaces copies that are known. */
-  async fetched(files: readonly { readonly remotePath: string; readonly localPath: string; readonly sha256: string }[]): Promise<void> {
+  private get cache(): NonNullable<PutOptions['cache']> {
+    return { folder: posix.join(this.map.remoteRoot, cacheFolder), pathsOf: async (sha256) => this.pathsOf(sha256) };
+  }
+
+  private async pathsOf(sha256: string): Promise<readonly string[]> {
+    await this.hashes.pod.load();
+    const known = Object.entries(await this.ledger.read());
+    const deployed = known.flatMap(([path, entry]) => (entry.sha256 === sha256 ? (this.map.toRemote(path) ?? []) : []));
+    return [...new Set([...this.hashes.pod.pathsOf(sha256), ...deployed])].slice(-mostPlaces);
+  }
+
+  /**
+   * Remembers the files that were fetched to their own places in the project: a later deploy replaces copies that are known.
+   * Of a large one from anywhere it is remembered that the pod has it, should it be sent to another place there.
+   */
+  async fetched(
+    files: readonly { readonly remotePath: string; readonly localPath: string; readonly sha256: string; readonly bytes: number }[],
+  ): Promise<void> {
+    const large = files.filter(({ bytes }) => bytes >= leastCachedBytes);
+    if (large.length > 0) {
+      const { pod } = this.hashes;
+      await pod.load();
+      // Its stamp is not known, so it will be read again when it is compared.
+      for (const { remotePath, sha256 } of large) if (pod.get(remotePath)?.sha256 !== sha256) pod.set(remotePath, { stamp: '', sha256 });
+      await pod.save();
+    }
     const inPlace = files.filter(({ remotePath, localPath }) => localPath === this.map.toLocal(remotePath));
     if (inPlace.length === 0) return;
     const known = await this.ledger.read();
@@ -313,7 +348,7 @@ export class Deployer {
   private async put(puts: readonly FileToPut[], { signal, onProgress, keepStrangers }: PutOptions) {
     await this.ask(puts);
     return this.told(
-      this.pod.putFiles(puts, { signal, onProgress, keepStrangers, onInspected: (hashes) => this.begin(hashes) }),
+      this.pod.putFiles(puts, { signal, onProgress, keepStrangers, cache: this.cache, onInspected: (hashes) => this.begin(hashes) }),
       'replaced',
     );
   }

@@ -31,6 +31,11 @@ export class RememberedHashes implements HashMemory {
     return this.hashes?.get(path);
   }
 
+  /** The paths that had these bytes when they were last hashed. */
+  pathsOf(sha256: string): readonly string[] {
+    return [...(this.hashes ?? [])].flatMap(([path, hashed]) => (hashed.sha256 === sha256 ? [path] : []));
+  }
+
   set(path: string, hashed: HashedFile): void {
     this.hashes?.delete(path); // to the end: the order is that of age
     this.hashes?.set(path, hashed);

@@ -153,7 +153,9 @@ export function outcome({ files, milliseconds }: DeployReport, pod: string): str
     return files.length === 1 && files[0]
       ? `$(check) ${basenameOf(files[0].path)} was on ${pod} already`
       : `$(check) ${pod} was up to date`;
-  return `$(check) ${sent.length === 1 ? basenameOf(first.path) : `${sent.length} files`} on ${pod} in ${took}`;
+  const reused = sent.filter((file) => file.reused).length;
+  const how = reused === 0 ? '' : `; ${sent.length === 1 ? 'not' : `${reused} not`} sent, the pod had the bytes`;
+  return `$(check) ${sent.length === 1 ? basenameOf(first.path) : `${sent.length} files`} on ${pod} in ${took}${how}`;
 }
 
 /** Imports what was deployed on the pod's CPU; a mistake there is told, with its line, and the deploy stands. */

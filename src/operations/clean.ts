@@ -10,7 +10,7 @@ export const clean = operation({
   audience: 'people',
   title: 'Clean up old artifacts',
   description:
-    'Shows which logs of old runs, and which results of older seeds, could go from the pod, and how much they take; with `yes`, or a yes on the terminal, it deletes them. What runs, pipelines that are not at their end, and the newest of each are never touched.',
+    'Shows which logs of old runs, which results of older seeds, and which older versions of large files that were sent could go from the pod, and how much they take; with `yes`, or a yes on the terminal, it deletes them. What runs, pipelines that are not at their end, and the newest of each are never touched.',
   effect: 'destroy',
   input: z.object({
     keep: z.int().min(1).max(10_000).default(5).describe('How many runs, and how many seeds of each model, are kept.'),
@@ -24,7 +24,9 @@ export const clean = operation({
       z.object({
         path: z.string().describe('Below the remote root.'),
         bytes: z.int(),
-        isHere: z.boolean().describe('The same bytes lie in the local folder; of a run, those of its log.'),
+        isHere: z
+          .boolean()
+          .describe('The same bytes lie in the local folder; of a run, those of its log. Of the cache: it holds only what was sent.'),
       }),
     ),
     bytes: z.int(),
@@ -39,18 +41,23 @@ export const clean = operation({
   async handle(context, { keep, yes, folder }, { signal, progress }) {
     const orchestrator = await context.orchestrator();
     progress({ message: 'looking for what is old' });
-    const [logs, artifacts] = await Promise.all([orchestrator.oldRuns(keep, signal), orchestrator.oldResults(keep, signal)]);
+    const [logs, artifacts, cache] = await Promise.all([
+      orchestrator.oldRuns(keep, signal),
+      orchestrator.oldResults(keep, signal),
+      orchestrator.uploadCache(signal),
+    ]);
     const local = resolve(context.projectRoot, folder);
     const here = await orchestrator.fetchedTo(
       local,
       [...logs.map(({ path, bytes: size }) => ({ path: `${path}/output.log`, bytes: size })), ...artifacts],
       signal,
     );
-    const items = [...logs, ...artifacts].map(({ path, bytes: size }) => ({
+    const old = [...logs, ...artifacts].map(({ path, bytes: size }) => ({
       path,
       bytes: size,
       isHere: here.has(path) || here.has(`${path}/output.log`),
     }));
+    const items = cache.bytes === 0 ? old : [...old, { ...cache, isHere: true }];
     const found = { pod: orchestrator.pod.name, keep, items, bytes: items.reduce((sum, item) => sum + item.bytes, 0) };
     if (items.length === 0) return { ...found, deleted: false, shown: true };
     if (!yes && context.confirm) {

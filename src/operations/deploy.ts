@@ -11,6 +11,7 @@ const fileSchema = z.object({
   remotePath: z.string(),
   bytes: z.int(),
   changed: z.boolean().describe('False if the pod had the same file already.'),
+  reused: z.boolean().optional().describe('The pod had the bytes under another name: they were taken from there and not sent.'),
 });
 
 export const deployedSchema = z.object({
@@ -120,7 +121,13 @@ export function deployed(
     readonly milliseconds: number;
   },
 ): Deployed {
-  const files = report.files.map(({ path, remotePath, bytes, changed }) => ({ path, remotePath, bytes, changed }));
+  const files = report.files.map(({ path, remotePath, bytes, changed, reused }) => ({
+    path,
+    remotePath,
+    bytes,
+    changed,
+    ...(reused ? { reused } : {}),
+  }));
   const { replaced, milliseconds } = report;
   return {
     pod: orchestrator.pod.name,
@@ -150,7 +157,9 @@ export function renderDeployed({ pod, files, sent, milliseconds, replaced, delet
     sent === 0
       ? `${pod} had ${files.length === 1 ? 'this file' : `these ${files.length} files`} already: nothing was sent (${duration(milliseconds)}).`
       : `${count(sent, 'file')}, ${bytes(total)}, deployed to ${pod} in ${duration(milliseconds)}${had > 0 ? `; it had ${had} more already` : ''}:`;
-  const lines = files.filter((file) => file.changed).map((file) => `  ${file.path}  ${bytes(file.bytes)}`);
+  const lines = files
+    .filter((file) => file.changed)
+    .map((file) => `  ${file.path}  ${bytes(file.bytes)}${file.reused ? ' not sent: it was there under another name' : ''}`);
   const stale = staleRuns.map(
     (one) =>
       `! Run ${one.run} still uses the older ${bounded(one.files, 3, 'file').join(', ')}: stop it and train again for the change to count.`,

@@ -11,7 +11,7 @@ import { defineLists, defineSums, hasOddNames, prologue } from './remoteShell.ts
 const brokenLink = /File system loop detected|Too many levels of symbolic links|No such file or directory/;
 
 /**
- * `Pod.listFiles`. Our own staging folders are no files of the user. NUL between entries, since a name may hold a newline.
+ * `Pod.listFiles`. Our own staging folders and the cache of large files are no files of the user. NUL between entries, since a name may hold a newline.
  * Only GNU find knows when links to folders lead in a circle; with any other they are not entered, links to files still are.
  */
 export async function listFiles(pool: ChannelPool, remoteFolder: string, options: ListOptions = {}): Promise<readonly RemoteFile[]> {
@@ -19,8 +19,8 @@ export async function listFiles(pool: ChannelPool, remoteFolder: string, options
 f=${quote(remoteFolder)}
 [ -d "$f" ] || { [ ! -e "$f" ] || exit 4; exit 3; }
 cd -- "$f" || exit 1
-if find . -maxdepth 0 -printf '' 2>/dev/null; then find -L . -name '.rpo-*' -prune -o -type f -printf '%s %T@ %p\\0'
-else find . -name '.rpo-*' -prune -o \\( -type f -o -type l \\) -exec sh -c 'for f do [ -f "$f" ] && s=$(stat -L -c "%s %Y" -- "$f") && printf "%s %s\\0" "$s" "$f"; done; :' sh {} +; fi
+if find . -maxdepth 0 -printf '' 2>/dev/null; then find -L . \\( -name '.rpo-*' -o -path '*/.runpod/cache' \\) -prune -o -type f -printf '%s %T@ %p\\0'
+else find . \\( -name '.rpo-*' -o -path '*/.runpod/cache' \\) -prune -o \\( -type f -o -type l \\) -exec sh -c 'for f do [ -f "$f" ] && s=$(stat -L -c "%s %Y" -- "$f") && printf "%s %s\\0" "$s" "$f"; done; :' sh {} +; fi
 `;
   const { exitCode, stdout, stderr } = await exec(pool, script, { signal: options.signal, readOnly: true });
   const files = stdout.split('\0').flatMap((entry) => {

@@ -155,6 +155,8 @@ export interface PutFile {
   readonly changed: boolean;
   /** It replaced a copy that was not ours, which is kept as `PutOptions.keepStrangers` says. */
   readonly replacedStranger: boolean;
+  /** The bytes were on the pod under another name and were taken from there, not sent. See `PutOptions.cache`. */
+  readonly reused: boolean;
 }
 
 export interface GotFile {
@@ -208,6 +210,13 @@ export interface PutOptions extends TransferOptions {
    * beside `folder` are such ones too: the ten last by name stay, older ones are removed.
    */
   readonly keepStrangers?: { readonly root: string; readonly folder: string };
+  /** Files of 1 MB and more that the pod has under another name are taken from there, once their hash was compared. */
+  readonly cache?: {
+    /** On the pod; for us alone. */
+    readonly folder: string;
+    /** Paths on the pod that had these bytes when they were last seen. */
+    readonly pathsOf: (sha256: string) => Promise<readonly string[]>;
+  };
 }
 
 export interface TransferProgress {

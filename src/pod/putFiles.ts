@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
+import { type CacheUse, heldIn, useOf, useUnread } from './artifactCache.ts';
 import type { ChannelPool } from './channelPool.ts';
 import { type Ending, placingEnding, sendingEnding } from './ending.ts';
 import { exec } from './exec.ts';
@@ -24,6 +25,11 @@ interface PutSet {
   readonly sources: readonly Source[];
   readonly token: string;
   readonly keepStrangers: PutOptions['keepStrangers'];
+  readonly cache: CacheUse | undefined;
+  /** Indices of the files that the pod takes from its cache. */
+  readonly taken?: ReadonlySet<number>;
+  /** All is sent: what the cache said was wrong. */
+  readonly takesNothing?: boolean;
   readonly signal: AbortSignal | undefined;
   readonly onBytes: (bytes: number) => void;
   /** Of a source whose SHA-256 is empty: it is still being read. */
@@ -61,10 +67,11 @@ async function askPod(
   }
 }
 
-/** Indices of the files that were there already, and of those that took the place of a stranger. */
+/** Indices of the files that were there already, of those that took the place of a stranger, and of those that came from the cache. */
 interface Outcome {
   readonly same: ReadonlySet<number>;
   readonly strangers: ReadonlySet<number>;
+  readonly taken?: ReadonlySet<number>;
 }
 
 type Answer =
@@ -77,17 +84,25 @@ export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], o
   let bytesTotal = 0;
   let bytesDone = 0;
   const onBytes = (bytes: number) => options.onProgress?.({ bytesDone: (bytesDone += bytes), bytesTotal });
-  const stop = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
-  const set = { token: newToken(), keepStrangers: options.keepStrangers, signal, onBytes };
+  const startOver = () => bytesDone > 0 && onBytes(-bytesDone);
+  const common = { token: newToken(), keepStrangers: options.keepStrangers, signal: options.signal, onBytes };
+  const aheadStop = new AbortController();
+  const aheadSignal = options.signal ? AbortSignal.any([options.signal, aheadStop.signal]) : aheadStop.signal;
   let ahead: Promise<{ readonly placing: Promise<Answer> } | undefined> | undefined;
   const onLarge = (file: LookedAt) => {
     pool.park(stripesFor(pool.roundTripMs) + 1);
     if (files.length > 1 || file.version === undefined) return;
     bytesTotal = file.bytes;
-    ahead = sendAhead(pool, file, { signal, onBytes }).then((sending) => {
+    const set = {
+      ...common,
+      signal: aheadSignal,
+      sources: [{ ...file, sha256: '' }],
+      hash,
+      cache: options.cache && useUnread(options.cache, file),
+    };
+    ahead = sendAhead(pool, file, { signal: aheadSignal, onBytes, cacheFolder: options.cache?.folder }).then((sending) => {
       if (!sending) return undefined;
-      const placing = placeWhileSending(pool, { ...set, sources: [{ ...file, sha256: '' }], hash }, sending.parts, sending);
+      const placing = placeWhileSending(pool, set, sending.parts, sending);
       placing.catch(() => {}); // awaited when the file was read
       return { placing };
     });
@@ -102,13 +117,27 @@ export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], o
   try {
     const { sources: read, noted } = await inspected;
     sources = read;
+    const cache = options.cache && (await useOf(options.cache, sources));
+    const set: PutSet = { ...common, sources, cache };
     const begun = await ahead;
-    if (begun) outcome = outcomeOf(await begun.placing);
-    // Without tar on the pod every file goes the way of the large ones.
-    else outcome = (await putSet(pool, { ...set, sources }, largeBytes)) ?? (await putSet(pool, { ...set, sources }, -1));
+    // Its bytes were seen on the pod, so that it may have them sooner from there.
+    if (begun && isWorthAsking(cache, 0)) aheadStop.abort();
+    const placed = await begun?.placing.catch((error: unknown) => {
+      if (!aheadStop.signal.aborted || options.signal?.aborted) throw error;
+    });
+    if (placed) outcome = outcomeOf(placed);
+    else {
+      startOver();
+      outcome = await putAll(pool, set).catch((error: unknown) => {
+        if (!isUserError(error) || error.details['step'] !== 'cache') throw error;
+        // What the cache held was not what it said, and is gone.
+        startOver();
+        return putAll(pool, { ...set, takesNothing: true });
+      });
+    }
     await noted;
   } catch (error) {
-    stop.abort();
+    aheadStop.abort();
     const begun = await ahead;
     await begun?.placing.catch(() => {});
     throw error;
@@ -120,23 +149,38 @@ export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], o
     bytes,
     changed: !outcome?.same.has(index),
     replacedStranger: outcome?.strangers.has(index) ?? false,
+    reused: (outcome?.taken?.has(index) ?? false) && !outcome?.same.has(index),
   }));
+}
+
+/** Without tar on the pod every file goes the way of the large ones. */
+async function putAll(pool: ChannelPool, set: PutSet): Promise<Outcome | undefined> {
+  return (await putSet(pool, set, largeBytes)) ?? (await putSet(pool, set, -1));
+}
+
+/** Whether the bytes of this file were seen on the pod, so that it pays to ask for them before it is sent. */
+function isWorthAsking(cache: CacheUse | undefined, index: number): boolean {
+  return (cache?.places.get(index)?.length ?? 0) > 1;
 }
 
 /** @returns undefined when the pod has no tar */
 async function putSet(pool: ChannelPool, set: PutSet, longestInline: number): Promise<Outcome | undefined> {
   let sending: Sending | undefined;
-  const parts = set.sources.flatMap((source, index) => (source.bytes > longestInline ? [partOf(source, index)] : []));
+  const isInline = ({ bytes }: Source, index: number) => bytes <= longestInline && !isWorthAsking(set.cache, index);
+  const parts = set.sources.flatMap((source, index) => (isInline(source, index) ? [] : [partOf(source, index)]));
   if (parts.length > 0) {
     const probe = await ask(pool, set, 'probe', parts);
     if (probe.kind === 'ok') return probe;
     if (probe.kind !== 'send') return undefined;
-    const missing = parts.filter(({ index }) => !probe.same.has(index));
+    const taken = set.takesNothing ? new Set<number>() : heldIn(probe.said);
+    const missing = parts.filter(({ index }) => !probe.same.has(index) && !taken.has(index));
+    set = { ...set, taken };
     for (const part of missing) part.resumeFrom(probe.said, set.onBytes);
     checkRoom(probe.said, missing);
     sending = startSending(pool, missing, set);
   }
-  const inline = set.sources.filter(({ bytes }) => bytes <= longestInline);
+  const partIndices = new Set(parts.map(({ index }) => index));
+  const inline = set.sources.filter((_, index) => !partIndices.has(index));
   // Of small parts a whole folder is hashed by one process when all have come.
   const isEarly = inline.length === 0 && sending?.parts.every(({ plan }) => plan.bytes > largeBytes);
   if (sending && !isEarly) await sending.sent.finally(sending.stop);
@@ -322,10 +366,10 @@ async function ask(
   };
   const [one] = sources;
   const script = tree
-    ? putNewScript(tree, sources, token, payload === 'tar.gz', others, staging.lanesIn)
+    ? putNewScript(tree, sources, token, payload === 'tar.gz', others, staging.lanesIn, set.cache)
     : payload === 'raw' && one
-      ? putOneScript(one, token, set.keepStrangers)
-      : putScript(sources, token, payload, parts, arriving, set.keepStrangers, others, staging.lanesIn);
+      ? putOneScript(one, token, set.keepStrangers, set.cache)
+      : putScript(sources, token, payload, parts, arriving, set.keepStrangers, others, staging.lanesIn, set.cache, set.taken);
   const { stdout, stderr } = await askPod(pool, script, {
     onTook: () => set.onTook?.(),
     stdin: stdin[payload](),
@@ -337,7 +381,7 @@ async function ask(
   switch (word) {
     case 'ok':
     case 'send':
-      return { kind: word, same: new Set(words.map(Number)), strangers: strangersIn(stdout), said: stdout };
+      return { kind: word, same: new Set(words.map(Number)), strangers: strangersIn(stdout), taken: set.taken, said: stdout };
     case 'occupied':
       return { kind: word };
     case 'refused':

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { chunks } from '../core/chunks.ts';
 import { quote, quoteAll } from '../core/shell.ts';
+import { type CacheUse, keepInCache } from './artifactCache.ts';
 import { awaitLanes, closeLanes, type Lane, openLanes } from './putLanes.ts';
 import { answers, removeRemains, trapUndo, walkFolders } from './putScript.ts';
 import { defineLists, defineSums, hasOddNames, prologue } from './remoteShell.ts';
@@ -45,6 +46,7 @@ export function putNewScript(
   isCompressed: boolean,
   lanes: readonly Lane[],
   lanesIn: string,
+  cache?: CacheUse,
 ): string {
   const paths = sources.map(({ remotePath }) => `./${below(tree.folder, remotePath)}`);
   return `${prologue}${defineSums}${defineLists(paths)}
@@ -87,6 +89,7 @@ back() { for v do [ -e "$v" ] || mv -- "$A/$v" ./ 2>/dev/null; done; }
 roots free && roots bring || { roots back; fail rename; }
 trap - EXIT
 cd /; rm -rf -- "$S" ${lanes.length > 0 ? quote(lanesIn) : ''}
+${cache ? keepInCache(cache, sources, () => '') : ''}
 result ok
 `;
 }

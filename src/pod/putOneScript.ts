@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { quote } from '../core/shell.ts';
+import { type CacheUse, keepInCache } from './artifactCache.ts';
 import type { PutOptions } from './pod.ts';
 import { answers, type PlannedFile, removeRemains, tellStrangers, trapUndo, walkFolders } from './putScript.ts';
 import { defineSums, prologue } from './remoteShell.ts';
@@ -9,7 +10,7 @@ import { defineSums, prologue } from './remoteShell.ts';
  * third of the processes and a script short enough to be read in a millisecond, since this is what a person waits for.
  * It looks at the old copy after the payload has come, just before the rename. It answers as `putScript` does.
  */
-export function putOneScript(file: PlannedFile, token: string, strangers: PutOptions['keepStrangers']): string {
+export function putOneScript(file: PlannedFile, token: string, strangers: PutOptions['keepStrangers'], cache?: CacheUse): string {
   const folder = posix.dirname(file.remotePath);
   const name = posix.basename(file.remotePath);
   const allowed =
@@ -37,6 +38,7 @@ mv -f -- "$t" "$f" || fail rename
 ${name.endsWith('.py') ? forget(folder, name) : ''}
 trap - EXIT
 ${strangers ? tellStrangers(strangers) : ''}
+${cache ? keepInCache(cache, [file], () => '') : ''}
 result ok
 `;
 }

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { chunks } from '../core/chunks.ts';
 import { quote, quoteAll } from '../core/shell.ts';
 import { askRoom } from './diskRoom.ts';
+import { askHeld, type CacheUse, defineTake, keepInCache, takeOne } from './artifactCache.ts';
 import { defineLists, defineSums, prologue } from './remoteShell.ts';
 import type { PutOptions } from './pod.ts';
 import { awaitLanes, closeLanes, type Lane, openLanes } from './putLanes.ts';
@@ -11,6 +12,7 @@ import { askParts, hashPart, type Part } from './uploadPart.ts';
 /** One file as the script sees it. */
 export interface PlannedFile {
   readonly remotePath: string;
+  readonly bytes: number;
   /** Empty: it is known only when the file has been read to its end, and stdin tells it after the blocks (`blocksToHash`). */
   readonly sha256: string;
   /** Octal, for chmod. */
@@ -36,7 +38,8 @@ const groupSize = 100;
  * The script that puts a set of files in place, all or none, in one request:
  *
  * 1. look: hash what is there, stop when a copy is not what was expected, or when nothing differs
- * 2. stage: make folders, hash the large files while they arrive (stdin tells it which blocks to expect), take the payload
+ * 2. stage: make folders, hash the large files while they arrive (stdin tells it which blocks to expect), take the payload,
+ *    and what the pod has under another name
  * 3. verify: hash what else arrived, set modes, and look again: an upload takes time
  * 4. commit: keep the old files as hard links, rename folder by folder, put the old ones back if one rename fails;
  *    what Python compiled of the old ones goes
@@ -48,7 +51,7 @@ const groupSize = 100;
  * A symbolic link in a target's place is itself replaced, as git and rsync do; what it points to is left alone.
  *
  * It says one line: `rpo ok [index of each identical file]…`, `rpo refused INDEX…`, `rpo failed STEP`, `rpo lacks sums|tar|gzip`;
- * when probing, `rpo send [index of each identical file]…` with what askParts and askRoom say before it.
+ * when probing, `rpo send [index of each identical file]…` with what askParts, askHeld and askRoom say before it.
  * Before that comes `rpo-took` when a tar was read, and `rpo-kept [index of each file that replaced a stranger]…` when strangers are to be kept.
  */
 export function putScript(
@@ -60,6 +63,8 @@ export function putScript(
   strangers: PutOptions['keepStrangers'],
   lanes: readonly Lane[] = [],
   lanesIn = '',
+  cache?: CacheUse,
+  taken: ReadonlySet<number> = new Set(),
 ): string {
   const groups = groupFiles(files);
   const folders = [...new Set(groups.map((group) => group.folder))];
@@ -160,7 +165,18 @@ if [ -n "$same" ]; then
 else changed() { :; }
 fi
 [ $differ != 0 ] || { result ok$same; exit 0; }
-${payload === 'probe' ? `${askParts(parts)}${askRoom(parts)}result send$same; exit 0` : ''}
+${
+  payload === 'probe'
+    ? `${askParts(parts)}${
+        cache
+          ? askHeld(
+              cache,
+              parts.map(({ index, source: { bytes } }) => ({ index, bytes })),
+            )
+          : ''
+      }${askRoom(parts)}result send$same; exit 0`
+    : ''
+}
 
 umask 022
 undo() {
@@ -183,7 +199,18 @@ ${take[payload]} || fail stage
 ${payload.startsWith('tar') ? 'echo rpo-took' : ''}
 ${lanes.length > 0 ? awaitLanes(lanes) : ''}
 # Last, so that a payload that breaks off leaves the parts for the next attempt.
-${parts.map(({ index, partPath, source }) => `changed ${index} && { mv -f -- ${quote(partPath)} ${quote(stagedPath(source.remotePath, token))} && rm -f -- ${quote(`${partPath}.done`)} || fail stage; }`).join('\n')}
+${cache && taken.size > 0 ? defineTake(cache.folder) : ''}
+${parts
+  .map((part) => {
+    const { index, partPath, source } = part;
+    const staged = stagedPath(source.remotePath, token);
+    const file = files[index];
+    const remains = quote(`${partPath}.done`);
+    return cache && file && taken.has(index)
+      ? `changed ${index} && { ${takeOne(cache, file, index, staged)}; rm -f -- ${quote(partPath)} ${remains}; }`
+      : `changed ${index} && { mv -f -- ${quote(partPath)} ${quote(staged)} && rm -f -- ${remains} || fail stage; }`;
+  })
+  .join('\n')}
 
 unproved() { changed "$1" && eval "[ -z \\"\\\${q$1-}\\" ]"; }
 none
@@ -207,6 +234,7 @@ all
 trap - EXIT
 cd /; staging rm -rf --
 ${strangers ? tellStrangers(strangers) : ''}
+${cache ? keepInCache(cache, files, (index) => `changed ${index} && `) : ''}
 result ok$same
 `;
 }

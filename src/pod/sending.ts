@@ -1,6 +1,7 @@
 import { Abreast } from '../core/abreast.ts';
 import { quote } from '../core/shell.ts';
 import type { ChannelPool } from './channelPool.ts';
+import { endIfSameSize } from './artifactCache.ts';
 import { askRoom, checkRoom } from './diskRoom.ts';
 import { exec } from './exec.ts';
 import { defineSums, prologue } from './remoteShell.ts';
@@ -36,15 +37,19 @@ export function startSending(pool: ChannelPool, parts: readonly Part[], options:
 
 /**
  * Begins to send the only file of a set while it is still being read for its hash: when it is new on the pod, or is to
- * replace whatever is there and has another size, its hash decides nothing.
+ * replace whatever is there and has another size, and the cache has none of its size, its hash decides nothing.
  *
  * @returns undefined when there is more to decide, or something in the way: the usual road finds out and tells
  */
-export async function sendAhead(pool: ChannelPool, file: LookedAt, options: SendOptions): Promise<Sending | undefined> {
+export async function sendAhead(
+  pool: ChannelPool,
+  file: LookedAt,
+  options: SendOptions & { readonly cacheFolder?: string },
+): Promise<Sending | undefined> {
   if (file.expected.length > 0 && !file.expected.includes('-')) return undefined;
   const part = partOf(file, 0);
   try {
-    const { stdout } = await exec(pool, lookScript(part), { signal: options.signal, readOnly: true });
+    const { stdout } = await exec(pool, lookScript(part, options.cacheFolder), { signal: options.signal, readOnly: true });
     if (!/^rpo-new$/m.test(stdout)) return undefined;
     let bytesThere = 0;
     part.resumeFrom(stdout, (bytes) => (bytesThere += bytes));
@@ -56,12 +61,13 @@ export async function sendAhead(pool: ChannelPool, file: LookedAt, options: Send
   return startSending(pool, [part], options);
 }
 
-function lookScript(part: Part): string {
+function lookScript(part: Part, cacheFolder: string | undefined): string {
   const { remotePath, bytes, expected } = part.source;
   const otherSize = expected.length > 0 ? 'false' : `[ -f "$t" ] && [ ! -L "$t" ] && [ $(($(size_of "$t"))) != ${bytes} ]`;
   return `${prologue}${defineSums}
 t=${quote(remotePath)}
 have_sums && { { [ ! -e "$t" ] && [ ! -L "$t" ]; } || { ${otherSize}; }; } || exit 0
+${cacheFolder === undefined ? '' : endIfSameSize(cacheFolder, bytes)}
 ${askParts([part])}${askRoom([part])}echo rpo-new
 `;
 }

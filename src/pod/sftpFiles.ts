@@ -75,7 +75,7 @@ export async function putBySftp(
           throw error;
         }
         staged.delete(source);
-        put.push({ remotePath, sha256, bytes, changed, replacedStranger });
+        put.push({ remotePath, sha256, bytes, changed, replacedStranger, reused: false });
       }
       return put;
     } finally {

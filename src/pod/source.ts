@@ -18,7 +18,6 @@ const mostKeptBytes = 32 * 1024 * 1024;
 /** A file to put as far as it is known before it was read. */
 export interface LookedAt extends Omit<PlannedFile, 'sha256'> {
   readonly from: FileToPut['source'];
-  readonly bytes: number;
   /** Of the local file, its time and inode: tells a change from a bad line when the hashes differ. */
   readonly version?: string;
 }

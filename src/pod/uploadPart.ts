@@ -113,6 +113,7 @@ async function uploadOnce(
       for (let at = 0; at < length; at += chunkBytes) {
         const piece = chunk.subarray(0, Math.min(chunkBytes, length - at));
         await content.read(segment.first * blockBytes + at, piece);
+        if (stop.signal.aborted) return; // or it would go on until the word of that has reached the pod
         yield piece;
       }
     }

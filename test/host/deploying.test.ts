@@ -61,6 +61,21 @@ describe('deploying', function () {
     await settings.update('deploy.onSave', undefined, vscode.ConfigurationTarget.Workspace);
   });
 
+  it('imports on the pod what was sent, when asked to', async () => {
+    const settings = vscode.workspace.getConfiguration('runpod');
+    await settings.update('deploy.testImports', true, vscode.ConfigurationTarget.Workspace);
+    const model = 'src/moola/models/logreg.py';
+    await replaceIn(model, 'standardise\n', 'standardize\n');
+    await command(commands.deployResources, at(model), [at(model)]);
+    await notified(`cannot be imported on practice`, 'Open');
+    assert.match(onPod(model), /standardize/, 'the deploy stands');
+    await closeNotifications();
+    await replaceIn(model, 'standardize\n', 'standardise\n');
+    await command(commands.deployResources, at(model), [at(model)]);
+    if (person.available) await person.sees('.statusbar-item:has-text("modules imported")');
+    await settings.update('deploy.testImports', undefined, vscode.ConfigurationTarget.Workspace);
+  });
+
   it('says so when a file is outside of any project', async () => {
     const outside = await vscode.workspace.openTextDocument({ content: 'x' });
     await vscode.window.showTextDocument(outside);

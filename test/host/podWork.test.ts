@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -120,6 +120,20 @@ describe('on the pod', function () {
     await notified('The pipeline succeeded: 2 trained. Best: rf');
   });
 
+  it('asks what to retrain, when it was not said', async function () {
+    if (!person.available) this.skip();
+    const ended = command<PipelineView>(commands.retrainPipeline, { device: 'cpu' });
+    const picks = '.quick-input-widget';
+    await person.click(`${picks} .monaco-list-row:has-text("Some Models")`);
+    for (const other of ['rf', 'xgb', 'simple_lstm', 'cnn_transformer', 'stack'])
+      await person.click(`${picks} .monaco-list-row:has-text("${other}")`);
+    await person.click(`${picks} .monaco-button:has-text("OK")`);
+    await person.click(`${picks} .monaco-list-row:has-text("Stop at the First Failure")`);
+    const { state, stages } = await ended;
+    assert.deepEqual([state, stages.flatMap(({ jobs }) => jobs.map(({ label }) => label))], ['succeeded', ['logreg']]);
+    await notified('The pipeline succeeded: 1 trained.');
+  });
+
   it('shows which stage failed and why, and goes on there after the fix', async () => {
     const bug = await plant('collapse');
     const automatic = (value: string | undefined) =>
@@ -145,13 +159,20 @@ describe('on the pod', function () {
     await vscode.commands.executeCommand('runpod.pipeline.focus');
     const cli = join(vscode.extensions.getExtension('runpod-orchestrator.runpod-orchestrator')?.extensionPath ?? '', 'dist/cli.js');
     const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1' };
-    const args = [cli, 'retrain', '--models', 'rf', '--device', 'cpu', '--deploy', 'none', '--json'];
+    const args = [cli, 'retrain', '--models', 'rf', '--device', 'cpu', '--deploy', 'none', '--folder', 'elsewhere', '--json'];
     await promisify(execFile)(process.execPath, args, { cwd: workspace, env, maxBuffer: 1e8 });
     // Nobody asked for it: the run of the terminal was taken up, and it is of a pipeline.
     await person.sees(`.pane-body .monaco-list-row[aria-level="3"]:has-text("rf")`);
     const [newest] = (await command<readonly PipelineView[]>(commands.refreshPipelines)).toReversed();
     assert.deepEqual([newest?.state, newest?.stages[0]?.jobs.map(({ label }) => label)], ['succeeded', ['rf']]);
     assert.ok(!before.some(({ id }) => id === newest?.id));
+    // What other runs leave is fetched here when they end; this is the pipeline's to fetch, and it has.
+    const { run } = await train('logreg');
+    const log = (folder: string, id: string | null | undefined) => existsSync(at(`${folder}/.runpod/runs/${id}/output.log`).fsPath);
+    await until('the log of that run is here', () => log('results', run));
+    const ofPipeline = newest?.stages[0]?.jobs[0]?.run;
+    assert.deepEqual([log('elsewhere', ofPipeline), log('results', ofPipeline)], [true, false]);
+    await rm(at('elsewhere').fsPath, { recursive: true });
   });
 
   it('downloads logs', async () => {
@@ -185,6 +206,19 @@ describe('on the pod', function () {
     await rm(mark);
   });
 
+  it('installs what the project needs, and says why that failed', async () => {
+    const file = at('requirements.txt').fsPath;
+    const requirements = await readFile(file, 'utf8');
+    await writeFile(file, './not-there.whl\n');
+    assert.equal(await command(commands.reinstall, { what: 'requirements' }), undefined);
+    await notified('`python -m pip install -r requirements.txt` ended with exit code 1 on the pod');
+    await writeFile(file, '# all that is needed is there\n');
+    const { commands: done } = await command<{ readonly commands: readonly string[] }>(commands.reinstall, { what: 'requirements' });
+    assert.deepEqual(done, ['python -m pip install -r requirements.txt']);
+    await writeFile(file, requirements);
+    await command(commands.deployChanged);
+  });
+
   it('writes how a run went into a task, offered where it ended', async () => {
     const file = at('.taskmaster/tasks/tasks.json').fsPath;
     await mkdir(join(file, '..'), { recursive: true });
@@ -208,6 +242,56 @@ describe('on the pod', function () {
     await person.click('.monaco-dialog-box .monaco-button:has-text("Cancel")');
     assert.equal((await asked).deleted, false);
     assert.equal(readdirSync(runs).length, before);
+  });
+
+  it('tells what is on the GPU, and ends a process that is of no run', async () => {
+    const pod = await findPracticePod(folder);
+    const bin = join(folder, 'fake');
+    const stray = spawn('sleep', ['600'], { stdio: 'ignore' });
+    const hasEnded = new Promise((resolve) => stray.once('exit', (_, signal) => resolve(signal)));
+    const smi = `#!/bin/sh\ncase $1 in --query-gpu*) echo '0, NVIDIA A40, 97, 512, 46068, 71';; *) echo '${stray.pid}, sleep, 512 MiB';; esac\n`;
+    await mkdir(bin, { recursive: true });
+    await writeFile(join(bin, 'nvidia-smi'), smi, { mode: 0o755 });
+    await pod?.restart({ environment: { PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` } });
+    try {
+      const { gpus, processes } = await command<{ readonly gpus: readonly { name: string }[]; readonly processes: readonly object[] }>(
+        commands.gpuStatus,
+      );
+      assert.deepEqual(
+        gpus.map(({ name }) => name),
+        ['NVIDIA A40'],
+      );
+      assert.deepEqual(processes, [{ pid: stray.pid, program: 'sleep', memory: '512 MiB', ours: true, run: null }]);
+      await notified('A process on the GPU is of no run of this project.', 'End a Process');
+      await command(commands.endGpuProcess, { pid: stray.pid ?? 0, confirmed: true });
+      assert.equal(await hasEnded, 'SIGTERM');
+    } finally {
+      stray.kill('SIGKILL');
+    }
+  });
+
+  it('opens a terminal again that lost its connection, at a key', async () => {
+    const pod = await findPracticePod(folder);
+    // What is painted on a canvas cannot be read.
+    const painting = (value: string | undefined) =>
+      vscode.workspace.getConfiguration('terminal.integrated').update('gpuAcceleration', value, vscode.ConfigurationTarget.Global);
+    await painting('off');
+    const name = await command<string>(commands.openTerminal);
+    const terminal = () => vscode.window.terminals.find((one) => one.name === name);
+    const mark = join(podWorkspace, 'moola/again');
+    terminal()?.sendText('touch again');
+    await until('the shell works', () => existsSync(mark));
+    await rm(mark);
+    await pod?.restart();
+    if (person.available) await person.sees('.xterm-rows:has-text("Press any key to connect again.")');
+    terminal()?.sendText('');
+    await until('the new shell works', () => {
+      terminal()?.sendText('touch again');
+      return existsSync(mark);
+    });
+    terminal()?.dispose();
+    await rm(mark);
+    await painting(undefined);
   });
 
   it('says how to go on when the host key has changed, and connects when it is trusted', async () => {

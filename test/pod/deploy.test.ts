@@ -183,7 +183,9 @@ describeBothWays('deploy to a real sshd', function (podOptions) {
     await deployer.deploy(['src/a.py', 'out.csv']);
     await deployer.upload([{ source: { content: Buffer.from('y') }, remotePath: join(remote, 'metrics.csv') }]);
     await put('metrics.csv', 'y');
-    await deployer.fetched([{ remotePath: join(remote, 'metrics.csv'), localPath: join(local, 'metrics.csv'), sha256: sha('y') }]);
+    await deployer.fetched([
+      { remotePath: join(remote, 'metrics.csv'), localPath: join(local, 'metrics.csv'), sha256: sha('y'), bytes: 1 },
+    ]);
     await writeFile(join(remote, 'metrics.csv'), 'newer there');
     assert.deepEqual(await deployer.changed(['src/a.py', 'out.csv', 'metrics.csv']), []);
     await deployer.deploy(['src/a.py', 'out.csv', 'metrics.csv'], { force: true });

@@ -33,7 +33,14 @@ describeBothWays('putFiles', function (podOptions) {
 
   it('writes a new file with mode 644, making its folders', async () => {
     const [put] = await t.pod.putFiles([{ source: { content: Buffer.from('hello') }, remotePath: at('new/deep/train.py') }]);
-    assert.deepEqual(put, { remotePath: at('new/deep/train.py'), sha256: sha('hello'), bytes: 5, changed: true, replacedStranger: false });
+    assert.deepEqual(put, {
+      remotePath: at('new/deep/train.py'),
+      sha256: sha('hello'),
+      bytes: 5,
+      changed: true,
+      replacedStranger: false,
+      reused: false,
+    });
     assert.equal(await readFile(at('new/deep/train.py'), 'utf8'), 'hello');
     assert.equal((await stat(at('new/deep/train.py'))).mode & 0o7777, 0o644);
     assert.deepEqual(await readdir(at('new/deep')), ['train.py']);

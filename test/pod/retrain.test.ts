@@ -57,6 +57,11 @@ describe('the retraining pipeline', function () {
     );
     for (const { label, accuracy } of jobs)
       if (label !== 'pretrain') assert.ok(accuracy !== null && accuracy > 0.75, `${label} ${accuracy}`);
+    const encoder = 'artifacts/pretrained/encoder.pt';
+    const [fetched, left] = await Promise.all(
+      [project + '/results', join(t.practice.workspace, 'moola')].map((root) => readFile(join(root, encoder))),
+    );
+    assert.ok(fetched && left && fetched.equals(left), 'the encoder is here, as pre-training left it');
     const runs = await readdir(join(t.practice.workspace, 'moola/.runpod/runs'));
     assert.deepEqual(
       runs.sort(),
