@@ -38,12 +38,18 @@ const lengthBytes = 4;
 /** Of a packet, by RFC 4253, 6.1; ssh2 takes no longer ones. */
 const longestPacket = 35_000;
 
-/** To be called when a connection is made, before anything else is done over it; holds after a new exchange of keys as well. */
-export function hastenAesGcm(client: Client, stream: Duplex): void {
+/**
+ * To be called when a connection is made, before anything else is done over it; holds after a new exchange of keys as well.
+ *
+ * @param onInbound told each time whether what comes is taken apart here, where nothing of a chunk is kept
+ */
+export function hastenAesGcm(client: Client, stream: Duplex, onInbound: (isOurs: boolean) => void): void {
   const hasten = () => {
     const protocol = (client as unknown as { readonly _protocol?: { readonly _cipher?: unknown; readonly _decipher?: unknown } })._protocol;
     if (isOutbound(protocol?._cipher)) hastenOutbound(protocol._cipher, stream);
-    if (isInbound(protocol?._decipher)) hastenInbound(protocol._decipher);
+    const isOurs = isInbound(protocol?._decipher);
+    if (isOurs) hastenInbound(protocol?._decipher);
+    onInbound(isOurs);
   };
   hasten();
   client.on('handshake', hasten);

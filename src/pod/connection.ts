@@ -244,8 +244,7 @@ export async function openConnection(options: PodOptions, signal?: AbortSignal, 
     throw connectError(error, attempt);
   }
   client.removeAllListeners();
-  hastenAesGcm(client, stream);
-  share();
+  hastenAesGcm(client, stream, share);
   options.log?.(`${name}: connected`);
   return new Connection(client, name, close);
 }
@@ -313,7 +312,7 @@ export async function openStream(
       { cause: error },
     );
   });
-  return { stream, share: () => {}, close: () => jump.end() };
+  return { stream, share: (_isShared: boolean) => {}, close: () => jump.end() };
 }
 
 function openSocket(host: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<SharedReads> {

@@ -151,8 +151,10 @@ f=${quote(remotePath)}
 [ -r "$f" ] || { echo rpo denied; exit 0; }
 have_sums || { echo rpo lacks; exit 0; }
 s=$(size_of "$f"); s=$((s))
+# Read directly, without a pipe, unless it has grown meanwhile.
+sum_begin() { v=$(sumin <"$f"); [ "$(($(size_of "$f")))" = $s ] || v=$(head -c $s <"$f" | sumin); printf '%s\\n' "$v"; }
 if [ $s -gt ${largeBytes} ]; then echo rpo large $s $(stat -L -c %Y.%i -- "$f" 2>/dev/null); else echo rpo size $s; fi
-head -c $s <"$f" | sumin >&2 &
+if [ $s -gt ${largeBytes} ]; then sum_begin >&2 & else head -c $s <"$f" | sumin >&2 & fi
 [ $s -gt ${largeBytes} ] || head -c $s <"$f"
 wait
 `;

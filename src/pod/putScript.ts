@@ -250,9 +250,9 @@ special() { [ -d "$1" ] && fail directory; [ -e "$1" ] && fail special; }
 /** Until the commit, any end takes away what was made. A connection that is gone must not end the script before it has tidied up. */
 export const trapUndo = trapEnd('undo');
 
-/** Any end of the script calls the function. */
+/** Any end of the script calls the function, which then no second signal breaks off: a cancel ends both the input and the process group. */
 export function trapEnd(name: string): string {
-  return `trap ${name} EXIT
+  return `trap "trap '' HUP INT TERM; ${name}" EXIT
 trap '' PIPE
 trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM`;
 }

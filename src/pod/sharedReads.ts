@@ -6,8 +6,8 @@ const readBytes = 256 * 1024;
 /** A socket that stands still until somebody listens and resumes it. */
 export interface SharedReads {
   readonly socket: Socket;
-  /** From here on all its chunks lie in the same memory, good until the next one comes. */
-  readonly share: () => void;
+  /** Whether from here on all its chunks lie in the same memory, good until the next one comes. */
+  readonly share: (isShared: boolean) => void;
 }
 
 /**
@@ -25,5 +25,5 @@ export function openSharedReads(host: string, port: number): SharedReads {
   // No Nagle: a request is small and its answer is waited for.
   const socket = connect({ host, port, noDelay: true, onread: { buffer, callback } });
   socket.pause();
-  return { socket, share: () => (isShared = true) };
+  return { socket, share: (now) => void (isShared = now) };
 }

@@ -32,8 +32,7 @@ async function withEcho(
   const client = new Client();
   client.connect({ sock: socket, username: 'someone', algorithms });
   await once(client, 'ready');
-  hastenAesGcm(client, socket);
-  share();
+  hastenAesGcm(client, socket, share);
   const echo = async (content: Buffer) => {
     const channel = await new Promise<ClientChannel>((resolve, reject) =>
       client.exec('echo', (error, opened) => (error ? reject(error) : resolve(opened))),
