@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { diagnose, type Diagnosis } from '../../src/pod/diagnose.ts';
 import { hostKeyOf, rememberHostKey } from '../../src/pod/hostKeys.ts';
 import { utils } from 'ssh2';
+import { generateKey } from '../../src/practice/practicePod.ts';
 import { usePod, withPod } from './support/pod.ts';
 import { rpo } from './support/rpo.ts';
 
@@ -84,7 +85,7 @@ describe('testing a connection step by step', () => {
 
   it('stops at a host key that is not the one remembered', async () => {
     const knownHostsFile = join(t.tmp, 'known_hosts');
-    const other = utils.parseKey(utils.generateKeyPairSync('ed25519').public);
+    const other = utils.parseKey(generateKey().public);
     assert.ok(!(other instanceof Error));
     const { host, port } = t.practice;
     await rememberHostKey(knownHostsFile, `[${host}]:${port}`, hostKeyOf(other.getPublicSSH()));
@@ -95,7 +96,7 @@ describe('testing a connection step by step', () => {
 
   it('stops at a key that the pod does not know, and at one that is not there', async () => {
     const identityFile = join(t.tmp, 'other_key');
-    await writeFile(identityFile, utils.generateKeyPairSync('ed25519').private, { mode: 0o600 });
+    await writeFile(identityFile, generateKey().private, { mode: 0o600 });
     const refused = await diagnose({ ...t.practice.podOptions, identityFile, agent: false });
     assert.match(verdicts(refused), /host-key passed, auth failed, session skipped/);
     assert.match(refused.steps[5]?.advice ?? '', /refused .*other_key.*Add the matching public key/);
