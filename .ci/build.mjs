@@ -34,6 +34,16 @@ const vscodeAsIs = {
   },
 };
 
+/** zod's sentences in forty languages come with it, and ours are in English. */
+const englishOnly = {
+  name: 'english only',
+  setup(build) {
+    build.onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js';",
+    }));
+  },
+};
+
 const shared = {
   absWorkingDir: root,
   bundle: true,
@@ -63,12 +73,15 @@ export async function build({ production = false, watch = false } = {}) {
   const contexts = entries.map((name) => ({
     ...options(name),
     entryPoints: [sources[name]],
-    ...(name === 'extension' && !watch ? { plugins: [later(root, found), vscodeAsIs] } : {}),
-    ...(name === 'cli' ? { plugins: [beside] } : {}),
+    plugins: [
+      englishOnly,
+      ...(name === 'extension' && !watch ? [later(root, found), vscodeAsIs] : []),
+      ...(name === 'cli' ? [beside] : []),
+    ],
   }));
   if (watch) return Promise.all(contexts.map(async (options) => (await context({ ...options, logLevel: 'info' })).watch()));
   const results = await Promise.all(contexts.map(build));
-  if (found.size > 0) await build({ ...options('later'), ...laterEntry(root, found) });
+  if (found.size > 0) await build({ ...options('later'), ...laterEntry(root, found), plugins: [englishOnly] });
   // `out` and not `dist`: these are for us, and dist is what ships.
   mkdirSync(join(root, 'out'), { recursive: true });
   results.forEach((result, i) => writeFileSync(join(root, `out/${entries[i]}.meta.json`), JSON.stringify(result.metafile)));
