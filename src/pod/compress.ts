@@ -22,13 +22,14 @@ export async function shrinks(sources: readonly Source[]): Promise<boolean> {
   return sampled > 0 && (await promisify(gzip)(Buffer.concat(sample), options)).length < worthwhileRatio * sampled;
 }
 
-/** The stream as gzip; a failure of the source is a failure of the result. Chunks may share their memory. */
-export function compressed(content: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+/** The stream as gzip, begun when it is first read; a failure of the source is a failure of the result. Chunks may share their memory. */
+export async function* compressed(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const result = createGzip(options);
-  // Read ahead by the stream: each needs memory of its own.
-  const own = async function* () {
-    for await (const chunk of content) yield Buffer.from(chunk);
-  };
-  pipeline(Readable.from(own()), result, () => {}); // told by the result
-  return result;
+  pipeline(Readable.from(withOwnMemory(content)), result, () => {}); // told by the result
+  for await (const chunk of result) yield chunk as Buffer;
+}
+
+/** For a reader that reads ahead: chunks that share their memory, each in its own. */
+export async function* withOwnMemory(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of content) yield Buffer.from(chunk);
 }

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Client, type AnyAuthMethod, type ClientChannel, type ExecOptions, type NegotiatedAlgorithms, type SFTPWrapper } from 'ssh2';
 import { messageOf, UserError } from '../core/errors.ts';
@@ -173,7 +174,7 @@ export async function openConnection(options: PodOptions, signal?: AbortSignal, 
     return [{ label: '', prepare: () => Promise.reject(error instanceof Error ? error : new Error(String(error))) }];
   });
   const known = policy === 'off' ? { keys: [], revoked: [] } : await lookUpHost(options.knownHostsFile, hostName);
-  const { stream, share, close } = await openStream(options, attempt, signal);
+  const { stream, share, close } = await openStream(options, attempt, signal, watcher === undefined);
 
   const client = new Client();
   let stop: Error | undefined; // our own reason, which counts more than what ssh2 makes of it
@@ -289,13 +290,16 @@ function preferredTypes(types: readonly string[]): ('ssh-ed25519' | 'ecdsa-sha2-
   return supported.filter((type) => wanted.has(type)) as ('ssh-ed25519' | 'ecdsa-sha2-nistp256' | 'rsa-sha2-512')[];
 }
 
+/** @param isForSsh2 nobody else reads from it, and `share` may be called once keys are exchanged */
 export async function openStream(
   options: PodOptions,
   attempt: { readonly host: string; readonly port: number; readonly timeoutMs: number },
   signal?: AbortSignal,
+  isForSsh2 = false,
 ) {
   if (!options.jump) {
-    const { socket, share } = await openSocket(attempt.host, attempt.port, attempt.timeoutMs, signal).catch((error: unknown) => {
+    const opened = isForSsh2 ? openSharedReads(attempt.host, attempt.port) : openSocket(attempt.host, attempt.port);
+    const { socket, share } = await connected(opened, attempt, signal).catch((error: unknown) => {
       throw connectError(error, { ...attempt, user: '', offered: [] });
     });
     return { stream: socket as Duplex, share, close: () => void socket.destroy() };
@@ -315,9 +319,17 @@ export async function openStream(
   return { stream, share: (_isShared: boolean) => {}, close: () => jump.end() };
 }
 
-function openSocket(host: string, port: number, timeoutMs: number, signal?: AbortSignal): Promise<SharedReads> {
+function openSocket(host: string, port: number): SharedReads {
+  // No Nagle: a request is small and its answer is waited for.
+  return { socket: connect({ host, port, noDelay: true }), share: () => {} };
+}
+
+function connected(
+  opened: SharedReads,
+  { host, port, timeoutMs }: { readonly host: string; readonly port: number; readonly timeoutMs: number },
+  signal?: AbortSignal,
+): Promise<SharedReads> {
   return new Promise((resolve, reject) => {
-    const opened = openSharedReads(host, port);
     const { socket } = opened;
     const finish = (then: () => void) => {
       clearTimeout(timer);

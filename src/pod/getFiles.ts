@@ -174,9 +174,17 @@ export async function getFiles(
   if (wanted.length === 0) return [];
   return target.during(async () => {
     for (const { localPath } of wanted) await target.makeFolderFor(localPath);
-    const lanes = lanesOf(pool, wanted);
-    const [first = []] = lanes;
-    return lanes.length === 1 ? getSet(pool, remoteFolder, first, options) : getLanes(pool, remoteFolder, lanes, options);
+    let before = 0;
+    const onProgress = ({ bytesDone, bytesTotal }: TransferProgress) =>
+      options.onProgress?.({ bytesDone: before + bytesDone, bytesTotal: before + bytesTotal });
+    const { got, alone } = await getLanes(pool, remoteFolder, lanesOf(pool, wanted), { ...options, onProgress });
+    for (const { bytes } of got.values()) before += bytes;
+    for (const { path, localPath } of alone) {
+      const file = await getFile(pool, posix.join(remoteFolder, path), localPath, { ...options, onProgress });
+      got.set(path, file);
+      before += file.bytes;
+    }
+    return wanted.flatMap(({ path }) => got.get(path) ?? []);
   });
 }
 
@@ -197,12 +205,12 @@ async function getLanes(
   remoteFolder: string,
   lanes: readonly (readonly Wanted[])[],
   options: TransferOptions,
-): Promise<readonly GotFile[]> {
+): Promise<Fetched> {
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   const progress = lanes.map(() => ({ bytesDone: 0, bytesTotal: 0 }));
   let failed: { readonly error: unknown } | undefined;
-  const got = await Promise.all(
+  const sets = await Promise.all(
     lanes.map((lane, index) => {
       const onProgress = (one: TransferProgress) => {
         progress[index] = one;
@@ -214,12 +222,12 @@ async function getLanes(
       return getSet(pool, remoteFolder, lane, { ...options, signal, onProgress }).catch((error: unknown) => {
         failed ??= { error }; // the first failure is the reason; the others end because of it
         stop.abort();
-        return [];
+        return { got: new Map<string, GotFile>(), alone: [] };
       });
     }),
   );
   if (failed) throw failed.error;
-  return got.flat();
+  return { got: new Map(sets.flatMap(({ got }) => [...got])), alone: sets.flatMap(({ alone }) => alone) };
 }
 
 interface Wanted {
@@ -227,14 +235,15 @@ interface Wanted {
   readonly localPath: string;
 }
 
-async function getSet(
-  pool: ChannelPool,
-  remoteFolder: string,
-  wanted: readonly Wanted[],
-  options: TransferOptions,
-): Promise<readonly GotFile[]> {
+/** Files that came, by path, and those that are to be fetched one by one: large ones, and some that changed while they were read. */
+interface Fetched {
+  readonly got: Map<string, GotFile>;
+  readonly alone: readonly Wanted[];
+}
+
+async function getSet(pool: ChannelPool, remoteFolder: string, wanted: readonly Wanted[], options: TransferOptions): Promise<Fetched> {
   const got = new Map<string, GotFile>();
-  const alone: Wanted[] = []; // large, or changed while it was read
+  const alone: Wanted[] = [];
   const incoming: { readonly file: Wanted; readonly data: IncomingFile }[] = [];
   let bytesDone = 0;
   const groups = chunks(wanted, groupSize);
@@ -260,7 +269,12 @@ async function getSet(
           const onBytes = (more: number) =>
             options.onProgress?.({ bytesDone: (bytesDone += more), bytesTotal: Math.max(bytesDone, sum(sizes)) });
           if (bytes > smallBytes) await data.write(reader.bytes(bytes), onBytes);
-          else data.writeWhole(memory.subarray(0, await reader.fill(memory.subarray(0, bytes), () => {})), onBytes);
+          else {
+            const content = memory.subarray(0, bytes);
+            const come = await reader.fill(content, () => {});
+            throwIfCancelled(options.signal, 'The download'); // or an empty file is made of each that is left
+            data.writeWhole(content.subarray(0, come), onBytes);
+          }
           await turns.next();
         }
       }
@@ -283,10 +297,7 @@ async function getSet(
   } finally {
     await Promise.all([...incoming].filter(({ file }) => !got.has(file.path)).map(({ data }) => data.discard()));
   }
-  for (const file of alone) {
-    got.set(file.path, await getFile(pool, posix.join(remoteFolder, file.path), file.localPath, options));
-  }
-  return wanted.flatMap(({ path }) => got.get(path) ?? []);
+  return { got, alone };
 }
 
 /**

@@ -71,16 +71,20 @@ async function hashWhatChanged(
   const [, differing, hashes = ''] = /^([\s\S]*)^hashes\n([\s\S]*)^end$/m.exec(stdout) ?? [];
   if (differing === undefined) return undefined;
   const nowS = Number(/^now (\d+)$/m.exec(differing)?.[1]);
-  const read = hashes.match(/^[0-9a-f]{64}$/gm)?.values();
+  const told = [...differing.matchAll(/^(\d+) ([^\t\n]+)/gm)];
+  const sums = hashes.match(/^[0-9a-f]{64}$/gm) ?? [];
+  // One that went or cannot be read after its stamp was asked would give all that follow the hash of their neighbour.
+  if (told.filter(([, , stamp]) => stamp !== '-').length !== sums.length) return undefined;
+  const read = sums.values();
   const found = new Map<string, string | null>(paths.map((path, index) => [path, known[index]?.sha256 ?? null]));
-  for (const [, index, stamp = ''] of differing.matchAll(/^(\d+) ([^\t\n]+)/gm)) {
+  for (const [, index, stamp = ''] of told) {
     const path = paths[Number(index)] ?? '';
-    const sha256 = stamp === '-' ? null : read?.next().value;
+    const sha256 = stamp === '-' ? null : read.next().value;
     if (sha256 === undefined) return undefined;
     if (sha256 !== null && isOld(stamp, nowS)) memory.set(path, { stamp, sha256 });
     found.set(path, sha256);
   }
-  return read?.next().done === false ? undefined : found;
+  return found;
 }
 
 /**
@@ -95,7 +99,7 @@ function changedScript(paths: readonly string[], known: readonly (HashedFile | u
 [ -n "$fast" ] || command -v sha256sum >/dev/null 2>&1 || command -v shasum >/dev/null 2>&1 || exit 0
 n=${quote(paths.join('\n'))}
 k=${quote(known.map((file) => file?.stamp ?? '').join('\n'))}
-seen=$(printf 'now %s\\n' $(date +%s) & printf '%s\\n' "$n" | xargs -d '\\n' stat -L -c '%F\t%s %.9Y %.9Z %i\t%n' 2>/dev/null; r=$?; wait; exit $r)
+seen=$(printf 'now %s\\n' $(date +%s); printf '%s\\n' "$n" | xargs -d '\\n' stat -L -c '%F\t%s %.9Y %.9Z %i\t%n' 2>/dev/null)
 case $? in 0|123) ;; *) exit 0;; esac
 d=$({ printf '%s\\n' "$n"; echo; printf '%s\\n' "$k"; echo .; printf '%s\\n' "$seen"; } | awk -F '\t' '
   part == 0 { if ($0 == "") part++; else path[n++] = $0; next }

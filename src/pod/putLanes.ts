@@ -32,7 +32,7 @@ export function divide(
   const lanes: Source[][] = Array.from({ length: count }, () => []);
   let before = 0;
   for (const source of sources) {
-    lanes[Math.min(count - 1, Math.floor((before / bytes) * count))]?.push(source);
+    lanes[bytes === 0 ? 0 : Math.min(count - 1, Math.floor((before / bytes) * count))]?.push(source);
     before += source.bytes;
   }
   const [first = [], ...others] = lanes;

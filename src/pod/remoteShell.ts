@@ -51,7 +51,7 @@ fi
 `;
 }
 
-/** Whether tools disagree about how to print one of these. */
+/** Whether tools disagree about how to print one of these, or `^` finds a line in it that is none. */
 export function hasOddNames(paths: readonly string[]): boolean {
-  return paths.some((path) => /[\n\r\\]/.test(path));
+  return paths.some((path) => /[\n\r\\\u2028\u2029]/.test(path));
 }

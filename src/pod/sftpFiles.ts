@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import SftpClient from 'ssh2-sftp-client';
 import { isUserError, messageOf, throwIfCancelled, UserError } from '../core/errors.ts';
 import { connectionLost } from './connectError.ts';
+import { withOwnMemory } from './compress.ts';
 import type { Connection } from './connection.ts';
 import { type Ending, fetchingEnding, readingEnding, sendingEnding } from './ending.ts';
 import { orAborted } from './link.ts';
@@ -182,7 +183,7 @@ async function stage(
   await sftp.mkdir(folder, true);
   staged.set(source, path);
   // Nobody else may read it, or write to it, before it is whole and has the mode that was asked for.
-  await pipeline(Readable.from(sameContent(source, onBytes)), sftp.createWriteStream(path, { mode: 0o600 }), { signal });
+  await pipeline(Readable.from(withOwnMemory(sameContent(source, onBytes))), sftp.createWriteStream(path, { mode: 0o600 }), { signal });
   if ((await hashThere(sftp, path, signal)) !== source.sha256)
     throw new UserError('transfer-corrupt', `${source.remotePath}: what arrived is not what was sent. Nothing was replaced; try again.`);
   await sftp.chmod(path, Number.parseInt(source.mode, 8));

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUserError } from '../../src/core/errors.ts';
+import type { HashedFile } from '../../src/pod/pod.ts';
 import { describeBothWays, usePod } from './support/pod.ts';
 
 const sha = (content: string | Buffer) => createHash('sha256').update(content).digest('hex');
@@ -16,6 +17,7 @@ const awkward = [
   '$HOME `id` ;&|',
   'line\nbreak',
   'tab\there',
+  'paragraph\u20291 -',
   'back\\slash',
   'Ünïcödé 漢字 🚀',
   '*?[x]',
@@ -71,7 +73,15 @@ describeBothWays('putFiles', function (podOptions) {
     assert.equal(one[0]?.changed, true);
     const listed = await t.pod.listFiles(at(`awkward ' " $x`));
     assert.deepEqual(listed.map(({ path }) => path).sort(), awkward.map((name) => `${name}/${name}`).sort());
-    const hashes = await t.pod.hashFiles(files.map(({ remotePath }) => remotePath));
+    const seen = new Map<string, HashedFile>();
+    const memory = { get: (path: string) => seen.get(path), set: (path: string, hashed: HashedFile) => void seen.set(path, hashed) };
+    const plain = files.filter(({ remotePath }) => !/[\n\r\\\u2029]/.test(remotePath));
+    const compared = await t.pod.hashFiles([...plain.map(({ remotePath }) => remotePath), at('none'), at('.')], { memory });
+    assert.deepEqual([...compared.values()], [...plain.map(({ source }) => sha(source.content)), null, null]);
+    const hashes = await t.pod.hashFiles(
+      files.map(({ remotePath }) => remotePath),
+      { memory },
+    );
     assert.deepEqual(
       [...hashes.values()],
       files.map(({ source }) => sha(source.content)),

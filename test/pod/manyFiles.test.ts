@@ -89,6 +89,16 @@ describe('many files over a long way', function () {
       { bytesPerS: 1_000_000 },
     ));
 
+  it('are put when there is nothing in them, too', () =>
+    far(async ({ pod, practice }) => {
+      const files = ['a/__init__.py', 'b/__init__.py'].map((path) => ({
+        source: { content: Buffer.alloc(0) },
+        remotePath: join(practice.workspace, path),
+      }));
+      await pod.putFiles(files);
+      for (const { remotePath } of files) assert.equal((await readFile(remotePath)).length, 0);
+    }));
+
   it('are compressed when the line is slower than that', () =>
     far(
       async ({ put, proxy }) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUserError } from '../../src/core/errors.ts';
 import { usePod } from './support/pod.ts';
@@ -36,6 +36,14 @@ describe('a machine that runs no commands, only SFTP', function () {
     assert.deepEqual((await readdir(at('a'))).sort(), ['b', "it's\nnew.py"]);
     const got = await t.pod.getFile(at("a/it's\nnew.py"), join(t.tmp, 'back/new.py'));
     assert.deepEqual([got.bytes, await readFile(join(t.tmp, 'back/new.py'), 'utf8')], [3, 'one']);
+  });
+
+  it('takes a large file', async () => {
+    const content = randomBytes(9_000_000);
+    await writeFile(join(t.tmp, 'large.bin'), content);
+    await t.pod.putFiles([{ source: { localPath: join(t.tmp, 'large.bin') }, remotePath: at('large.bin') }]);
+    assert.ok((await readFile(at('large.bin'))).equals(content));
+    await rm(join(t.tmp, 'large.bin'));
   });
 
   it('refuses what is not expected, keeps strangers, and tells what is missing', async () => {
