@@ -140,13 +140,27 @@ function hastenInbound(decipher: Inbound): void {
     gcm.final();
     increment(iv);
     decipher.inSeqno = (decipher.inSeqno + 1) >>> 0;
-    return packet.subarray(1, packet.length - (packet[0] ?? 0));
+    const padding = packet[0] ?? 0;
+    if (padding < 4 || padding >= packet.length) throw new Error('Bad padding'); // RFC 4253, 6
+    return packet.subarray(1, packet.length - padding);
+  };
+
+  // After a packet that is not authentic nothing is read any more, so that nobody has a second guess at the same counter.
+  let failure: Error | undefined;
+  decipher.decrypt = (data, start, end) => {
+    if (failure) throw failure;
+    try {
+      return take(data, start, end);
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error(String(error));
+      throw failure;
+    }
   };
 
   // The beginning of a packet whose end has not come yet.
   const begun = Buffer.allocUnsafeSlow(longestPacket);
   let begunBytes = 0;
-  decipher.decrypt = (data, start, end) => {
+  const take = (data: Buffer, start: number, end: number): number | undefined => {
     for (let at = start; at < end;) {
       let payload: Buffer;
       const wanted = begunBytes === 0 ? wholeLength(data, at, end) : 0;

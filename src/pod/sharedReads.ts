@@ -12,7 +12,7 @@ export interface SharedReads {
 
 /**
  * Opens a socket for much traffic: a new piece of memory for each chunk would be half of what the collector has to do
- * while a large file comes. What comes while keys are exchanged is copied, since ssh2 keeps some of it.
+ * while a large file comes. What comes until it is told to share is copied, since ssh2 keeps some of it while the first keys are exchanged.
  */
 export function openSharedReads(host: string, port: number): SharedReads {
   const buffer = Buffer.allocUnsafeSlow(readBytes);

@@ -192,9 +192,12 @@ export async function* blocksToHash(
 ): AsyncGenerator<Buffer> {
   const aborted = new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
   const attempts = parts.map(({ plan }) => plan.attempt);
+  const check = () => {
+    if (parts.some((part, index) => part.plan.attempt !== attempts[index])) throw new StartedOver();
+  };
   const nextChange = async (plan: BlockPlan) => {
     await Promise.race([plan.whenChanged(), aborted]);
-    if (parts.some((part, index) => part.plan.attempt !== attempts[index])) throw new StartedOver();
+    check();
   };
   for (const { plan, index } of parts) {
     for (let at = 0; at < plan.count;) {
@@ -213,6 +216,7 @@ export async function* blocksToHash(
     yield Buffer.from('end\n');
     const sha256 = await Promise.race([hashOf(index), aborted]);
     if (sha256 === undefined) return;
+    check();
     yield Buffer.from(`whole ${sha256}\n`);
   }
   for (const { plan } of parts) while (!plan.isComplete && !signal?.aborted) await nextChange(plan);

@@ -81,7 +81,9 @@ describe('AES-GCM, hastened', () => {
         client as unknown as { readonly _protocol: { readonly _decipher: { decrypt: (data: Buffer, ...more: number[]) => unknown } } }
       )._protocol;
       const { decrypt } = _decipher;
+      let intact: Buffer | undefined;
       _decipher.decrypt = (data, ...more) => {
+        intact ??= Buffer.from(data);
         data[data.length - 20] = (data[data.length - 20] ?? 0) ^ 1;
         return decrypt(data, ...more);
       };
@@ -89,6 +91,8 @@ describe('AES-GCM, hastened', () => {
       echo(randomBytes(1000)).catch(() => {});
       const [error] = (await failed) as [Error];
       assert.match(error.message, /authenticate|Bad packet length/);
+      assert.ok(intact);
+      assert.throws(() => decrypt(intact!, 0, intact!.length), error, 'nor is the right one read after it');
     });
   });
 });
