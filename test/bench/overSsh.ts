@@ -64,6 +64,9 @@ const explanation = `sshd on loopback behind a process of its own that delays an
 in one run, each over a warm connection: the tools through an OpenSSH ControlMaster, ours over its own. What we put on the pod is verified there by
 SHA-256 and renamed into place, what we fetch is verified too; so does rsync, file by file; scp, sftp and tar do neither.`;
 
+/** Over all lines: one of them must not know what was deployed over another. */
+let machines = 0;
+
 async function overLine(
   { practice, folder }: Bench,
   line: Line,
@@ -74,7 +77,6 @@ async function overLine(
   const proxy = await startLine(practice.port, roundTripMs, (megabits * 1e6) / 8);
   const pod = connectPod({ ...practice.podOptions, port: proxy.port, hostKeys: 'off' });
   const peers = await startPeers(practice, proxy.port, folder);
-  let machines = 0;
   /** As on a machine that has never deployed there. */
   const newDeployer = () => {
     const state = join(folder, `state${machines++}`);
