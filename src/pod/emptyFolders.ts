@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { chunks } from '../core/chunks.ts';
 import { quote, quoteAll } from '../core/shell.ts';
 import type { ChannelPool } from './channelPool.ts';
 import { exec } from './exec.ts';
@@ -42,9 +43,7 @@ export async function makeFolders(
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<void> {
   if (remotePaths.length === 0) return;
-  const groups = Array.from({ length: Math.ceil(remotePaths.length / 200) }, (_, index) =>
-    remotePaths.slice(index * 200, (index + 1) * 200),
-  );
+  const groups = chunks(remotePaths, 200);
   const script = `${prologue}umask 022\n${groups.map((group) => `mkdir -p -- ${quoteAll(group)} || exit 1`).join('\n')}`;
   const { exitCode, stderr } = await exec(pool, script, { signal: options.signal });
   if (exitCode !== 0) throw remoteFailure('Making folders', stderr, { files: remotePaths });
