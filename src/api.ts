@@ -21,8 +21,8 @@ export type { MetricLine } from './monitor/metric.ts';
 export type { MonitorEvent, MonitorOptions } from './monitor/monitor.ts';
 export type {
   ConnectOptions,
-  DirectoryOptions,
   ExecuteOptions,
+  FolderOptions,
   OpenOptions,
   RetrainOptions,
   RunEvent,

@@ -22,8 +22,8 @@ type Plan = (asked: Asked) => Promise<readonly string[]>;
 const deploy: Plan = async ({ orchestrator, input, signal }) => {
   const preset = text(input['preset']);
   const files = preset === undefined ? list(input['files']) : await expandPreset(orchestrator.project, preset, signal);
-  const chosen = input['changed'] === true ? await orchestrator.changedFiles(signal) : files;
-  const gone = input['delete'] === true ? await orchestrator.goneFiles(signal) : [];
+  const chosen = input['changed'] === true ? await orchestrator.files.changed(signal) : files;
+  const gone = input['delete'] === true ? await orchestrator.files.gone(signal) : [];
   return [
     ...deploying(orchestrator, chosen, input['force'] === true),
     ...(gone.length === 0 ? [] : [`Delete there ${count(gone.length, 'file')}:`, ...bounded(gone, 10, 'file')]),
@@ -56,7 +56,7 @@ const start: Plan = async ({ context, orchestrator, input }) => {
 const retry: Plan = async ({ orchestrator, input, signal }) => {
   const { manifest } = await chosenRun(orchestrator, text(input['run']), signal);
   const named = list(input['files']);
-  const files = named.length > 0 ? named : await orchestrator.changedFiles(signal);
+  const files = named.length > 0 ? named : await orchestrator.files.changed(signal);
   return [
     ...deploying(orchestrator, files, input['force'] === true),
     ...(input['check'] === false ? [] : ['Check there that they compile and import']),

@@ -147,7 +147,7 @@ class Loop {
     };
     const report =
       'preset' in what
-        ? await this.orchestrator.deployPreset(what.preset, options)
+        ? await this.orchestrator.files.deployPreset(what.preset, options)
         : await this.orchestrator.deployFixes(what.files, options);
     const sent = report.files.filter((file) => file.changed);
     const name = sent.length === 1 ? (sent[0]?.path ?? '') : count(sent.length, 'file');
@@ -198,7 +198,7 @@ class Loop {
     const action = located?.actions.find((one) => one.kind === 'edit');
     if (!action) throw new UserError('run-failed', 'The finding came without an edit to apply. Please report this.');
     const before = await readFile(action.edit.file, 'utf8');
-    await this.orchestrator.applyFix(action, { signal: this.signal });
+    await this.orchestrator.findings.apply(action, { signal: this.signal });
     const file = this.orchestrator.map.relativeOfLocal(action.edit.file) ?? action.edit.file;
     const change = changedLine(file, before, await readFile(action.edit.file, 'utf8'));
     this.narrator.done(action.title);
@@ -219,7 +219,7 @@ class Loop {
   async validate(files: readonly string[]): Promise<void> {
     const labels = files.find((file) => file.endsWith('labels.npy'));
     for (const file of files.filter((one) => one !== labels)) {
-      const verdict = await this.orchestrator.validate(file, labels);
+      const verdict = await this.orchestrator.results.validate(file, labels);
       const [first = '', ...rest] = verdictLines(verdictRecord(file, verdict, this.orchestrator.project.root));
       if (!verdict.ok)
         throw new UserError('run-failed', `${first} The results were to be good. Please report this with what stands above.`);

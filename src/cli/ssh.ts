@@ -7,7 +7,7 @@ export async function runSsh(orchestrator: Orchestrator, terminal: Terminal, sig
   const { stdin, stdout } = process;
   if (!stdin.isTTY || !stdout.isTTY)
     throw new UserError('bad-argument', 'A shell wants a terminal, and this is none. For single commands use `rpo exec COMMAND`.');
-  const shell = await orchestrator.openShell({
+  const shell = await orchestrator.environment.openShell({
     columns: stdout.columns,
     rows: stdout.rows,
     term: process.env['TERM'],

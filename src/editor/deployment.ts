@@ -60,7 +60,7 @@ export class Deployment {
           continue;
         }
         const folder = orchestrator.map.relativeOfLocal(fsPath);
-        deployable ??= await orchestrator.deployableFiles(work.signal);
+        deployable ??= await orchestrator.files.deployable(work.signal);
         const below = folder === null ? [] : deployable.filter((path) => folder === '' || path.startsWith(`${folder}/`));
         if (below.length === 0)
           throw new UserError(
@@ -80,7 +80,7 @@ export class Deployment {
     if (root === null) return;
     const orchestrator = await this.sessions.get(root);
     const path = orchestrator.map.relativeOfLocal(uri.fsPath);
-    if (path === null || !(await orchestrator.deployableFiles()).includes(path)) return;
+    if (path === null || !(await orchestrator.files.deployable()).includes(path)) return;
     await this.run(root, path, (current, _work, options) => current.deployFixes([path], options));
   }
 
@@ -89,7 +89,7 @@ export class Deployment {
     return this.run(root, 'what changed', async (orchestrator, work, options) => {
       await save(root, null, orchestrator);
       work.report('comparing with the pod');
-      return orchestrator.deployChanged(options);
+      return orchestrator.files.deployChanged(options);
     });
   }
 
@@ -99,7 +99,7 @@ export class Deployment {
     const preset = name ?? (await choosePreset(orchestrator));
     return this.run(root, preset, async (current, _work, options) => {
       await save(root, null, current);
-      return current.deployPreset(preset, options);
+      return current.files.deployPreset(preset, options);
     });
   }
 
@@ -111,7 +111,7 @@ export class Deployment {
       what,
       async (orchestrator, _work, options) => {
         await save(root, files.length === 0 ? null : files, orchestrator, true);
-        return files.length === 0 ? orchestrator.deployChanged(options) : orchestrator.deployFixes(files, options);
+        return files.length === 0 ? orchestrator.files.deployChanged(options) : orchestrator.deployFixes(files, options);
       },
       pod,
     );
@@ -164,7 +164,7 @@ async function testImports(orchestrator: Orchestrator, { files }: DeployReport):
   if (sources.length === 0) return;
   const { command = '' } = orchestrator.project.config.train;
   const checked = await withProgress(`Importing on ${orchestrator.pod.name}`, (work) =>
-    orchestrator.checkSources(sources, command, work.signal),
+    orchestrator.training.checkSources(sources, command, work.signal),
   );
   const [first, ...more] = checked?.problems ?? [];
   if (!first)

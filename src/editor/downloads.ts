@@ -68,7 +68,7 @@ export class Downloads {
     if (when === 'never' || (when === 'success' && exitCode !== 0)) return;
     try {
       const orchestrator = await this.sessions.get(root, pod);
-      const report = await orchestrator.collectRun(id, defaultFolder(root));
+      const report = await orchestrator.results.ofRun(id, defaultFolder(root));
       const own = report.files.filter(({ path }) => !report.older.includes(path));
       // Of a run that failed, predictions are of an earlier one, or half of something.
       if (exitCode === 0) await this.judge(orchestrator, own, model);
@@ -99,7 +99,7 @@ export class Downloads {
 
   /** A sentence about the predictions among the files; empty when there are none that can be judged. */
   private async judge(orchestrator: Orchestrator, files: readonly FetchedFile[], model: string | null): Promise<string> {
-    const { verdicts, problems } = await orchestrator.judgeFetched(files, { model });
+    const { verdicts, problems } = await orchestrator.results.judge(files, { model });
     for (const problem of problems) this.log.info(problem);
     for (const { localPath, verdict } of verdicts) this.problems.show(localPath, verdict);
     return verdicts.map(({ path, verdict }) => `${path.split('/').at(-1)}: ${verdict.summary}`).join(' ');

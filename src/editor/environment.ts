@@ -41,7 +41,7 @@ export class Environment {
         work.report(fix.title);
         channel.appendLine(`> ${orchestrator.pod.name}: ${fix.title}${fix.kind === 'run' ? `: ${fix.command}` : ''}`);
         try {
-          await orchestrator.repair(fix, { signal: work.signal, onOutput: append });
+          await orchestrator.environment.repair(fix, { signal: work.signal, onOutput: append });
         } catch (error) {
           if (work.signal.aborted) throw error;
           failures.push(messageOf(error));

@@ -81,7 +81,7 @@ export class Fixes {
     channel.appendLine(`> ${run.pod}: ${action.command}`);
     await withProgress(`${action.command} on ${run.pod}`, async (work) => {
       try {
-        await orchestrator.applyFix(action, { signal: work.signal, onOutput: (text) => channel.append(stripControl(text)) });
+        await orchestrator.findings.apply(action, { signal: work.signal, onOutput: (text) => channel.append(stripControl(text)) });
       } catch (error) {
         channel.show(true);
         throw error;

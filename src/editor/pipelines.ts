@@ -61,15 +61,17 @@ export class Pipelines implements Disposable {
     const { device, ...given } = options;
     const isClear = given.models !== undefined || given.stages !== undefined;
     const chosen = isClear ? given : { ...(await chooseWhat(orchestrator)), onFailure: given.onFailure ?? (await chooseOnFailure()) };
-    await withProgress(`Deploying to ${orchestrator.pod.name}`, (work) => orchestrator.deployChanged({ signal: work.signal }));
-    return this.drive(orchestrator, (how) => orchestrator.retrain({ ...how, ...chosen, ...(device === undefined ? {} : { device }) }));
+    await withProgress(`Deploying to ${orchestrator.pod.name}`, (work) => orchestrator.files.deployChanged({ signal: work.signal }));
+    return this.drive(orchestrator, (how) =>
+      orchestrator.pipelines.retrain({ ...how, ...chosen, ...(device === undefined ? {} : { device }) }),
+    );
   }
 
   /** The last pipeline, or that one, from the first stage that has not succeeded. */
   async resume({ pipeline }: { readonly pipeline?: string } = {}): Promise<PipelineView> {
     const orchestrator = await this.sessions.get(await this.projects.choose());
-    await withProgress(`Deploying to ${orchestrator.pod.name}`, (work) => orchestrator.deployChanged({ signal: work.signal }));
-    return this.drive(orchestrator, (options) => orchestrator.resumePipeline(pipeline, options));
+    await withProgress(`Deploying to ${orchestrator.pod.name}`, (work) => orchestrator.files.deployChanged({ signal: work.signal }));
+    return this.drive(orchestrator, (options) => orchestrator.pipelines.resume(pipeline, options));
   }
 
   /** Shows the pipelines that the pod knows, whoever started them. */
@@ -95,7 +97,7 @@ export class Pipelines implements Disposable {
   }
 
   private async show(orchestrator: Orchestrator, signal: AbortSignal | undefined): Promise<readonly PipelineView[]> {
-    const views = (await orchestrator.lookAtPipelines(signal)).map(({ view }) => view);
+    const views = (await orchestrator.pipelines.look(signal)).map(({ view }) => view);
     this.tree.showAll(views, orchestrator.pod.name, this.watches.driven);
     return views;
   }

@@ -67,7 +67,7 @@ class PodPty implements vscode.Pseudoterminal {
     this.note(`Connecting to ${this.orchestrator.pod.name} ...`);
     const decoder = new TextDecoder();
     try {
-      const shell = await this.orchestrator.openShell({
+      const shell = await this.orchestrator.environment.openShell({
         ...this.size,
         onOutput: (chunk) => this.writes.fire(decoder.decode(chunk, { stream: true })),
       });

@@ -104,8 +104,8 @@ export class RunWatches implements Disposable {
       tap?.(event);
     };
     const isNews = tap === undefined && (!quiet || run.status.kind === 'running');
-    const ended = orchestrator
-      .watchRun(ref.id, { signal: controller.signal, onEvent })
+    const ended = orchestrator.training
+      .watch(ref.id, { signal: controller.signal, onEvent })
       .then((watched) => this.finish(ref, output, watched, isNews))
       .catch((error: unknown) => this.leave(ref, output, error))
       .finally(() => {

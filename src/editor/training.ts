@@ -29,7 +29,7 @@ export class Training {
   async train({ stage, ...asked }: Omit<TrainingRequest, 'stage'> & { readonly stage?: string } = {}): Promise<Started> {
     const root = await this.projects.choose();
     const orchestrator = await this.sessions.get(root);
-    const request: TrainingRequest = stage === undefined ? asked : { ...asked, stage: orchestrator.commandStage(stage) };
+    const request: TrainingRequest = stage === undefined ? asked : { ...asked, stage: orchestrator.training.commandStage(stage) };
     return this.start(
       orchestrator,
       [request.model, request.command, request.stage].some((one) => one !== undefined)
@@ -53,7 +53,7 @@ export class Training {
   async stop(id?: string): Promise<string | undefined> {
     const { ref, orchestrator } = await this.chooseRunning(id);
     const stopped = await withProgress(`Stopping ${titleOf(ref)} on ${ref.pod}`, (work) =>
-      orchestrator.stopTraining(ref.id, { signal: work.signal }),
+      orchestrator.training.stop(ref.id, { signal: work.signal }),
     );
     mention(`$(debug-stop) ${titleOf(ref)} ${stopped.status.kind === 'exited' ? 'stopped' : 'is gone'} on ${ref.pod}`);
     return ref.id;
@@ -98,7 +98,7 @@ export class Training {
 
   private async start(orchestrator: Orchestrator, request: TrainingRequest): Promise<Started> {
     const run = await withProgress(`Starting ${request.model ?? 'the command'} on ${orchestrator.pod.name}`, (work) =>
-      orchestrator.startTraining(request, work.signal),
+      orchestrator.training.start(request, work.signal),
     );
     const ref: RunRef = {
       id: run.manifest.id,

@@ -42,12 +42,12 @@ export const clean = operation({
     const orchestrator = await context.orchestrator();
     progress({ message: 'looking for what is old' });
     const [logs, artifacts, cache] = await Promise.all([
-      orchestrator.oldRuns(keep, signal),
-      orchestrator.oldResults(keep, signal),
-      orchestrator.uploadCache(signal),
+      orchestrator.results.oldRuns(keep, signal),
+      orchestrator.results.oldResults(keep, signal),
+      orchestrator.results.uploadCache(signal),
     ]);
     const local = resolve(context.projectRoot, folder);
-    const here = await orchestrator.fetchedTo(
+    const here = await orchestrator.results.fetchedTo(
       local,
       [...logs.map(({ path, bytes: size }) => ({ path: `${path}/output.log`, bytes: size })), ...artifacts],
       signal,

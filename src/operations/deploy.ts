@@ -83,16 +83,16 @@ export const deploy = operation({
     call.progress({ message: changed ? 'comparing with the pod' : 'deploying' });
     const report =
       preset !== undefined
-        ? await orchestrator.deployPreset(preset, options)
+        ? await orchestrator.files.deployPreset(preset, options)
         : changed
-          ? await orchestrator.deployChanged(options)
+          ? await orchestrator.files.deployChanged(options)
           : await orchestrator.deployFixes(await withoutFolders(orchestrator, files, call.signal), options);
-    const gone = deletes ? { deleted: [...(await orchestrator.removeGone(call.signal))] } : {};
+    const gone = deletes ? { deleted: [...(await orchestrator.files.removeGone(call.signal))] } : {};
     const answer = { ...deployed(orchestrator, report), ...gone, staleRuns: staleRuns(await running, report) };
     const sources = testImports ? report.files.map(({ path }) => path).filter((path) => path.endsWith('.py')) : [];
     if (sources.length === 0) return answer;
     call.progress({ message: 'importing' });
-    const checked = await orchestrator.checkSources(sources, orchestrator.project.config.train.command ?? '', call.signal);
+    const checked = await orchestrator.training.checkSources(sources, orchestrator.project.config.train.command ?? '', call.signal);
     const imports = checked && { imported: checked.imported.length, problems: checked.problems.map((problem) => ({ ...problem })) };
     return { ...answer, imports };
   },
@@ -212,7 +212,7 @@ export async function withoutFolders(orchestrator: Orchestrator, paths: readonly
       files.push(path);
       continue;
     }
-    deployable ??= await orchestrator.deployableFiles(signal);
+    deployable ??= await orchestrator.files.deployable(signal);
     const below = deployable.filter((file) => relative === '' || file.startsWith(relative + '/'));
     if (below.length === 0)
       throw new UserError(

@@ -58,7 +58,7 @@ export const upload = operation({
     const options = transfer(call, 'uploading');
     if (info.isDirectory()) return deployed(orchestrator, await orchestrator.uploadDirectory(local, remote, { ...options, exclude }));
     // As with cp: into a folder that is there, or that the slash at the end speaks of.
-    const isInto = remote !== undefined && (remote.endsWith('/') || (await orchestrator.isFolder(remote, call.signal)));
+    const isInto = remote !== undefined && (remote.endsWith('/') || (await orchestrator.files.isFolder(remote, call.signal)));
     const put = await orchestrator.uploadFile(local, isInto ? posix.join(remote, basename(local)) : remote, options);
     return deployed(orchestrator, { files: [{ changed: true, ...put, path: put.remotePath }], milliseconds: Date.now() - startedAt });
   },

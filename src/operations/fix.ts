@@ -44,7 +44,7 @@ export const fix = operation({
     const orchestrator = await context.orchestrator();
     call.progress({ message: 'reading the log of the run' });
     const { manifest } = await chosenRun(orchestrator, isNumber ? undefined : input.run, call.signal);
-    const found = await orchestrator.findingsOf(manifest.id, call.signal);
+    const found = await orchestrator.findings.ofRun(manifest.id, call.signal);
     const fixes = await numberedFixes(found);
     const root = orchestrator.project.root;
     const report = {
@@ -65,7 +65,7 @@ export const fix = operation({
           : `There is no fix ${input.title ?? number}; \`rpo fix ${manifest.id}\` lists ${fixes.length === 1 ? 'one' : `1 to ${fixes.length}`}.`,
       );
     call.progress({ message: action.title });
-    const done = await orchestrator.applyFix(action, {
+    const done = await orchestrator.findings.apply(action, {
       run: manifest,
       ...transfer(call, action.title),
       onOutput: (text) => call.emit({ kind: 'output', stream: 'stdout', text }),

@@ -49,7 +49,7 @@ export async function numberedFixes(found: readonly LocatedFinding[]): Promise<N
 export async function fixRecords(orchestrator: Orchestrator, run: RunManifest, fixes: readonly NumberedFix[]): Promise<FixRecord[]> {
   return Promise.all(
     fixes.map(async ({ action, ...record }) => {
-      const before = await orchestrator.appliedBefore(action, run);
+      const before = await orchestrator.findings.appliedBefore(action, run);
       const done = before && `Done: ${before.setting} in ${before.path} was changed from ${before.from} to ${before.to}`;
       return { ...record, title: done ?? record.title };
     }),

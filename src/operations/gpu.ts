@@ -110,7 +110,7 @@ export const gpuKill = operation({
     const question = `End process ${pid} (${found.program}, ${found.memory}) on ${pod}? What it has not saved is lost.`;
     if (!yes && !(await confirmed(context, question))) return { pod, pid, program: found.program, signal: null };
     call.progress({ message: `ending process ${pid}` });
-    const signal = await orchestrator.killGpuProcess(pid, { waitSeconds: wait, signal: call.signal });
+    const signal = await orchestrator.environment.killGpuProcess(pid, { waitSeconds: wait, signal: call.signal });
     return { pod, pid, program: found.program, signal };
   },
   render: ({ pod, pid, program, signal }) =>

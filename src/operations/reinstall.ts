@@ -23,7 +23,7 @@ export const reinstall = operation({
     const orchestrator = await context.orchestrator();
     const startedAt = Date.now();
     progress({ message: 'installing' });
-    const commands = await orchestrator.reinstall(what, {
+    const commands = await orchestrator.environment.reinstall(what, {
       force,
       signal,
       onCommand: (text) => emit({ kind: 'note', text: `> ${text}` }),

@@ -38,7 +38,7 @@ export const repair = operation({
       if (fix === null || (checks.length > 0 && !checks.includes(id))) continue;
       progress({ message: fix.title });
       emit({ kind: 'note', text: `${fix.title} ...` });
-      const error = await orchestrator
+      const error = await orchestrator.environment
         .repair(fix, { signal, onOutput: (text) => emit({ kind: 'output', stream: 'stdout', text }) })
         .then(() => null)
         .catch((reason: unknown) => {

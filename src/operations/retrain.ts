@@ -77,8 +77,8 @@ export const retrain = operation({
     try {
       const view =
         resume !== undefined
-          ? await orchestrator.resumePipeline(resume === 'last' ? undefined : resume, { ...options, onChange })
-          : await orchestrator.retrain({
+          ? await orchestrator.pipelines.resume(resume === 'last' ? undefined : resume, { ...options, onChange })
+          : await orchestrator.pipelines.retrain({
               ...options,
               ...(models.length > 0 ? { models: split(models) } : {}),
               ...(stages.length > 0 ? { stages: split(stages) } : {}),
@@ -126,7 +126,7 @@ export const pipelines = operation({
   }),
   async handle(context, { limit }, { signal }) {
     const orchestrator = await context.orchestrator();
-    const all = (await orchestrator.lookAtPipelines(signal)).slice(-limit).reverse();
+    const all = (await orchestrator.pipelines.look(signal)).slice(-limit).reverse();
     return {
       pod: orchestrator.pod.name,
       pipelines: all.map(({ stored: { plan, rounds }, view: { state } }) => {
@@ -171,7 +171,8 @@ async function deployFirst(orchestrator: Orchestrator, what: string, call: Call)
   if (what === 'none') return;
   call.progress({ message: 'deploying' });
   const options = transfer(call, 'deploying');
-  const report = what === 'changed' ? await orchestrator.deployChanged(options) : await orchestrator.deployPreset(what, options);
+  const report =
+    what === 'changed' ? await orchestrator.files.deployChanged(options) : await orchestrator.files.deployPreset(what, options);
   call.emit({ kind: 'note', text: renderDeployed(deployed(orchestrator, report)) });
 }
 

@@ -133,9 +133,9 @@ async function cleanUp(orchestrator: Orchestrator, remote: string, signal?: Abor
 }
 
 async function importsOf(orchestrator: Orchestrator, signal: AbortSignal): Promise<string> {
-  const sources = Object.keys(await orchestrator.deployedSources()).filter((path) => path.endsWith('.py'));
+  const sources = Object.keys(await orchestrator.files.deployedSources()).filter((path) => path.endsWith('.py'));
   if (sources.length === 0) return 'nothing is deployed yet, so there is nothing to import';
-  const checked = await orchestrator.checkSources(sources, orchestrator.project.config.train.command ?? '', signal);
+  const checked = await orchestrator.training.checkSources(sources, orchestrator.project.config.train.command ?? '', signal);
   if (checked === null) throw new UserError('remote-failed', 'Python on the pod did not answer.');
   const [first] = checked.problems;
   if (first) throw new UserError('run-failed', `${first.file}:${first.line}: ${first.message}${more(checked.problems.length - 1)}`);

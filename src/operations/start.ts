@@ -34,7 +34,7 @@ export const start = operation({
   ownCommand: ({ command }) => command,
   async handle(context, input, call) {
     const orchestrator = await context.orchestrator();
-    const { manifest } = await orchestrator.startTraining(input, call.signal);
+    const { manifest } = await orchestrator.training.start(input, call.signal);
     return { run: manifest.id, pod: orchestrator.pod.name, command: manifest.command };
   },
   render: ({ run, pod, command }) => `Run ${run} started on ${pod}: ${cut(command, 500)}\nWait for what happens with \`rpo wait ${run}\`.`,
@@ -81,7 +81,8 @@ export const retry = operation({
     call.progress({ message: 'deploying' });
     const options = { force: input.force, ...transfer(call, 'deploying') };
     const files = input.files.length > 0 ? await withoutFolders(orchestrator, input.files, call.signal) : [];
-    const report = input.files.length > 0 ? await orchestrator.deployFixes(files, options) : await orchestrator.deployChanged(options);
+    const report =
+      input.files.length > 0 ? await orchestrator.deployFixes(files, options) : await orchestrator.files.deployChanged(options);
     const answer = {
       repeats: old.manifest.id,
       deployed: { ...deployed(orchestrator, report), staleRuns: staleRuns(await running, report) },
@@ -90,14 +91,16 @@ export const retry = operation({
     call.progress({ message: 'checking' });
     const isChecked = input.check && sources.length > 0;
     const checked: SourceCheck | null = isChecked
-      ? await standing(report, 'no run was started', async () => orchestrator.checkSources(sources, old.manifest.command, call.signal))
+      ? await standing(report, 'no run was started', async () =>
+          orchestrator.training.checkSources(sources, old.manifest.command, call.signal),
+        )
       : { problems: [], imported: [] };
     const problems = [...(checked?.problems ?? [])];
     if (problems.length > 0)
       return { ok: false, run: null, command: null, checkpoint: null, ...answer, checked: 'failed' as const, problems };
     call.progress({ message: 'starting the run' });
     const { run, checkpoint } = await standing(report, '`rpo runs` shows whether a run was started', async () =>
-      orchestrator.restartTraining(old, { resume: input.resume, signal: call.signal }),
+      orchestrator.training.restart(old, { resume: input.resume, signal: call.signal }),
     );
     return {
       ok: true,

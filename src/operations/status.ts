@@ -79,7 +79,7 @@ export const findings = operation({
     const { manifest } = await chosenRun(orchestrator, input.run, signal);
     return withTail(orchestrator, manifest.id, async (tail) => {
       const run = await tail.catchUp(orchestrator.runs, manifest.id, signal);
-      const located = await Promise.all(tail.monitor.getErrors().map((finding) => orchestrator.locate(finding, manifest)));
+      const located = await Promise.all(tail.monitor.getErrors().map((finding) => orchestrator.findings.locate(finding, manifest)));
       const all = await ranked(located);
       const asked = all.slice(input.from - 1, input.from - 1 + input.limit);
       const evidence = await Promise.all(asked.map((one) => evidenceOf(one, orchestrator.project.root)));
@@ -115,7 +115,7 @@ function renderFindings({ run, status, findings, from, total }: Found): string {
 /** Files that were deployed again since the run started, as far as we know what it was started with. */
 export async function staleFiles(orchestrator: Orchestrator, run: Run): Promise<string[]> {
   if (run.status.kind !== 'running') return [];
-  const now = await orchestrator.deployedSources();
+  const now = await orchestrator.files.deployedSources();
   return Object.entries(run.manifest.sources).flatMap(([path, sha256]) => (now[path] !== undefined && now[path] !== sha256 ? [path] : []));
 }
 
@@ -183,7 +183,7 @@ async function endOf(orchestrator: Orchestrator, id: string, question: LogQuesti
 async function lineOf(orchestrator: Orchestrator, { id, ...manifest }: RunManifest, rank: number, signal: AbortSignal): Promise<number> {
   return withTail(orchestrator, id, async (tail) => {
     await tail.catchUp(orchestrator.runs, id, signal);
-    const all = await ranked(await Promise.all(tail.monitor.getErrors().map((finding) => orchestrator.locate(finding, manifest))));
+    const all = await ranked(await Promise.all(tail.monitor.getErrors().map((finding) => orchestrator.findings.locate(finding, manifest))));
     const found = all[rank - 1];
     if (found) return found.finding.line;
     const known = all.length === 0 ? 'none was found in it' : `it has ${all.length}`;

@@ -64,7 +64,7 @@ export const task = operation({
           'bad-argument',
           `Run ${manifest.id} is still going on. Wait for its end (\`rpo follow ${manifest.id}\`), then write it to the task.`,
         );
-      const located = await ranked(await Promise.all(tail.monitor.getErrors().map((one) => orchestrator.locate(one, manifest))));
+      const located = await ranked(await Promise.all(tail.monitor.getErrors().map((one) => orchestrator.findings.locate(one, manifest))));
       const findings = located.map(({ finding, place }) => {
         const where = place === null ? '' : ` at ${shortPath(place.file, orchestrator.project.root)}:${place.line}`;
         return `- ${finding.severity} ${finding.type}${where}: ${cut(finding.message, 300)} ${cut(finding.suggestion, 300)}`;

@@ -94,26 +94,26 @@ export const train = operation({
   ],
   async handle(context, { deploy, detach, fetch, stage, ...asked }, call) {
     const orchestrator = await context.orchestrator();
-    const request = stage === undefined ? asked : { ...asked, stage: orchestrator.commandStage(stage) };
+    const request = stage === undefined ? asked : { ...asked, stage: orchestrator.training.commandStage(stage) };
     if (deploy) {
       call.progress({ message: 'comparing with the pod' });
-      const report = await orchestrator.deployChanged(transfer(call, 'deploying'));
+      const report = await orchestrator.files.deployChanged(transfer(call, 'deploying'));
       call.emit({ kind: 'note', text: renderDeployed(deployed(orchestrator, report)) });
     }
     call.progress({ message: 'starting the run' });
     const startedAt = Date.now();
-    const run = await orchestrator.startTraining(request, call.signal);
+    const run = await orchestrator.training.start(request, call.signal);
     if (detach) return answer(orchestrator, run, { watching: 'detached', findings: [], fixes: [], metrics: null, bytes: 0, startedAt });
     call.emit({ kind: 'note', text: `Run ${run.manifest.id} on ${orchestrator.pod.name}: ${run.manifest.command}` });
     const watched = await watch(orchestrator, run, 0, call);
     if (fetch !== undefined && watched.watching === 'to-the-end') {
-      const { files, folder, older, incomplete } = await orchestrator.collectRun(
+      const { files, folder, older, incomplete } = await orchestrator.results.ofRun(
         watched.run,
         fetch,
         transfer(call, 'fetching what it left'),
       );
       const own =
-        stage !== undefined && watched.exitCode === 0 ? await orchestrator.downloadStage(stage, fetch, { seed: request.seed }) : null;
+        stage !== undefined && watched.exitCode === 0 ? await orchestrator.results.ofStage(stage, fetch, { seed: request.seed }) : null;
       const number = files.length - older.length + (own?.files.length ?? 0);
       call.emit({ kind: 'note', text: `${count(number, 'file')} of the run in ${folder}.` });
       for (const path of older.slice(0, 5)) call.emit({ kind: 'note', text: `! ${path} is of before this run.` });
@@ -213,7 +213,7 @@ export async function watch(orchestrator: Orchestrator, run: Run, from: number, 
   const findings = new Map<Finding, LocatedFinding>();
   let metrics: MetricsRecord | null = null;
   try {
-    const watched = await orchestrator.watchRun(id, {
+    const watched = await orchestrator.training.watch(id, {
       from,
       signal: call.signal,
       onEvent: (event) => {

@@ -271,7 +271,7 @@ async function eventRecord(orchestrator: Orchestrator, event: TailEvent, run: Ru
     case 'finding':
       return {
         kind: event.finding.severity === 'info' ? 'advice' : 'finding',
-        finding: await evidenceOf(await orchestrator.locate(event.finding, run.manifest), orchestrator.project.root),
+        finding: await evidenceOf(await orchestrator.findings.locate(event.finding, run.manifest), orchestrator.project.root),
       };
     case 'metrics':
       return { kind: 'metrics', metrics: metricsRecord(event.metrics) };

@@ -79,13 +79,13 @@ describe('names that are hard on tools go to the pod and come back', function ()
       const options = { host, port, user, identityFile, remoteRoot, projectRoot: local, home: join(t.tmp, 'home') };
       const orchestrator = await Orchestrator.connect(options);
       try {
-        const isDeployable = await orchestrator.deployableFiles();
+        const isDeployable = await orchestrator.files.deployable();
         assert.deepEqual(
           paths.filter((path) => !isDeployable.includes(path)),
           [],
         );
         await orchestrator.deployFixes(paths);
-        assert.deepEqual(await orchestrator.changedFiles(), ['runpod.json']);
+        assert.deepEqual(await orchestrator.files.changed(), ['runpod.json']);
         await orchestrator.uploadDirectory('flat', 'again');
         for (const folder of ['flat', 'deep', 'again']) {
           const { files, missing } = await orchestrator.downloadDirectory(folder, `back/${folder}`);

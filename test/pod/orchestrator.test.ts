@@ -96,7 +96,7 @@ describe('the orchestrator on a real sshd', function () {
     const whole = await orchestrator.runTraining({ command: 'python3 src/a.py' });
     const told: string[] = [];
     let text = '';
-    const part = await orchestrator.watchRun(whole.run.manifest.id, {
+    const part = await orchestrator.training.watch(whole.run.manifest.id, {
       from: 40,
       onEvent: (event) => {
         if (event.kind === 'output') text += event.text;
@@ -114,7 +114,7 @@ describe('the orchestrator on a real sshd', function () {
     assert.deepEqual([part.errors, part.metrics, part.bytes], [whole.errors, whole.metrics, whole.bytes]);
     assert.equal(told[0], 'line 2');
     assert.ok(told.includes(`finding ${whole.errors[0]?.line}`));
-    const late = await orchestrator.watchRun(whole.run.manifest.id, { from: whole.bytes });
+    const late = await orchestrator.training.watch(whole.run.manifest.id, { from: whole.bytes });
     assert.deepEqual([late.errors, late.bytes], [whole.errors, whole.bytes]);
   });
 
@@ -150,7 +150,7 @@ describe('the orchestrator on a real sshd', function () {
       await edit('theirs = 1\nmine = 1\n');
       await orchestrator.deployFixes(['src/a.py']);
       assert.equal(await there(), 'theirs = 1\nmine = 1\n');
-      assert.deepEqual(Object.keys(await orchestrator.deployedSources()), ['src/a.py']);
+      assert.deepEqual(Object.keys(await orchestrator.files.deployedSources()), ['src/a.py']);
     });
 
     it('results were fetched into a new folder sends none of it; a fetch that fails makes no folder', async () => {
@@ -160,7 +160,7 @@ describe('the orchestrator on a real sshd', function () {
       await writeFile(join(remote, 'out/scores.txt'), 'first run');
       await orchestrator.downloadResults('any', 'results');
       assert.equal(await readFile(join(local, 'results/out/scores.txt'), 'utf8'), 'first run');
-      const { files } = await orchestrator.deployChanged();
+      const { files } = await orchestrator.files.deployChanged();
       assert.deepEqual(
         files.filter(({ path }) => path.startsWith('results')),
         [],
@@ -172,7 +172,7 @@ describe('the orchestrator on a real sshd', function () {
       await writeFile(join(remote, 'out/scores.txt'), 'first run');
       await orchestrator.downloadResults('any', '.');
       await writeFile(join(remote, 'out/scores.txt'), 'second run');
-      const { files } = await orchestrator.deployChanged();
+      const { files } = await orchestrator.files.deployChanged();
       assert.ok(files.every(({ path }) => path !== 'out/scores.txt'));
       assert.equal(await readFile(join(remote, 'out/scores.txt'), 'utf8'), 'second run');
     });

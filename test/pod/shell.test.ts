@@ -24,7 +24,7 @@ describe('a terminal on the pod', () => {
     await rpo(['deploy', 'on.sh', '--force'], options);
     const pod = await Orchestrator.open({ projectRoot: project, pod: 'p', home: options.home });
     let output = '';
-    const shell = await pod.openShell({ columns: 91, rows: 33, onOutput: (chunk) => (output += chunk.toString()) });
+    const shell = await pod.environment.openShell({ columns: 91, rows: 33, onOutput: (chunk) => (output += chunk.toString()) });
     const says = async (what: RegExp) => {
       for (const until = Date.now() + 20_000; !what.test(output); await new Promise((resolve) => setTimeout(resolve, 20)))
         assert.ok(Date.now() < until, `${String(what)} was not seen in: ${output}`);
@@ -37,7 +37,7 @@ describe('a terminal on the pod', () => {
     await says(/40 120/);
     shell.write('exit 7\r');
     assert.equal(await shell.ended, 7);
-    const other = await pod.openShell({ columns: 80, rows: 24, onOutput: () => {} });
+    const other = await pod.environment.openShell({ columns: 80, rows: 24, onOutput: () => {} });
     other.close();
     // With what exit code a shell that is hung up on ends is its own business.
     await other.ended;

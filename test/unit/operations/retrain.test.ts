@@ -22,9 +22,11 @@ async function driven(error: Error) {
   const events: OperationEvent[] = [];
   const call: Call = { signal: new AbortController().signal, progress: () => undefined, emit: (event) => events.push(event) };
   const orchestrator = {
-    retrain: async ({ onChange }: RetrainOptions) => {
-      onChange?.(view);
-      throw error;
+    pipelines: {
+      retrain: async ({ onChange }: RetrainOptions) => {
+        onChange?.(view);
+        throw error;
+      },
     },
   } as unknown as Orchestrator;
   const context = { projectRoot: '/p', home: undefined, ports: {}, orchestrator: async () => orchestrator } as OperationContext;
