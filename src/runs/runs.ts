@@ -199,7 +199,7 @@ export class Runs {
   }
 }
 
-/** Reads what listScript prints. Lines that are not of its form are passed over: the folder may hold anything. */
+/** Reads what listScript prints, oldest run first. Lines that are not of its form are passed over: the folder may hold anything. */
 export function parseRuns(text: string): readonly Run[] {
   const runs: Run[] = [];
   const lines = text.split('\n');
@@ -224,7 +224,16 @@ export function parseRuns(text: string): readonly Run[] {
     const tookMs = status.kind !== 'exited' || !began || !ended ? null : Math.max(0, Math.round((ended - began) * 1000));
     runs.push({ manifest, status, logBytes, lastOutputMs: logBytes === 0 ? null : changedMs, silentMs, tookMs });
   }
-  return runs;
+  // By their names, but for those of one second: there a name goes on with the model.
+  return runs.sort(({ manifest: a }, { manifest: b }) => compare(secondOf(a), secondOf(b)) || compare(a.startedAt, b.startedAt));
+}
+
+function secondOf({ id }: RunManifest): string {
+  return id.slice(0, '20261124-153012'.length);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function parseManifest(line: string): RunManifest | null {

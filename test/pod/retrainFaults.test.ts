@@ -111,7 +111,6 @@ describe('a pipeline whose stages leave what they should not', function () {
   it('keeps its runs from being cleaned up until it is done', async () => {
     const bad = jobOf(await retrain('bad')).run;
     const good = jobOf(await retrain('good')).run;
-    await new Promise((resolve) => setTimeout(resolve, 1_100)); // a run's id tells when it began by the second
     await retrain('good');
     const shown = await rpo(['clean', '--keep', '1', '--json'], options);
     const paths = (shown.lines.at(-1)?.['items'] as { readonly path: string; readonly isHere: boolean }[]).map(({ path }) => path);

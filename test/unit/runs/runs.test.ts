@@ -84,6 +84,18 @@ describe('the list of runs', () => {
     );
   });
 
+  it('puts runs of one second in the order in which they began', () => {
+    const run = (id: string, startedAt: string) => `${id} exited 0 - 0 0 0\n${JSON.stringify({ ...manifest, id, startedAt })}\n`;
+    const text =
+      run('20261124-153012-logreg-4f2a', '2026-11-24T15:30:12.900Z') +
+      run('20261124-153012-logreg-8000', '2026-11-24T15:30:12.100Z') +
+      run('20261124-153011-rf-0001', '');
+    assert.deepEqual(
+      parseRuns(text).map(({ manifest }) => manifest.id),
+      ['20261124-153011-rf-0001', '20261124-153012-logreg-8000', '20261124-153012-logreg-4f2a'],
+    );
+  });
+
   it('passes over a folder whose run.json is broken, of another run, or cut short', () => {
     const text =
       `${manifest.id} running 1 - 0 0 0\n{"id": "20261124-15` +
