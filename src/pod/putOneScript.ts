@@ -3,7 +3,7 @@ import { quote } from '../core/shell.ts';
 import { type CacheUse, keepInCache } from './artifactCache.ts';
 import type { PutOptions } from './pod.ts';
 import { answers, type PlannedFile, removeRemains, tellStrangers, trapUndo, walkFolders } from './putScript.ts';
-import { defineSums, prologue } from './remoteShell.ts';
+import { defineSums, hasOddNames, prologue } from './remoteShell.ts';
 
 /**
  * The script that puts one small file in place, whose bytes come after it on stdin: what `putScript` does for a set, with a
@@ -17,6 +17,7 @@ export function putOneScript(file: PlannedFile, token: string, strangers: PutOpt
     file.expected.length === 0 ? '' : `case ' ${file.expected.join(' ')} ' in *" $h "*) ;; *) result refused 0; exit 0;; esac`;
   return `${prologue}${defineSums}${answers}
 f=${quote(file.remotePath)}; d=${quote(folder)}; t=${quote(posix.join(folder, `.rpo-${token}`))}; kept=
+has256=; command -v sha256sum >/dev/null 2>&1 && has256=1
 have_sums || { result lacks sums; exit 0; }
 [ -f "$f" ] || special "$f"
 umask 022
@@ -26,8 +27,10 @@ noteFolders
 removeRemains "$d"
 [ -d "$d" ] || mkdir -p -- "$d" || fail folder
 cat >"$t" || fail stage
-[ "$(sum_of "$t")" = ${file.sha256} ] || fail verify
-h=-; if [ -f "$f" ]; then h=$(sum_of "$f"); [ -n "$h" ] || fail look; fi
+h=-; if [ -f "$f" ]; then
+  ${hashBoth(file.remotePath)}
+else ${hashOne('w', '$t')} || fail stage; fi
+[ "$w" = ${file.sha256} ] || fail verify
 if [ "$h" = ${file.sha256} ]; then ${file.modeAsked ? `chmod ${file.mode} -- "$f" 2>/dev/null; ` : ''}result ok 0; exit 0; fi
 ${allowed}
 ${file.mode === '644' ? '' : `chmod ${file.mode} -- "$t" || fail mode`}
@@ -41,6 +44,18 @@ ${strangers ? tellStrangers(strangers) : ''}
 ${cache ? keepInCache(cache, [file], () => '') : ''}
 result ok
 `;
+}
+
+/** Sets `w` to the SHA-256 of what came and `h` to that of what is there. One process for both, unless their names cannot be told apart in what it prints. */
+function hashBoth(remotePath: string): string {
+  if (hasOddNames([remotePath])) return `${hashOne('w', '$t')} && ${hashOne('h', '$f')} || fail look`;
+  return `if [ -n "$has256" ]; then v=$(sha256sum -- "$t" "$f"); else v=$(sums "$t" "$f"); fi || fail look
+  w=\${v%% *}; w=\${w%%"$nl"*}; h=\${v#*"$nl"}; h=\${h%% *}`;
+}
+
+/** The name is on stdin, so nothing but the sum is printed; a substitution of one command is one process. */
+function hashOne(variable: string, path: string): string {
+  return `{ if [ -n "$has256" ]; then ${variable}=$(sha256sum <"${path}"); else ${variable}=$(sums "${path}"); fi && ${variable}=\${${variable}%% *}; }`;
 }
 
 function keepStranger(file: PlannedFile, folder: string, { root, folder: kept }: NonNullable<PutOptions['keepStrangers']>): string {
