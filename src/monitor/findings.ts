@@ -184,8 +184,8 @@ export class Findings {
       this.addRank(same, exception.who);
       return;
     }
-    // The number or sentence that was seen first, and now the exception it led to.
-    const bare = this.entries.find((e) => e.key === null && e.finding.type === type && e.finding.frames.length === 0);
+    // The number or sentence that was seen first, and now the exception it led to; or the same exception, now with its traceback.
+    const bare = this.entries.find((e) => (e.key === null || e.key === key) && e.finding.type === type && e.finding.frames.length === 0);
     if (bare) {
       const made = this.make(sighting);
       this.lastOf.set(exception.who, bare);

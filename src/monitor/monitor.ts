@@ -15,6 +15,7 @@ import { MetricReader } from './metrics/reader.ts';
 import type { MetricEvent } from './metrics/reader.ts';
 import { PerClass } from './perClass.ts';
 import { stripPrefix } from './prefix.ts';
+import { readErrorRecord } from './record.ts';
 import type { Rule } from './rule.ts';
 import { LINE_GATE, classifyException, classifyLine } from './rules.ts';
 import { summarize } from './summary.ts';
@@ -59,6 +60,8 @@ const MAX_LATEST = 500;
 /** What launchers raise when a process they started has failed. */
 const FOLLOWERS =
   /(?:^|\.)(?:ChildFailedError|CalledProcessError|ProcessExitedException|BrokenProcessPool|RayTaskError|ActorDiedError|WorkerCrashedError)$/;
+/** … and what a parent process says whose child has told its own failure: vLLM's engine, Accelerate, Ray. */
+const POINTS_BACK = /\b[Ss]ee (?:the )?(?:root cause|stack trace|traceback|error|exception|logs?|output)s? (?:\w+ ){0,2}above\b/;
 /** What a process raises whose peer is gone. */
 const LOST_PEER = /(?:^|\.)(?:ConnectionResetError|ConnectionAbortedError|BrokenPipeError|EOFError)$/;
 /** A process died, and that is all that is said. */
@@ -264,12 +267,13 @@ export class TrainingMonitor {
   }
 
   private read(piece: Piece, line: number, redraw: boolean): void {
-    if (this.tracebacks.active && this.tracebacks.read(piece.text, line)) return;
+    if (this.tracebacks.active && (this.readRecord(piece.text, line) || this.tracebacks.read(piece.text, line))) return;
     const interest = this.metrics.see(piece);
     this.belowListing = this.listing;
     if (interest !== 0) {
       const { text } = piece;
       this.listing = (interest & LISTED) !== 0 && LISTING.test(text);
+      if ((interest & SENTENCE) !== 0 && this.readRecord(text, line)) return;
       if ((interest & TRACEBACK) !== 0 && !this.tracebacks.active && this.tracebacks.read(text, line)) return;
       if ((interest & SENTENCE) !== 0) this.readSentence(text, line);
     } else if (!isBlank(piece)) this.listing = false;
@@ -281,6 +285,15 @@ export class TrainingMonitor {
   private readClass(text: string, line: number): void {
     const collapse = this.perClass.read(stripPrefix(text).text, this.early());
     if (collapse !== null) this.findings.seen({ type: 'class-collapse', message: collapse, line, who: '' });
+  }
+
+  /** A log record in JSON that tells of an error: what it carries is read like lines of its own. False when the line is none. */
+  private readRecord(text: string, line: number): boolean {
+    const record = readErrorRecord(text);
+    if (record === null) return false;
+    for (const inner of record.trace) this.tracebacks.read(inner, line);
+    if (record.trace.length === 0 && record.message !== '') this.readSentence(record.message, line);
+    return true;
   }
 
   /** A line by itself: an exception without its traceback, or what a shell, a launcher or a library says. */
@@ -336,7 +349,7 @@ export class TrainingMonitor {
     const type = match?.rule.type ?? 'python-exception';
     // The other ranks lose their connection when one fails, and the launcher complains in the end: that is not a second cause.
     const launcher = FOLLOWERS.test(exception.name);
-    if (launcher && this.findings.anyError) return;
+    if ((launcher || POINTS_BACK.test(text)) && this.findings.anyError) return;
     const { line, who } = exception;
     if (exception.link === 'none') {
       if (LOST_PEER.test(exception.name) && this.findings.afterError) return this.findings.followed(type, line, who);

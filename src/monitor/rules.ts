@@ -50,15 +50,16 @@ export function classifyException(text: string): Match | null {
 const recent = new Map<string, Match | null>();
 
 /**
- * What native programs (darknet, Caffe, Paddle, XLA, bitsandbytes) print of an error that a Python library would have raised: `CUDA Error: out of memory`,
- * `Check failed: error == cudaSuccess (35 vs. 0)  CUDA driver version is insufficient`, `Execution of replica 0 failed: INTERNAL: …`.
+ * What native programs (darknet, Caffe, CNTK, ONNX Runtime, Paddle, XLA, bitsandbytes) print of an error that a Python library would have raised: `CUDA Error: out of memory`,
+ * `Check failed: error == cudaSuccess (35 vs. 0)  CUDA driver version is insufficient`, `Check failed: ok == OkStatus() (INTERNAL: …`,
+ * `CUDNN failure 4: CUDNN_STATUS_INTERNAL_ERROR ; GPU=0`, `Execution of replica 0 failed: INTERNAL: …`.
  */
 const NATIVE =
-  /^(?!.{0,160}[Ww]arning)(?:.{0,160}\W)?(?:(?:CUDA|[Cc]uda) (?:Runtime )?[Ee]rror: |cudaGetLastError |error == cudaSuccess \(\d+ vs\. 0\) +|Error (?=CUDA driver )|Execution of replica \d+ failed: )(.{1,300})/;
+  /^(?!.{0,160}[Ww]arning)(?:.{0,160}\W)?(?:(?:CUDA|[Cc]uda) (?:Runtime )?[Ee]rror: |cudaGetLastError |CU[A-Z]{2,6} failure \d+: |\w{1,60} == \w{0,60}(?:SUCCESS|Success) \(\d+ vs\. \d+\) +|Check failed: [^(]{1,60}(?:\(\))? \((?=[A-Z_]{5,30}: )|Error (?=CUDA driver )|Execution of replica \d+ failed: )(.{1,300})/;
 
 /** What stands before, or within, a sentence that speaks of a failure instead of reporting one. */
 const ABOUT =
-  /\b(?:if|when(?:ever)?|should|in case|unless) (?:you|your|the|an?|it|there|this|that|any)\b[^.]*$|\b(?:avoid(?:s|ing)?|prevent(?:s|ing)?|fight(?:s|ing)?|combat|mitigate|against|check(?:s|ing)? (?:for )?|detect(?:s|ing) |monitor(?:s|ing)? for|criteria|condition|tips?|hint|e\.g\.|for example|such as|docs? says?)\b[^.]*$/i;
+  /\b(?:if|when(?:ever)?|should|in case|unless) (?:you|your|the|an?|it|there|this|that|any)\b[^.]*$|\b(?:avoid(?:s|ing)?|prevent(?:s|ing)?|fight(?:s|ing)?|combat|mitigate|against|check(?:s|ing)? (?!failed)(?:for )?|detect(?:s|ing) |monitor(?:s|ing)? for|criteria|condition|tips?|hint|e\.g\.|for example|such as|docs? says?)\b[^.]*$/i;
 /** What follows such a sentence, or one about a failure that was overcome. */
 const OVERCOME =
   /^\W{0,3}(?:\w+ )?(?:guards?|handlers?|protection|checks?|check(?:er|ing)|detect(?:ion|or)|criteri\w+|callback|penalty|threshold)\b|^.{0,40}?(?:\b(?:restarting|retrying|skipp(?:ed|ing)|ignor(?:ed|ing)(?! explicit)|earlier|previously|resuming)\b|\.{3} ?(?:none|no|ok|off)\b| -+> ?\w+)/i;
@@ -85,4 +86,4 @@ export function classifyLine(text: string): Match | null {
  * Case-sensitive alternatives keep it fast.
  */
 export const LINE_GATE =
-  /rror|ERROR|Killed|kill|OOM|out of mem|memory|No space|quota|nan|NaN|[Ll]oss (?:is|became|was)|Invalid loss|non-finite|ollapse|redict|xplo|radient norm|CUDA|NVML|NVRM|GPU (?:has|is)|Assertion|NCCL|DistBackend|CUDNN|CUBLAS|cuDNN|CuDNN|egmentation fault|SIG|signal|Abort|Fatal|terminate called|exitcode|exit|return code|│ (?:No such|Invalid|Missing|Got)|Could not consume|core dumped|corrupt|free\(\)|malloc|munmap|realloc|stack smashing|No module|module spec|Permission|uthentication|ncoder|retrained|re-trained|No such|can't open|CANCELLED|TIME LIMIT|PBS|pot |reempted|PREEMPT|TERM|Terminated|walltime|time limit|Hangup|Could not|Cannot find|FATAL|Primary config|segfault|Bus error|Illegal|Floating point|not found|on the pod|failed to run command|Unknown command|executable file|not recognized|fallen off|replica|not logged in|worker died|is not in struct|locating target|resolve host|unable to access|curl: |Err:|Failed to fetch|does not exist|doesn't exist|is missing|Parser key|c10d|required argument|cublas|cudaSuccess|cudaGetLast|watchdog|[Pp]reempt/;
+  /rror|ERROR|Exception: |Check failed|Killed|kill|OOM|out of mem|memory|No space|quota|nan|NaN|[Ll]oss (?:is|became|was)|Invalid loss|non-finite|ollapse|redict|xplo|radient norm|CUDA|NVML|NVRM|GPU (?:has|is)|Assertion|NCCL|DistBackend|CUDNN|CUBLAS|cuDNN|CuDNN|egmentation fault|SIG|signal|Abort|Fatal|terminate called|exitcode|exit|return code|│ (?:No such|Invalid|Missing|Got)|Could not consume|core dumped|corrupt|free\(\)|malloc|munmap|realloc|stack smashing|No module|module spec|Permission|uthentication|ncoder|retrained|re-trained|No such|can't open|CANCELLED|TIME LIMIT|PBS|pot |reempted|PREEMPT|TERM|Terminated|walltime|time limit|Hangup|Could not|Cannot find|FATAL|Primary config|segfault|Bus error|Illegal|Floating point|not found|on the pod|failed to run command|Unknown command|executable file|not recognized|fallen off|replica|not logged in|worker died|is not in struct|locating target|resolve host|unable to access|curl: |Err:|Failed to fetch|does not exist|doesn't exist|is missing|Parser key|c10d|required argument|cublas|cudaSuccess|cudaGetLast|watchdog|[Pp]reempt/;

@@ -39,6 +39,10 @@ const HEADER = 'Traceback (most recent call last)';
 const FRAME = /^\s*(?:> )?File "([^"]{1,1000})", line (\d+)(?:, in (.{1,300}))?\s*$/;
 // rich: │ /workspace/train.py:42 in fit                  │
 const RICH = /^\s*[│|] (\S.{0,600}?\.\w{1,4}):(\d+) in (\S{1,200})\s*[│|]?\s*$/;
+// … whose box is narrower than the path: │ /venv/lib/python3.8/site-packages/lightning/pytorch/loops/fit_loo │ and then │ p.py:201 in run │,
+// or the function alone below │ /home/me/train.py:1024 │
+const RICH_HALF = /^\s*[│|] ((?:\/|~\/|[A-Za-z]:\\)[^\s│|]{1,600})\s*[│|]\s*$/;
+const RICH_REST = /^\s*[│|] (\S.{0,400}?)\s*[│|]?\s*$/;
 // IPython >= 8:  Cell In[24], line 75, in f(x)      File ~/x.py:12, in f(x)
 const CELL = /^\s*(Cell In ?\[\d+\]), line (\d+)(?:, in (.{1,300}))?/;
 const CELL_FILE = /^\s*File (\S.{0,600}?):(\d+)(?:, in (.{1,300}))?\s*$/;
@@ -124,6 +128,8 @@ interface Open {
   /** The last line belonged to the traceback; of a crash: to the thread that crashed. */
   close: boolean;
   ignored: boolean;
+  /** The part of a frame that a box has wrapped. */
+  half: string;
   group: boolean;
   headed: boolean;
 }
@@ -199,6 +205,7 @@ export class TracebackReader {
       return false;
     }
     if (state.group) text = text.replace(GROUP_BAR, '');
+    else if (text.includes('│')) text = unwrapped(state, text);
     state.idle++;
     if (state.idle > PATIENCE) {
       this.open.delete(who);
@@ -253,6 +260,7 @@ export class TracebackReader {
       wantsCode: false,
       close: true,
       ignored: false,
+      half: '',
       group: false,
       headed: true,
     };
@@ -367,6 +375,16 @@ export class TracebackReader {
     state.unfinished = !state.oneLine && (named.open || named.message.endsWith(':'));
     this.raised({ name: named.name, message: named.message, line, frames: state.frames, who, link: state.link, complete: true });
   }
+}
+
+/** A frame in a box, whole again when its second line is there. */
+function unwrapped(state: Open, text: string): string {
+  const { half } = state;
+  state.half = '';
+  const rest = half === '' ? null : RICH_REST.exec(text);
+  const whole = rest ? `│ ${half}${rest[1]!.startsWith('in ') ? ' ' : ''}${rest[1]!} │` : text;
+  state.half = RICH_HALF.exec(whole)?.[1] ?? '';
+  return whole;
 }
 
 function readFrame(text: string): Frame | null {

@@ -51,6 +51,10 @@ export class Trends {
       case 'loss':
         this.loss(name, value, line, place);
         break;
+      case 'score':
+        // Whether more is better is not known; a number it must be.
+        if (Number.isNaN(value)) this.tell('nan-loss', `${name} became nan${where(line, place)}`);
+        break;
       case 'norm':
         this.norm(name, value, line, place);
         break;

@@ -41,6 +41,9 @@ const MAYBE_DUMP =
 const PROGRESS =
   /\b(?:epoch|step|iter(?:ation)?|trial|fold|episode|round)\b['"]?[ :#=[(]*\d.*(?:loss|acc\b|accuracy|err\b|error|f1|auc|score|reward|return|metric|bleu|ppl|perplexity|map\b|m?iou)|(?:loss|acc|score|reward)\w*['"]?[ :=]+[-\d.].*\b(?:epoch|step|iter(?:ation)?)\b['"]?[ :=]*\d/i;
 const SCOPE = /(?:^|[\s[(|,;'"])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?|dev)\b(?!-|\.py)/i;
+/** What Chinese counts by, behind the number: rounds, generations, epochs, steps, iterations. */
+const COUNTED = /^\s*(轮|代|个?周期|步|次迭代)/;
+const OUTER = /\b(\w+)\[\w+=$/;
 /** A phase by itself names a score (`Validation: 33.5%`), but not a counter (`Test: [20/24]`). */
 const SPLIT = /^(?:train|training|val|valid|validation|test|testing|dev|eval)$/i;
 const PREPOSITION =
@@ -97,7 +100,8 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
     const first = previousEnd === from;
     const gap = text.slice(previousEnd, start);
     previousEnd = scan.end[i]!;
-    scope = SCOPE.exec(gap)?.[1] ?? scope;
+    // icefall: `tot_loss[loss=0.5, simple_loss=0.6`
+    scope = SCOPE.exec(gap)?.[1] ?? OUTER.exec(gap)?.[1] ?? scope;
     if (scan.kind[i] === COMPOUND) continue;
     const [, attached, apart] = UNIT.exec(text.slice(previousEnd, previousEnd + UNIT_REACH)) ?? [];
     const unit = attached ?? apart ?? '';
@@ -114,7 +118,7 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
     // `the loss is nan`: a sentence, which the rules judge
     if (scan.kind[i] === SPECIAL && /\b(?:is|was|became|turned|got|of)\s*$/.test(gap)) continue;
     if (COMPARED.test(gap) && text[previousEnd] !== '>') continue;
-    if (consumePair(text, scan, i, gap, plan)) continue;
+    if (consumePair(text, scan, i, gap, plan) || ordinal(text, scan, i, gap, plan)) continue;
     const last = found[found.length - 1];
     const named = nameIn(gap, !first);
     // `class 0 0.95`, `for 10 images per label: 62`: the whole number before belongs to the name
@@ -197,6 +201,16 @@ function consumePair(text: string, scan: Scan, i: number, gap: string, plan: Pla
   return false;
 }
 
+/** `第3轮 损失: 0.5` (the third round, loss), `第 120 步` (the 120th step). */
+function ordinal(text: string, scan: Scan, i: number, gap: string, plan: PlanBuilder): boolean {
+  if (scan.kind[i] !== INT || !/第\s*$/.test(gap)) return false;
+  const counted = COUNTED.exec(text.slice(scan.end[i], scan.end[i]! + 10))?.[1];
+  if (counted === undefined) return false;
+  if (/步|迭代/.test(counted)) plan.step = i;
+  else plan.epoch = i;
+  return true;
+}
+
 function placeOf(text: string, name: string, scan: Scan, i: number, strong: boolean, plan: PlanBuilder, first: boolean): NameClass {
   const lower = name.toLowerCase();
   const last = lower.slice(Math.max(lower.lastIndexOf(' '), lower.lastIndexOf('(')) + 1).replace(/[^\w/-]/g, '');
@@ -232,7 +246,7 @@ function placeOf(text: string, name: string, scan: Scan, i: number, strong: bool
 /** The name at the end of what stands between two numbers. */
 function nameIn(gap: string, afterNumber: boolean): { name: string; strong: boolean } {
   let text = gap;
-  if (afterNumber) text = text.replace(/^(?:%|[A-Za-zµ]+(?:\/[A-Za-z]+)?(?=[\s,;|)\]]))/, '');
+  if (afterNumber) text = text.replace(/^(?:%|[A-Za-zµ]+(?:\/[A-Za-z]+)?(?=[\s,;|)\]]))/, '').replace(COUNTED, '');
   // ('average_loss', 0.23) ; (mf)0.47 ; tot_loss[loss=0.45
   const special = /\(['"](?<tuple>[^'"]{1,60})['"], $|\((?<round>[A-Za-z]\w{0,30})\)$|(?<outer>[\w.]+)\[(?<inner>[\w.]+)=$/.exec(
     text,

@@ -20,7 +20,8 @@ const OUTCOME = new Set(
     'rmsle mape smape mase logloss nll nlll elbo kl kld error err errors cost bce ce xent crossentropy cross_entropy entropy reward rewards return returns score scores r2 mcc kappa ndcg mrr hr hit hits hitratio psnr ssim lpips fid top1 top5 bpb bpc bpd ' +
     'specificity sensitivity fb1 auuc ndcg recon adv objective merror mlogloss gini pearson spearman spearmanr pearsonr corr correlation f1score f1_score acc1 acc5 eer der mos stoi pesq sdr snr sisnr similarity margin margins cosine em nmse brier ece ' +
     'performance metric success winrate win fitness trl tel vl tl nds mate mauc val_acc epe bpp ' +
-    'bpw mel fm stft nme pck oks map50 map75 aic bic deviance likelihood lp lpp rms cider ppo vf pg rew ret epret accu wacc macc bacc hmean learn sparsity deviance'
+    'bpw prec mpjpe kid fvd niqe chamfer hausdorff hd95 dsc assd emd wasserstein absrel silog uar qwk ade fde minade minfde rmsd lddt plddt crps nrmse mindcf sisnri ' +
+    'comet fwiou mpa lsd mcd hamming lrap silhouette nmi ari purity modularity aupr prauc tpr fpr bler elo mel fm stft nme pck oks map50 map75 aic bic deviance likelihood lp lpp rms cider ppo vf pg rew ret epret accu wacc macc bacc hmean learn sparsity deviance'
   ).split(' '),
 );
 const AUX = new Set(
@@ -87,6 +88,9 @@ const WHOLE: Readonly<Record<string, NameClass>> = {
   r2: 'outcome',
   'r^2': 'outcome',
   'data loss': 'outcome',
+  exact_match: 'outcome',
+  'exact match': 'outcome',
+  'bits/dim': 'outcome',
   metric: 'outcome',
   'best metric': 'outcome',
   total_error_count: 'skip',
@@ -186,6 +190,10 @@ function judge(name: string): NameClass {
   // What is aimed at or allowed, not what was reached; RL's targets are values of the critic.
   if (/^target[ _](?!q\b|v|ret|rew|net|ent|max)|^min_(?!loss|rew|ret|ep|val|max)|(?:\b|_)thresh(?:old)?s?(?:\b|_)/.test(name))
     return 'skip';
+  // R@1, pass@10, top-5
+  if (/^(?:.*[\s_/-])?(?:(?:r|p|rec|pass|maj|recall|precision)@\d+|top[-_ ]?(?:1|3|5|10))$/.test(name)) return 'outcome';
+  // 训练损失 (training loss), 准确率 (accuracy) and their kin: there, words are not set apart. (第3轮 损失 is the third round's.)
+  if (!name.includes('第') && /(?:损失|误差|准确率|精度|召回率|精确率|奖励|损失值|得分)$/.test(name)) return 'outcome';
   // One that is said to be current is no setting.
   if (/^(?:current|curr?|new)[ _](?:lr|learning[ _]rate)$/.test(name)) return 'outcome';
   // LightGBM: `valid's l2`; by itself it is a weight decay
@@ -226,7 +234,7 @@ function judge(name: string): NameClass {
 }
 
 /** What the trends make of a series. */
-export type Role = 'loss' | 'norm' | 'rate' | 'throughput' | 'other';
+export type Role = 'loss' | 'score' | 'norm' | 'rate' | 'throughput' | 'other';
 
 const roles = new Map<string, Role>();
 
@@ -235,13 +243,16 @@ export function roleOf(name: string): Role {
   if (role === undefined) {
     role = isLoss(name)
       ? 'loss'
-      : isGradientNorm(name)
-        ? 'norm'
-        : /^(?:.*[/ ])?(?:lr|learning[ _]rate)$/i.test(name)
-          ? 'rate'
-          : RATE.test(name.toLowerCase().replaceAll('_', ' '))
-            ? 'throughput'
-            : 'other';
+      : // CatBoost's value of whatever is trained for; it may be one that rises, such as AUC
+        name === 'learn'
+        ? 'score'
+        : isGradientNorm(name)
+          ? 'norm'
+          : /^(?:.*[/ ])?(?:lr|learning[ _]rate)$/i.test(name)
+            ? 'rate'
+            : RATE.test(name.toLowerCase().replaceAll('_', ' '))
+              ? 'throughput'
+              : 'other';
     if (roles.size > 5_000) roles.clear();
     roles.set(name, role);
   }

@@ -104,9 +104,16 @@ function asRow(table: Table, row: readonly Cell[], scan: Scan): Plan | null {
       label = first.text;
     }
   } else if (labelled) label = first.text;
-  else if (row.length === columns.length + 1 && columns.length > 1 && isWhole(scan, numberIn(first, scan)) && table.separator === 'space') {
+  else if (
+    row.length === columns.length + 1 &&
+    columns.length > 1 &&
+    // scikit-learn's report names classes as they are: `0.0`
+    (isWhole(scan, numberIn(first, scan)) || columns[0] === 'precision') &&
+    table.separator === 'space'
+  ) {
     // pandas prints the row's index in front; a bar or a time behind the last column is no index
     if (numberIn(row[row.length - 1]!, scan) >= 0) shift = 1;
+    if (columns[0] === 'precision') label = `\0${numberIn(first, scan)}\0`;
   }
   if (row.length < columns.length + shift && !(label === 'accuracy' && row.length >= 2)) return null;
   return fill(table, row, shift, label, scan);

@@ -12,7 +12,7 @@ export const MEMORY_RULES: readonly Rule[] = [
       // RAPIDS' allocator, as XGBoost passes it on
       /\bbad_alloc: out_of_memory: CUDA error/,
       /\bResourceExhaustedError\b(?!.{0,200}(?:No space left|file descriptors))/,
-      /\bRESOURCE_EXHAUSTED: (?:Out of memory|Failed to allocate|.{0,80}OOM)/,
+      /\b(?:RESOURCE_EXHAUSTED|Resource exhausted): (?:Failed to allocate|.{0,80}(?:OOM|[Oo]ut of memory))/,
       /\bOOM when allocating tensor/,
       /\bcudaErrorMemoryAllocation\b/,
       /\bCUDA_ERROR_OUT_OF_MEMORY\b/,
@@ -24,7 +24,6 @@ export const MEMORY_RULES: readonly Rule[] = [
       /\bPaddleCheckError: out of memory\b|\bpaddle::memory::allocation::BadAlloc\b/,
       /No available memory for the cache blocks/,
       /Free memory on device .{0,80}is less than desired GPU memory/,
-      /Resource exhausted: Out of memory while trying to allocate/,
     ),
     samples: [
       'torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.50 GiB (GPU 0; 23.69 GiB total capacity; 20.00 GiB already allocated; 1.00 GiB free)',
@@ -33,6 +32,7 @@ export const MEMORY_RULES: readonly Rule[] = [
       'RuntimeError: MPS backend out of memory (MPS allocated: 9.00 GB, max allowed: 9.07 GB).',
       'tensorflow.python.framework.errors_impl.ResourceExhaustedError: OOM when allocating tensor with shape[32,256,56,56] and type float on /job:localhost/replica:0/task:0/device:GPU:0',
       'jaxlib.xla_extension.XlaRuntimeError: RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8589934592 bytes.',
+      'jaxlib.xla_extension.XlaRuntimeError: RESOURCE_EXHAUSTED: TPU compile error. Ran out of memory in memory space vmem. Used 20G of 16G vmem.',
       'jaxlib.xla_extension.XlaRuntimeError: RESOURCE_EXHAUSTED: Failed to allocate request for 1.50GiB (1610612736B) on device ordinal 1',
       'RuntimeError: cuda runtime error (2) : out of memory at /pytorch/aten/src/THC/generic/THCStorage.cu:58',
     ],
@@ -109,7 +109,7 @@ export const MEMORY_RULES: readonly Rule[] = [
       /Out of memory: Kill(?:ed)? process \d/,
       /Memory cgroup out of memory/,
       /\bOOMKilled\b/,
-      /^srun: error: .{1,80}: (?:Killed|Out Of Memory)/,
+      /^srun: error: .{1,80}: Out Of Memory/,
       /^slurmstepd: error: .{0,40}[Ee]xceeded (?:job |step )?memory limit/,
       /\bTERM_MEMLIMIT\b/,
       /PBS: job killed: \w*mem\b/,
@@ -139,6 +139,14 @@ export const MEMORY_RULES: readonly Rule[] = [
       'Killed process count: 0',
       'worker exited with exit code 137, restarting',
     ],
+  },
+  {
+    // srun kills the other tasks when one has failed.
+    type: 'host-oom',
+    on: 'line',
+    pattern: /^srun: error: .{1,80}: Killed/,
+    consequence: true,
+    samples: ['srun: error: node07: task 3: Killed', 'srun: error: node07: tasks 0-2,4: Killed'],
   },
   {
     // Ray does not say what killed its worker, and names the OOM killer as the first suspect.

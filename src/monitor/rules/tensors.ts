@@ -9,7 +9,7 @@ export const TENSOR_RULES: readonly Rule[] = [
     pattern: anyOf(
       /Error\(s\) in loading state_dict for/i,
       /size mismatch for [\w.]+: copying a param/i,
-      /(?:missing|unexpected) key(?:\(s\))? .{0,120}?\bin state_dict/i,
+      /(?:missing|unexpected) key(?:\(?s\)?)? .{0,120}?\bin state_dict/i,
       /(?:Missing|Unexpected) key\(s\) in state_dict/i,
       /does not match the shape of the checkpoint/i,
       /loaded state dict (?:has a different number|contains a parameter group)/i,
@@ -29,6 +29,7 @@ export const TENSOR_RULES: readonly Rule[] = [
     ),
     samples: [
       'RuntimeError: Error(s) in loading state_dict for ResNet:',
+      `KeyError: 'unexpected keys in state_dict: "[fc.bias]"'`,
       'RuntimeError: size mismatch for fc.weight: copying a param with shape torch.Size([1000, 512]) from checkpoint, the shape in current model is torch.Size([10, 512]).',
       "ValueError: loaded state dict contains a parameter group that doesn't match the size of optimizer's group",
       'ValueError: You are trying to load a weight file containing 16 layers into a model with 14 layers.',
@@ -124,6 +125,7 @@ export const TENSOR_RULES: readonly Rule[] = [
       /should be an? .{0,30}\b(?:CPU|GPU|CUDA)\b.{0,30} tensor, but got .{0,20}(?:cuda|cpu|mps)/,
       /Cannot copy out of meta tensor/,
       /torch\.cuda\.\w+Tensor .{0,40}torch\.\w+Tensor/,
+      /\bincompatible devices for jitted computation/,
     ),
     samples: [
       'RuntimeError: Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!',
@@ -131,6 +133,7 @@ export const TENSOR_RULES: readonly Rule[] = [
       "TypeError: can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.",
       'RuntimeError: Input and hidden tensors are not at the same device, found input tensor at cuda:0 and hidden tensor at cpu',
       'RuntimeError: indices should be either on cpu or on the same device as the indexed tensor (cpu)',
+      'ValueError: Received incompatible devices for jitted computation. Got argument w of loss with shape float32[4] and device ids [0] on platform CPU',
       "RuntimeError: 'lengths' argument should be a 1D CPU int64 tensor, but got 1D cuda:1 Long tensor",
     ],
     lookalikes: ['RuntimeError: CUDA error: invalid device ordinal'],
@@ -141,6 +144,7 @@ export const TENSOR_RULES: readonly Rule[] = [
     pattern: anyOf(
       /does not require grad and does not have a grad_fn/i,
       /grad can be implicitly created only for/i,
+      /gradient only defined for scalar-output functions/i,
       /One of the differentiated Tensors does not require grad/i,
       /One of the differentiated Tensors appears to not have been used in the graph/i,
       /No gradients provided for any variable/i,
@@ -156,6 +160,7 @@ export const TENSOR_RULES: readonly Rule[] = [
     samples: [
       'RuntimeError: element 0 of tensors does not require grad and does not have a grad_fn',
       'RuntimeError: grad can be implicitly created only for scalar outputs',
+      'TypeError: Gradient only defined for scalar-output functions. Output had shape: (4,).',
       "ValueError: No gradients provided for any variable: ['dense/kernel:0', 'dense/bias:0'].",
       'ValueError: optimizer got an empty parameter list',
     ],
@@ -305,6 +310,8 @@ export const TENSOR_RULES: readonly Rule[] = [
       /must have the same (?:rank|number of dimensions|shape|length|size)\b/,
       /Found array with (?:dim \d|0 sample|0 feature)/,
       /activate truncation and\/or padding/,
+      // Paddle: what must be equal is told, and what it was
+      /\(InvalidArgument\) .{0,200}\b(?:shapes?|dims?|dimensions?|channels?|rank|ranks|width|height|size)\b.{0,120}\b(?:should|must) (?:be|have)\b/,
       /tensors? (?:of|with) (?:different|unequal) (?:shapes?|sizes?|lengths?)/,
     ),
     samples: [
@@ -322,6 +329,7 @@ export const TENSOR_RULES: readonly Rule[] = [
       'ValueError: Found input variables with inconsistent numbers of samples: [100, 99]',
       'tensorflow.python.framework.errors_impl.InvalidArgumentError: Incompatible shapes: [32,10] vs. [32]',
       'ValueError: Shapes (None, 1) and (None, 10) are incompatible',
+      "ValueError: (InvalidArgument) Input(X)'s dimension of the last axis should be equal to the width of Input(Y). But received 30, 20.",
       "RuntimeError: output with shape [1, 32, 32] doesn't match the broadcast shape [3, 32, 32]",
       'RuntimeError: The shape of the 2D attn_mask is torch.Size([50, 50]), but should be (8, 8).',
       'RuntimeError: Expected hidden[0] size (1, 16, 64), got [1, 8, 64]',
