@@ -41,6 +41,8 @@ interface Entry {
   ranks: string[];
   /** It mostly happens because something else did, which the log may name later. */
   consequence: boolean;
+  /** The program said that it goes on without what failed. */
+  skipped?: boolean;
 }
 
 /**
@@ -89,11 +91,11 @@ export class Findings {
   }
 
   /** Does the progress now prove that the program lives with what was raised? Only where one process prints, and goes on where it was. */
-  private wasCaught({ finding }: Entry): boolean {
+  private wasCaught({ finding, skipped }: Entry): boolean {
     const { type, severity, frames, frame, epoch, step, ranks } = finding;
     if (severity !== 'error' || ranks !== undefined || frames.length === 0 || !SURVIVABLE.has(type)) return false;
     // A package that logs what it caught: nothing of the project is in its traceback.
-    if (frame === null) return true;
+    if (frame === null || skipped === true) return true;
     const now = this.place();
     if (this.trained < CAUGHT || (epoch === null && step === null)) return false;
     return epoch === null
@@ -221,6 +223,12 @@ export class Findings {
     return true;
   }
 
+  /** See `Entry.skipped`. */
+  shrugged(who: string): void {
+    const entry = this.lastOf.get(who);
+    if (entry) entry.skipped = true;
+  }
+
   /** Would more of the message of its last exception tell what it is? */
   isUnclear(who: string): boolean {
     return this.lastOf.get(who)?.finding.type === 'python-exception';
@@ -231,6 +239,15 @@ export class Findings {
     const entry = this.lastOf.get(who);
     if (!entry || !this.isUnclear(who)) return;
     const kind = KINDS[match.rule.type];
+    // A library had said so already, without the traceback: it is told once.
+    const bare = this.entries.find((e) => e.key === null && e.finding.type === match.rule.type && e.finding.frames.length === 0);
+    if (bare) {
+      const { frame, frames, exception } = entry.finding;
+      this.amend(bare, { ...bare.finding, frame, frames, exception });
+      this.amend(entry, { ...entry.finding, severity: 'info', suggestion: `The same failure as in line ${bare.finding.line}.`, fixes: [] });
+      this.lastOf.set(who, bare);
+      return;
+    }
     this.amend(entry, {
       ...entry.finding,
       type: match.rule.type,

@@ -108,6 +108,7 @@ export class TrainingMonitor {
       const match = this.findings.isUnclear(who) ? classifyException(`Error: ${text.trim()}`) : null;
       if (match) this.findings.continued(who, match);
     },
+    (who) => this.findings.shrugged(who),
   );
   private readonly metrics = new MetricReader(interest);
   private readonly trends: Trends;

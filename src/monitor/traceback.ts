@@ -108,6 +108,11 @@ const ONE_LINE =
 const OTHER_SPEAKER =
   /^(?:(?:wandb|srun|slurmstepd|mpirun|make|sbatch)\b.{0,40}: |\[[WEI][ \d]|[WEI]\d{4} |\S+\.(?:py|sh|cpp|cc): ?(?:line )?\d|(?:real|user|sys)\t|usage: |terminate called)/i;
 
+/** `skipping sample 12`, `ignored`: right below an exception, by who caught it. */
+const SHRUG = /\b(?:skipp(?:ing|ed)|ignor(?:ing|ed)|continuing|moving on)\b/i;
+/** A sentence that only announces what happened: the next lines tell. */
+const ANNOUNCES = /\b(?:[Ee]xception|[Ee]rror)s? (?:was |were )?(?:encountered|occurred|raised|thrown)\b/;
+
 interface Open {
   mode: 'frames' | 'notebook' | 'crash' | 'after' | 'chain';
   frames: Frame[];
@@ -128,6 +133,8 @@ interface Open {
   /** The last line belonged to the traceback; of a crash: to the thread that crashed. */
   close: boolean;
   ignored: boolean;
+  /** Spaces before every line of it: a document shows it indented. */
+  indent: number;
   /** The part of a frame that a box has wrapped. */
   half: string;
   group: boolean;
@@ -144,6 +151,8 @@ export class TracebackReader {
     private readonly raised: (exception: RaisedException) => void,
     /** A further line of the message of the exception raised last by `who`. */
     private readonly continued: (text: string, who: string) => void,
+    /** The program says of what `who` raised last that it goes on without. */
+    private readonly shrugged: (who: string) => void,
   ) {}
 
   /** Whether any traceback is under way, so that every line must be read. */
@@ -205,6 +214,7 @@ export class TracebackReader {
       return false;
     }
     if (state.group) text = text.replace(GROUP_BAR, '');
+    else if (state.indent > 0 && text.startsWith(' ')) text = text.slice(Math.min(state.indent, text.length - text.trimStart().length));
     else if (text.includes('│')) text = unwrapped(state, text);
     state.idle++;
     if (state.idle > PATIENCE) {
@@ -224,11 +234,13 @@ export class TracebackReader {
   }
 
   private begin(line: string, at: number): boolean {
-    const notebook = NOTEBOOK_HEADER.exec(line);
+    const indent = at > 0 ? line.length - line.trimStart().length : 0;
+    const notebook = NOTEBOOK_HEADER.exec(indent > 0 ? line.slice(indent) : line);
     if (notebook) {
       const before = this.open.get('');
       const state = this.start('', 'notebook', before?.mode === 'chain' ? before.link : 'none');
       state.expected = notebook[1]!;
+      state.indent = indent;
       return true;
     }
     const { text, who, cut } = stripPrefix(line);
@@ -261,6 +273,7 @@ export class TracebackReader {
       close: true,
       ignored: false,
       half: '',
+      indent: 0,
       group: false,
       headed: true,
     };
@@ -358,6 +371,7 @@ export class TracebackReader {
       this.open.delete(who);
       return false;
     }
+    if (state.idle <= 2 && SHRUG.test(text)) this.shrugged(who);
     if (OTHER_SPEAKER.test(text) || (cut > 0 && state.cut === 0)) state.unfinished = false;
     // Below a whole sentence only what is set off from the margin still belongs to it.
     // The next line may name a second exception: that is the text of a message with more lines than one.
@@ -372,7 +386,7 @@ export class TracebackReader {
     if (state.ignored) return;
     this.lastMessage = named.message;
     state.oneLine = ONE_LINE.test(named.name);
-    state.unfinished = !state.oneLine && (named.open || named.message.endsWith(':'));
+    state.unfinished = !state.oneLine && (named.open || named.message.endsWith(':') || ANNOUNCES.test(named.message));
     this.raised({ name: named.name, message: named.message, line, frames: state.frames, who, link: state.link, complete: true });
   }
 }

@@ -21,7 +21,7 @@ const BLOCK = /^\s*(?!(?:results?|valid\w*|test\w*|eval\w*|scores?|performance|r
 const BOX = /^\s*[|│┃]/;
 const SETTING = /^\s*(?:\S+ - )*[\w.'"-]+\s*[:=]\s*\S/;
 /** A line without any of these cannot be a table's header: two names with a gap, a bar or a comma between. */
-const MAYBE_HEADER = /[a-z#\d](?: {2,}| ?\t|\s?[|│┃,])/i;
+const MAYBE_HEADER = /[a-z#\d](?: {2,}| ?\t|\s?[|│┃,])|^\s*(?:epoch|step|iter(?:ation)?|it) [a-z]/i;
 
 /** What is known of a shape. */
 interface Known {

@@ -32,6 +32,8 @@ const VOWPAL = /^loss\s+last\s+counter\s+weight\s+label\s+predict\s+features/;
 /** A progress bar behind the last column: `mAP50-95: 100%|███| 4/4 [...]`, `dfl_loss  ................]  0.01%`. */
 const BAR_BEHIND = /:?\s+\d+%.*$|\s+[.#=>]{4,}.*$|\s*\\\s*$/;
 
+const PLACE_FIRST = /^\s*(?:epoch|step|iter(?:ation)?|it)(?: [A-Za-z]\w*(?:[/.][A-Za-z]\w*)?){2,12}\s*$/i;
+
 /** The table that a line begins, or null. */
 export function readHeader(line: string, scan: Scan): Table | null {
   const from = tableStart(line);
@@ -44,9 +46,11 @@ export function readHeader(line: string, scan: Scan): Table | null {
       plans: new Map(),
     };
   const separator = /[|│┃]/.test(text) ? 'bar' : /,/.test(text) ? 'comma' : 'space';
-  const columns = cells(text.replaceAll(/\b(?:Box|Mask|Pose)\((?=P)|(?<=95)\)/g, '').replace(/(mAP@?\S*) (?=mAP)/, '$1  '), separator).map(
+  let columns = cells(text.replaceAll(/\b(?:Box|Mask|Pose)\((?=P)|(?<=95)\)/g, '').replace(/(mAP@?\S*) (?=mAP)/, '$1  '), separator).map(
     (cell) => cell.text,
   );
+  // `Epoch Train_loss Val_loss`: names of one word, a space between
+  if (separator === 'space' && columns.length === 1 && PLACE_FIRST.test(text)) columns = words(text, separator).map((cell) => cell.text);
   if (columns.length < 2 || columns.length > MAX_COLUMNS) return null;
   if (!columns.every((name) => NAME.test(name) && name.split(' ').length <= 3)) return null;
   const kinds = columns.map((name) => kindOf(name));

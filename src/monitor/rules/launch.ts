@@ -139,7 +139,8 @@ export const LAUNCH_RULES: readonly Rule[] = [
       /\b(?:[Ii]nstance|[Nn]ode|[Jj]ob|[Pp]od|[Ww]orker|VM|[Mm]achine) (?:is being |was |has been |will be |got )preempted\b/,
       /\bPREEMPTED\b(?!\s*[=:])/,
       /^TERM_(?:RUNLIMIT|OWNER|PREEMPT)/,
-      /\bReceived (?:signal )?SIGTERM\b/,
+      /\b(?:[Rr]eceived|[Cc]aught|[Gg]ot) (?:signal )?(?:15\W{1,3})?SIGTERM\b/,
+      /\bSIGTERM (?:was )?(?:received|caught)\b/,
       /[Rr]eceived (?:Signals\.SIGTERM )?(?:15 )?death signal/,
       /death signal 15 SIGTERM/,
       /got signal: (?:15|1)\b/,
@@ -157,6 +158,8 @@ export const LAUNCH_RULES: readonly Rule[] = [
       '=>> PBS: job killed: walltime 86430 exceeded limit 86400',
       'Terminated',
       'Received SIGTERM: 15',
+      'Caught signal 15 (SIGTERM), saving a checkpoint',
+      'SIGTERM received; shutting down',
       'WARNING:torch.distributed.elastic.agent.server.api:Received 15 death signal, shutting down workers',
     ],
     lookalikes: [

@@ -7,7 +7,8 @@ export const SERVICE_RULES: readonly Rule[] = [
     type: 'auth-error',
     on: 'exception',
     pattern: anyOf(
-      /\b(?:401|403) (?:Client Error|Forbidden|Unauthorized)/,
+      /\b(?:401|403):? (?:Client Error|Forbidden|Unauthorized)/,
+      /\b(?:do|does) not have (?:the )?(?:permission|access|rights?) to\b/,
       /(?:HTTP Error|status(?: code)?:?) (?:401|403)\b/,
       /GatedRepoError/,
       /\bgated repo\b/,
@@ -39,6 +40,7 @@ export const SERVICE_RULES: readonly Rule[] = [
     samples: [
       'requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: https://huggingface.co/org/model/resolve/main/config.json',
       'OSError: You are trying to access a gated repo.',
+      'wandb.errors.CommError: you do not have permission to access the requested resource (Error 403: Forbidden)',
       'wandb.errors.UsageError: api_key not configured (no-tty). call wandb.login(key=[your_api_key])',
       'huggingface_hub.errors.GatedRepoError: 403 Client Error. (Request ID: Root=1-2)',
       'botocore.exceptions.NoCredentialsError: Unable to locate credentials',

@@ -7,6 +7,7 @@ function read(text: string): RaisedException[] {
   const reader = new TracebackReader(
     (exception) => raised.push(exception),
     () => {},
+    () => {},
   );
   const lines = text.split('\n');
   lines.forEach((line, i) => reader.read(line, i + 1));
