@@ -183,7 +183,8 @@ export class TracebackReader {
   end(number: number): void {
     for (const [who, state] of this.open) {
       if (state.mode === 'crash') this.inCrash(state, '', number, who);
-      else if (state.mode === 'frames' && state.headed && state.frames.length > 0 && !state.ignored)
+      // Behind other lines it was not cut off: a warning shows where it comes from so (NumPy 2, about modules built for 1).
+      else if (state.mode === 'frames' && state.headed && state.close && state.frames.length > 0 && !state.ignored)
         this.raised({ name: '', message: '', line: number, frames: state.frames, who, link: state.link, complete: false });
     }
     this.open.clear();
@@ -252,6 +253,9 @@ export class TracebackReader {
     const state = this.start(who, 'frames', link);
     state.group = group;
     state.ignored = IGNORED.test(stripPrefix(this.previous).text);
+    // NumPy prints the first frame behind it.
+    const first = readFrame(line.slice(at + HEADER.length + 1));
+    if (first) push(state, first);
     if (cut < at && !group && !WRAPPED.test(text.slice(0, at - cut)))
       state.prefix = likePrefix(line.slice(0, at).replace(/Original $/, ''));
     return true;

@@ -41,6 +41,7 @@ const MAYBE_DUMP =
 const PROGRESS =
   /\b(?:epoch|step|iter(?:ation)?|trial|fold|episode|round)\b['"]?[ :#=[(]*\d.*(?:loss|acc\b|accuracy|err\b|error|f1|auc|score|reward|return|metric|bleu|ppl|perplexity|map\b|m?iou)|(?:loss|acc|score|reward)\w*['"]?[ :=]+[-\d.].*\b(?:epoch|step|iter(?:ation)?)\b['"]?[ :=]*\d/i;
 const SCOPE = /(?:^|[\s[(|,;'"])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?|dev)\b(?!-|\.py)/i;
+const JOINED = /^(-[a-z][\w-]*)\s*[:=]?\s*$/i;
 /** What Chinese counts by, behind the number: rounds, generations, epochs, steps, iterations. */
 const COUNTED = /^\s*(轮|代|个?周期|步|次迭代)/;
 const OUTER = /\b(\w+)\[\w+=$/;
@@ -131,6 +132,20 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
       (named.name === '' ? /^\s+$/.test(gap) : named.strong && /^ [a-z][\w ]*\s*[:=]/.test(gap))
     ) {
       last.name = `${last.name} \0${i - 1}\0${named.name === '' ? '' : ` ${named.name}`}`;
+      found[found.length - 1] = { ...last, index: i, unit, strong: true, kind: classOfName(last.name) };
+      continue;
+    }
+    // `Top 1-err 48.9`, `Recall 5-shot: 0.4`: so does what is joined to it
+    const joined = JOINED.exec(gap)?.[1];
+    if (
+      joined !== undefined &&
+      last?.index === i - 1 &&
+      isWhole(scan, i - 1) &&
+      !last.strong &&
+      last.kind !== 'place' &&
+      last.unit === ''
+    ) {
+      last.name = `${last.name} \0${i - 1}\0${joined}`;
       found[found.length - 1] = { ...last, index: i, unit, strong: true, kind: classOfName(last.name) };
       continue;
     }
