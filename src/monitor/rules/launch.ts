@@ -127,12 +127,27 @@ export const LAUNCH_RULES: readonly Rule[] = [
     lookalikes: ['INFO: checkpoint: not found', 'val: accuracy: not found in log', 'tokenizer cache: model.json: not found, downloading'],
   },
   {
+    // The scheduler says why it took the machine away: whatever failed before, the job lived until then.
+    type: 'preempted',
+    on: 'line',
+    pattern: anyOf(
+      /\bCANCELLED AT \S+ DUE TO (?:TIME LIMIT|PREEMPTION|NODE FAILURE)/,
+      /^=+>> PBS: job killed: walltime\b/,
+      /^TERM_(?:RUNLIMIT|PREEMPT)\b/,
+    ),
+    samples: [
+      'slurmstepd: error: *** JOB 4242 ON node01 CANCELLED AT 2024-05-01T12:00:00 DUE TO TIME LIMIT ***',
+      '=>> PBS: job killed: walltime 86430 exceeded limit 86400',
+      'TERM_RUNLIMIT: job killed after reaching LSF run time limit.',
+    ],
+    lookalikes: ['Job 12 completed before the time limit'],
+  },
+  {
     type: 'preempted',
     on: 'line',
     pattern: anyOf(
       /^(?:\S+: )?(?:slurmstepd|srun|salloc|sbatch)(?:-\S+)?: (?:error: )?\*{3} (?:JOB|STEP) \S+ .{0,200}CANCELLED AT/,
       /\berror: \*{3} (?:JOB|STEP) \S+ ON \S+ CANCELLED AT/,
-      /\bCANCELLED AT \S+ DUE TO (?:TIME LIMIT|PREEMPTION|NODE FAILURE)/,
       /^=+>> PBS: job killed/,
       /\bDUE TO TIME LIMIT\b/,
       /\b[Ss]pot (?:instance|interruption|pod).{0,60}(?:interrupt|reclaim|preempt|terminat)/,
@@ -153,9 +168,7 @@ export const LAUNCH_RULES: readonly Rule[] = [
     ),
     consequence: true,
     samples: [
-      'slurmstepd: error: *** JOB 4242 ON node01 CANCELLED AT 2024-05-01T12:00:00 DUE TO TIME LIMIT ***',
       'slurmstepd-node7: error: *** STEP 12.0 ON node7 CANCELLED AT 2024-05-01T12:00:00 ***',
-      '=>> PBS: job killed: walltime 86430 exceeded limit 86400',
       'Terminated',
       'Received SIGTERM: 15',
       'Caught signal 15 (SIGTERM), saving a checkpoint',
