@@ -258,13 +258,15 @@ export class Findings {
     });
   }
 
-  /** The exception that stopped the program names the kind, unless the one before it is more telling; the frame is the newest there is. */
+  /** The exception that stopped the program names the kind, unless the one before it is more telling; the frame is the newest there is, or where it was first raised. */
   private continueChain(entry: Entry, sighting: Sighting, exception: RaisedException): void {
     const next = this.make(sighting);
     const old = entry.finding;
     const keepOld = next.type === 'python-exception' && old.type !== 'python-exception';
-    const frame = next.frame ?? old.frame;
-    const frames = next.frames.length > 0 ? next.frames : old.frames;
+    // Word for word the same: a pool (multiprocessing, joblib) raises in the parent what failed in the worker.
+    const passedOn = old.frame !== null && next.exception !== null && next.exception === old.exception;
+    const frame = passedOn ? old.frame : (next.frame ?? old.frame);
+    const frames = passedOn || next.frames.length === 0 ? old.frames : next.frames;
     this.lastOf.set(exception.who, entry);
     this.amend(entry, keepOld ? { ...old, frame, frames } : { ...next, frame, frames, ...(old.ranks ? { ranks: old.ranks } : {}) });
   }
