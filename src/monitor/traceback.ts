@@ -45,7 +45,7 @@ const RICH_HALF = /^\s*[│|] ((?:\/|~\/|[A-Za-z]:\\)[^\s│|]{1,600})\s*[│|]\
 const RICH_REST = /^\s*[│|] (\S.{0,400}?)\s*[│|]?\s*$/;
 // IPython >= 8:  Cell In[24], line 75, in f(x)      File ~/x.py:12, in f(x)
 const CELL = /^\s*(Cell In ?\[\d+\]), line (\d+)(?:, in (.{1,300}))?/;
-const CELL_FILE = /^\s*File (\S.{0,600}?):(\d+)(?:, in (.{1,300}))?\s*$/;
+const CELL_FILE = /^\s*File (\S.{0,600}?):(\d+)(?:,? in (.{1,300}))?\s*$/;
 // IPython 7 and 8.0: <ipython-input-3-ab> in f(x)      ~/x.py in f(x)      Input In [3], in <cell line: 1>()      the line stands at the arrow
 // Colab wraps the place in a link: [<ipython-input-3-ab>](https://localhost:8080/#) in f(x)
 const COLAB_LINK = /^\[(<ipython-input-[^>]{1,80}>|[~/][^\]]{1,600})\]\(https?:\/\/localhost:\d+\/#\)(?= in |, in )/;
