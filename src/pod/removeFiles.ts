@@ -4,7 +4,7 @@ import type { ChannelPool } from './channelPool.ts';
 import { commandEnding } from './ending.ts';
 import { exec } from './exec.ts';
 import type { FileToRemove } from './pod.ts';
-import { refusal } from './putFiles.ts';
+import { refusal } from './putAnswer.ts';
 import { remoteFailure } from './remoteFailure.ts';
 import { defineSums, prologue } from './remoteShell.ts';
 

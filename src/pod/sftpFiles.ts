@@ -12,7 +12,7 @@ import { type Ending, fetchingEnding, readingEnding, sendingEnding } from './end
 import { orAborted } from './link.ts';
 import { IncomingFile, LocalTarget } from './localFile.ts';
 import type { FileToPut, GotFile, PutFile, PutOptions, TransferOptions } from './pod.ts';
-import { blocked, refusal } from './putFiles.ts';
+import { blocked, refusal } from './putAnswer.ts';
 import { remoteFailure } from './remoteFailure.ts';
 import { inspect, sameContent, type Source } from './source.ts';
 
