@@ -3,12 +3,17 @@ import { posix, win32 } from 'node:path';
 /** Which separator and case rules local paths follow. */
 export type LocalPlatform = 'posix' | 'win32';
 
+/** An absolute path, or one with an empty, `.` or `..` part; any other is what resolving it would give, which takes a while for thousands. */
+const needsResolving = /(?:^|\/)\.{0,2}(?:\/|$)/;
+
 /**
  * The two homes of one project: a local folder and a folder on the pod with the same files below them.
  * Pure string work; nothing here asks a disk. Remote paths are always POSIX.
  */
 export class PathMap {
   private readonly local: typeof posix;
+  /** The local root with the separator that goes before a name. */
+  private readonly localBase: string;
 
   constructor(
     readonly localRoot: string,
@@ -16,10 +21,12 @@ export class PathMap {
     platform: LocalPlatform,
   ) {
     this.local = platform === 'win32' ? win32 : posix;
+    this.localBase = this.local.join(localRoot, this.local.sep);
   }
 
   /** The path below the project, POSIX separators (`''` for the root itself); null when it lies outside. */
   relativeOfLocal(localPath: string): string | null {
+    if (this.local === posix && !needsResolving.test(localPath)) return localPath;
     const relative = this.local.relative(this.localRoot, this.local.resolve(this.localRoot, localPath));
     if (relative === '') return '';
     // On another drive win32.relative() gives an absolute path.
@@ -50,6 +57,7 @@ export class PathMap {
 
   /** A relative POSIX path as a local one below the project; null when it cannot be one (see toLocal). */
   join(relative: string): string | null {
+    if (this.local === posix && !needsResolving.test(relative) && !relative.includes('\0')) return this.localBase + relative;
     const parts = relative.split('/');
     if (relative !== '' && parts.some((part) => !this.isLocalName(part))) return null;
     return this.local.join(this.localRoot, ...parts);

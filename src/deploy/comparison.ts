@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Pod } from '../pod/pod.ts';
+import type { Pod, PutAfterHash, PutFile } from '../pod/pod.ts';
 import type { Deployed } from './deployed.ts';
-import type { Ledger, LedgerEntries } from './ledger.ts';
+import type { Ledger, LedgerEntries, LedgerEntry } from './ledger.ts';
 import { hashLocal } from './localHashes.ts';
 import { type LocalFile, look, type Place } from './places.ts';
 import type { RememberedHashes } from './rememberedHashes.ts';
@@ -15,6 +15,16 @@ export interface DeployHashes {
   readonly pod: RememberedHashes;
 }
 
+/** What a comparison may put when it has turned out as expected. */
+export type PutAtOnce = Omit<PutAfterHash, 'thought'>;
+
+export interface Changed<Plan> {
+  /** Below the project: those that differ still. */
+  readonly paths: readonly string[];
+  /** What was put at once. */
+  readonly done?: { readonly plan: Plan; readonly put: readonly PutFile[] };
+}
+
 /** Compares files of the project with the pod's by content; what was not touched since it was last hashed is not read again, on either side. */
 export class Comparison {
   constructor(
@@ -24,31 +34,48 @@ export class Comparison {
     private readonly deployed: Deployed,
   ) {}
 
-  /** Which of these files (paths below the project) the pod lacks, or has with other bytes or another mode; one round trip. */
-  async changed(places: readonly Place[], signal?: AbortSignal): Promise<readonly string[]> {
+  /**
+   * Which of these files the pod lacks, or has with other bytes or another mode; one round trip.
+   *
+   * @param plan what to put in the same trip, given those that are not as they were last deployed; that is done only if the pod
+   *   has of all the files what was last deployed
+   */
+  async changed<Plan extends PutAtOnce>(
+    places: readonly Place[],
+    signal?: AbortSignal,
+    plan?: (differing: readonly LocalFile[], known: LedgerEntries) => Promise<Plan | undefined>,
+  ): Promise<Changed<Plan>> {
     // The question is on its way before anything is looked at here.
     const lookHere = async () => {
       await setImmediate();
-      const files = await look(places);
-      return { files, here: await this.hashesHere(files, signal) };
+      const [files, known] = await Promise.all([look(places), this.ledger.read()]);
+      return { files, known, here: await this.hashesHere(files, signal) };
     };
-    const [there, { files, here }, known] = await Promise.all([this.hashesThere(places, signal), lookHere(), this.ledger.read()]);
+    const looking = lookHere();
+    let planned: Plan | undefined;
+    const next = async () => {
+      const { files, known, here } = await looking;
+      const differing = files.filter((file) => known[file.path]?.sha256 !== here.get(file.path) || !hasMode(file, known));
+      planned = await plan?.(differing, known);
+      return planned && { ...planned, thought: new Map(files.map(({ path, remotePath }) => [remotePath, known[path]?.sha256 ?? null])) };
+    };
+    const [{ hashes: there, put }, { files, here, known }] = await Promise.all([this.hashesThere(places, signal, next), looking]);
+    if (planned && put) return { paths: [], done: { plan: planned, put } };
     const same = sameOf(files, there, here, known);
     // Both sides became the same by other ways, a `git pull` on each say: that copy is no stranger from now on.
-    for (const by of [undefined, 'upload', 'download'] as const)
-      await this.deployed.remember(
-        files.flatMap(({ path, remotePath, executable }) => {
-          const sha256 = same.get(path);
-          const last = known[path];
-          return sha256 === undefined || last === undefined || last.by !== by || last.sha256 === sha256
-            ? []
-            : [{ remotePath, sha256, executable }];
-        }),
-        by,
-      );
+    const news = (by: LedgerEntry['by']) =>
+      files.flatMap(({ path, remotePath, executable }) => {
+        const sha256 = same.get(path);
+        const last = known[path];
+        return sha256 === undefined || last === undefined || last.by !== by || last.sha256 === sha256
+          ? []
+          : [{ remotePath, sha256, executable }];
+      });
+    for (const by of [undefined, 'upload', 'download'] as const) await this.deployed.remember(news(by), by);
+    await this.save();
     // Fetched from there and not touched since: whatever differs now is the pod's own newer output.
     const isFetched = ({ path }: LocalFile) => known[path]?.by === 'download' && known[path].sha256 === here.get(path);
-    return files.flatMap((file) => (same.has(file.path) || isFetched(file) ? [] : [file.path]));
+    return { paths: files.flatMap((file) => (same.has(file.path) || isFetched(file) ? [] : [file.path])) };
   }
 
   /** The files, with their SHA-256, that the pod has as they are here, where so many are sent that it pays to ask. */
@@ -56,33 +83,40 @@ export class Comparison {
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     const deployedBefore = files.filter(({ path }) => known[path] !== undefined).length;
     if (files.length === 1 || bytes < worthAsking || 2 * deployedBefore < files.length) return new Map();
-    const [there, here] = await Promise.all([this.hashesThere(files, signal), this.hashesHere(files, signal)]);
+    const [{ hashes: there }, here] = await Promise.all([this.hashesThere(files, signal), this.hashesHere(files, signal)]);
+    await this.save();
     return sameOf(files, there, here, known);
   }
 
-  private async hashesThere(places: readonly Place[], signal?: AbortSignal): Promise<ReadonlyMap<string, string | null>> {
+  /** Writes down what was learnt of either side. */
+  async save(): Promise<void> {
+    await Promise.all([this.hashes.local.save(), this.hashes.pod.save()]);
+  }
+
+  private async hashesThere(places: readonly Place[], signal?: AbortSignal, next: () => Promise<PutAfterHash | undefined> = nothing) {
     const { pod } = this.hashes;
     await pod.load();
-    const hashes = await this.pod.hashFiles(
+    return this.pod.hashThenPut(
       places.map(({ remotePath }) => remotePath),
+      next,
       { signal, memory: pod },
     );
-    await pod.save();
-    return hashes;
   }
 
   /** By path below the project. */
   private async hashesHere(files: readonly LocalFile[], signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
     const { local } = this.hashes;
     await local.load();
-    const hashes = await hashLocal(
-      files.map(({ localPath }) => localPath),
-      local,
-      signal,
-    );
-    await local.save();
+    const hashes = await hashLocal(files, local, signal);
     return new Map(files.map(({ path }, index) => [path, hashes[index] ?? '']));
   }
+}
+
+const nothing = () => Promise.resolve(undefined);
+
+/** The pod tells bytes; the mode is known of what was put there from here. */
+function hasMode({ path, executable }: LocalFile, known: LedgerEntries): boolean {
+  return (known[path]?.executable ?? false) === executable;
 }
 
 /** Those of the files that the pod has with these bytes and this mode, with their SHA-256. */
@@ -93,11 +127,9 @@ function sameOf(
   known: LedgerEntries,
 ): ReadonlyMap<string, string> {
   return new Map(
-    files.flatMap(({ path, remotePath, executable }): [string, string][] => {
-      const sha256 = here.get(path);
-      // The pod tells bytes; the mode is known of what was put there from here.
-      const hasMode = (known[path]?.executable ?? false) === executable;
-      return sha256 !== undefined && there.get(remotePath) === sha256 && hasMode ? [[path, sha256]] : [];
+    files.flatMap((file): [string, string][] => {
+      const sha256 = here.get(file.path);
+      return sha256 !== undefined && there.get(file.remotePath) === sha256 && hasMode(file, known) ? [[file.path, sha256]] : [];
     }),
   );
 }

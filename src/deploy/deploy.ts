@@ -6,8 +6,8 @@ import { cacheFolder } from './cacheSize.ts';
 import { Comparison, type DeployHashes } from './comparison.ts';
 import { Deployed } from './deployed.ts';
 import { checkSize, type SizeLimits } from './guard.ts';
-import type { Ledger, LedgerEntry } from './ledger.ts';
-import { factsOf, isThere, type LocalFile, look, placesOf } from './places.ts';
+import type { Ledger, LedgerEntries, LedgerEntry } from './ledger.ts';
+import { fileAt, isThere, type LocalFile, look, placesOf } from './places.ts';
 
 export interface DeployOptions extends TransferOptions {
   /** Replace a copy that changed on the pod since we last deployed it. */
@@ -40,6 +40,10 @@ export interface DeployReport {
   };
   readonly milliseconds: number;
 }
+
+/** More is not sent before the pod has said what it has: it may be in vain. */
+const mostBytesAtOnce = 256 * 1024;
+const mostAtOnce = 50;
 
 /** Asked before anything is sent or deleted; each throws what is to be told instead. */
 export interface MaySend {
@@ -77,44 +81,53 @@ export class Deployer {
     checkSize(files, options.limits);
     const known = await this.ledger.read();
     const same = options.areChanged ? new Map<string, string>() : await this.comparison.sameAlready(files, known, options.signal);
-    const puts = files
-      .filter(({ path }) => !same.has(path))
-      .map((file): FileToPut => {
-        const last = known[file.path];
-        return {
-          source: { localPath: file.localPath },
-          remotePath: file.remotePath,
-          mode: file.executable ? 0o755 : 0o644,
-          ours: oursOf(last),
-          // Gone is no conflict: a restarted pod has lost its container disk.
-          ...(last === undefined || options.force ? {} : { expected: [...oursOf(last), null] }),
-        };
-      });
+    const plan = this.plan(
+      files.filter(({ path }) => !same.has(path)),
+      known,
+      options,
+    );
     throwIfCancelled(options.signal, 'The deploy');
-    const folder = posix.join(this.map.remoteRoot, '.runpod/replaced', stampOf(new Date()));
-    const put = await this.put(puts, { ...options, keepStrangers: { root: this.map.remoteRoot, folder } });
-    const byRemote = new Map(put.map((file) => [file.remotePath, file]));
-    const deployed = files.map(({ path, remotePath, bytes }): DeployedFile => {
-      const sha256 = same.get(path);
-      if (sha256 !== undefined) return { path, remotePath, bytes, sha256, changed: false };
-      const done = byRemote.get(remotePath);
-      if (!done) throw new UserError('remote-failed', `The pod did not confirm ${path}. Deploy it again.`);
-      return { path, remotePath, bytes: done.bytes, sha256: done.sha256, changed: done.changed, reused: done.reused };
-    });
-    const executables = new Set(files.filter(({ executable }) => executable).map(({ path }) => path));
-    const entries = deployed.map(({ path, sha256 }) => [path, { sha256, executable: executables.has(path) }] as const);
-    await this.ledger.add(new Map(entries), new Date());
-    const replaced = deployed.flatMap(({ path, remotePath }) => (byRemote.get(remotePath)?.replacedStranger ? [path] : []));
-    return {
-      files: deployed,
-      ...(replaced.length === 0 ? {} : { replaced: { folder, files: replaced } }),
-      milliseconds: Date.now() - startedAt,
+    const { keepStrangers, onInspected } = plan;
+    const putOptions = { signal: options.signal, onProgress: options.onProgress, keepStrangers, cache: this.cache, onInspected };
+    await this.ask(plan.files);
+    const put = await this.told(this.pod.putFiles(plan.files, putOptions), 'replaced');
+    return this.report(files, same, put, plan, startedAt);
+  }
+
+  /**
+   * Deploys those of these files that the pod lacks or has otherwise: in one round trip where few changed here and the pod has
+   * of all of them what was last deployed, in two otherwise. All or none; an empty report when the pod is up to date.
+   *
+   * @param paths local files, absolute or below the project
+   * @throws UserError as deploy()
+   */
+  async deployChanged(paths: readonly string[], options: DeployOptions = {}): Promise<DeployReport> {
+    const startedAt = Date.now();
+    const { signal, onProgress } = options;
+    const planFew = async (differing: readonly LocalFile[], known: LedgerEntries) => {
+      const bytes = differing.reduce((sum, file) => sum + file.bytes, 0);
+      if (differing.length === 0 || differing.length > mostAtOnce || bytes > mostBytesAtOnce) return undefined;
+      checkSize(differing, options.limits);
+      const plan = this.plan(differing, known, options);
+      await this.ask(plan.files);
+      throwIfCancelled(signal, 'The deploy');
+      return { ...plan, differing };
     };
+    const { paths: changed, done } = await this.told(this.comparison.changed(placesOf(this.map, paths), signal, planFew), 'replaced');
+    if (done) {
+      const { put, plan } = done;
+      const bytes = put.reduce((sum, file) => sum + file.bytes, 0);
+      onProgress?.({ bytesDone: bytes, bytesTotal: bytes });
+      const [report] = await Promise.all([this.report(plan.differing, new Map(), put, plan, startedAt), this.comparison.save()]);
+      return report;
+    }
+    if (changed.length === 0) return { files: [], milliseconds: Date.now() - startedAt };
+    return { ...(await this.deploy(changed, { ...options, areChanged: true })), milliseconds: Date.now() - startedAt };
   }
 
   /** Which of these files (below the project) the pod lacks, or has with other bytes or another mode; one round trip. */
   async changed(paths: readonly string[], signal?: AbortSignal): Promise<readonly string[]> {
-    return this.comparison.changed(placesOf(this.map, paths), signal);
+    return (await this.comparison.changed(placesOf(this.map, paths), signal)).paths;
   }
 
   /**
@@ -181,7 +194,7 @@ export class Deployer {
       const path = this.map.relativeOfRemote(remotePath);
       if (path === null || !('localPath' in source)) return [];
       const { localPath } = source;
-      return [{ path, localPath, remotePath, bytes: factsOf(localPath, localPath).size, executable: (mode & 0o100) !== 0 }];
+      return [{ ...fileAt({ path, localPath, remotePath }, localPath), executable: (mode & 0o100) !== 0 }];
     });
     const same =
       asked.length === files.length ? await this.comparison.sameAlready(asked, known, options.signal) : new Map<string, string>();
@@ -228,18 +241,46 @@ export class Deployer {
     }
   }
 
-  private async put(puts: readonly FileToPut[], { signal, onProgress, keepStrangers }: PutOptions) {
-    await this.ask(puts);
-    return this.told(
-      this.pod.putFiles(puts, {
-        signal,
-        onProgress,
-        keepStrangers,
-        cache: this.cache,
-        onInspected: (hashes) => this.deployed.begin(hashes),
+  /** How these files are put so that nothing of anybody else's is lost. */
+  private plan(files: readonly LocalFile[], known: LedgerEntries, { force }: DeployOptions) {
+    const folder = posix.join(this.map.remoteRoot, '.runpod/replaced', stampOf(new Date()));
+    return {
+      files: files.map(({ path, localPath, remotePath, executable }): FileToPut => {
+        const ours = oursOf(known[path]);
+        // Gone is no conflict: a restarted pod has lost its container disk.
+        const expected = known[path] === undefined || force ? {} : { expected: [...ours, null] };
+        return { source: { localPath }, remotePath, mode: executable ? 0o755 : 0o644, ours, ...expected };
       }),
-      'replaced',
-    );
+      keepStrangers: { root: this.map.remoteRoot, folder },
+      onInspected: (hashes: ReadonlyMap<string, string>) => this.deployed.begin(hashes),
+    };
+  }
+
+  /** Remembers what was put, and tells of it. */
+  private async report(
+    files: readonly LocalFile[],
+    same: ReadonlyMap<string, string>,
+    put: readonly PutFile[],
+    { keepStrangers: { folder } }: { readonly keepStrangers: { readonly folder: string } },
+    startedAt: number,
+  ): Promise<DeployReport> {
+    const byRemote = new Map(put.map((file) => [file.remotePath, file]));
+    const deployed = files.map(({ path, remotePath, bytes }): DeployedFile => {
+      const sha256 = same.get(path);
+      if (sha256 !== undefined) return { path, remotePath, bytes, sha256, changed: false };
+      const done = byRemote.get(remotePath);
+      if (!done) throw new UserError('remote-failed', `The pod did not confirm ${path}. Deploy it again.`);
+      return { path, remotePath, bytes: done.bytes, sha256: done.sha256, changed: done.changed, reused: done.reused };
+    });
+    const executables = new Set(files.filter(({ executable }) => executable).map(({ path }) => path));
+    const entries = deployed.map(({ path, sha256 }) => [path, { sha256, executable: executables.has(path) }] as const);
+    await this.ledger.add(new Map(entries), new Date());
+    const replaced = deployed.flatMap(({ path, remotePath }) => (byRemote.get(remotePath)?.replacedStranger ? [path] : []));
+    return {
+      files: deployed,
+      ...(replaced.length === 0 ? {} : { replaced: { folder, files: replaced } }),
+      milliseconds: Date.now() - startedAt,
+    };
   }
 
   /** The same, with a refusal told in the project's own paths. */

@@ -43,8 +43,7 @@ export class Ledger {
   async read(): Promise<LedgerEntries> {
     try {
       // One deploy reads it several times, and of a thousand files that takes longer than to see that it is the same file.
-      const { mtimeNs, ctimeNs, ino, size } = await stat(this.file, { bigint: true });
-      const stamp = [mtimeNs, ctimeNs, ino, size].join(' ');
+      const stamp = await this.stamp();
       if (this.last?.stamp === stamp) return this.last.entries;
       const value: unknown = JSON.parse(await readFile(this.file, 'utf8'));
       const entries = typeof value === 'object' && value !== null ? (value as LedgerEntries) : {};
@@ -53,6 +52,12 @@ export class Ledger {
     } catch {
       return {};
     }
+  }
+
+  /** Another one whenever the file was replaced. */
+  private async stamp(): Promise<string> {
+    const { mtimeNs, ctimeNs, ino, size } = await stat(this.file, { bigint: true });
+    return [mtimeNs, ctimeNs, ino, size].join(' ');
   }
 
   /** Notes what is about to replace files that are known, lest the pod's copy counts as somebody else's should the answer be lost. */
@@ -108,9 +113,15 @@ export class Ledger {
   private async change(how: (entries: LedgerEntries) => Readonly<Record<string, LedgerEntry | undefined>>): Promise<void> {
     for (;;) {
       const done = await withLock(`${this.file}.lock`, async (isOurs) => {
-        const entries = await this.read();
-        const changed = Object.entries({ ...entries, ...how(entries) }).filter(([, entry]) => entry !== undefined);
-        return writeAtomic(this.file, JSON.stringify(Object.fromEntries(changed)), { stillWanted: isOurs, durable: false });
+        const before = await this.read();
+        const changes = how(before);
+        const entries = { ...before, ...changes };
+        for (const [path, entry] of Object.entries(changes)) if (entry === undefined) Reflect.deleteProperty(entries, path);
+        const isWritten = await writeAtomic(this.file, JSON.stringify(entries), { stillWanted: isOurs, durable: false });
+        const stamp = await this.stamp();
+        // Nobody else wrote as long as the lock was ours.
+        if (isWritten && (await isOurs())) this.last = { stamp, entries: entries as LedgerEntries };
+        return isWritten;
       });
       if (done) return;
     }

@@ -1,9 +1,10 @@
 import { createHash, hash } from 'node:crypto';
-import { createReadStream, readFileSync, statSync } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { messageOf, throwIfCancelled, UserError } from '../core/errors.ts';
 import { Turns } from '../pod/turns.ts';
 import type { HashMemory } from '../pod/pod.ts';
+import type { LocalFile } from './places.ts';
 
 /** A write within the clock's step of the one before it leaves size and times as they were; so the hash of a young file is not kept. */
 const oldEnoughMs = 2000;
@@ -13,20 +14,25 @@ const smallBytes = 256 * 1024;
 
 /**
  * SHA-256 of each of these local files, lower-case hex. One that was not touched since it was last hashed (size, times, inode)
- * is not read again.
+ * is not read again. They were looked at a moment ago.
  *
  * @throws UserError 'local-failed' for one that cannot be read, 'cancelled'
  */
-export async function hashLocal(paths: readonly string[], memory: HashMemory, signal?: AbortSignal): Promise<readonly string[]> {
+export async function hashLocal(files: readonly LocalFile[], memory: HashMemory, signal?: AbortSignal): Promise<readonly string[]> {
   const turns = new Turns();
   const hashes: string[] = [];
-  for (const path of paths) {
+  for (const file of files) {
+    const before = memory.get(file.localPath);
+    if (before?.stamp === file.stamp) {
+      hashes.push(before.sha256);
+      continue;
+    }
     await turns.next();
     throwIfCancelled(signal, 'Comparing with the pod');
     try {
-      hashes.push(await hashOne(path, memory));
+      hashes.push(await hashOne(file, memory));
     } catch (error) {
-      throw new UserError('local-failed', `${path} cannot be read: ${messageOf(error)}. Nothing was deployed; try again.`, {
+      throw new UserError('local-failed', `${file.localPath} cannot be read: ${messageOf(error)}. Nothing was deployed; try again.`, {
         cause: error,
       });
     }
@@ -34,14 +40,9 @@ export async function hashLocal(paths: readonly string[], memory: HashMemory, si
   return hashes;
 }
 
-async function hashOne(path: string, memory: HashMemory): Promise<string> {
-  const facts = statSync(path, { bigint: true });
-  const stamp = [facts.size, facts.mtimeNs, facts.ctimeNs, facts.ino].join(' ');
-  const before = memory.get(path);
-  if (before?.stamp === stamp) return before.sha256;
-  const sha256 = facts.size <= smallBytes ? hash('sha256', readFileSync(path)) : await hashStream(path);
-  const touchedMs = Number(facts.mtimeMs > facts.ctimeMs ? facts.mtimeMs : facts.ctimeMs);
-  if (Date.now() - touchedMs > oldEnoughMs) memory.set(path, { stamp, sha256 });
+async function hashOne({ localPath, bytes, stamp, touchedMs }: LocalFile, memory: HashMemory): Promise<string> {
+  const sha256 = bytes <= smallBytes ? hash('sha256', readFileSync(localPath)) : await hashStream(localPath);
+  if (Date.now() - touchedMs > oldEnoughMs) memory.set(localPath, { stamp, sha256 });
   return sha256;
 }
 

@@ -16,6 +16,10 @@ export interface Place {
 export interface LocalFile extends Place {
   readonly bytes: number;
   readonly executable: boolean;
+  /** Another one whenever it was written to, but for writes within the clock's step of each other. */
+  readonly stamp: string;
+  /** When it was last written to or replaced, since the epoch. */
+  readonly touchedMs: number;
 }
 
 /**
@@ -25,6 +29,7 @@ export interface LocalFile extends Place {
  */
 export function placesOf(map: PathMap, paths: readonly string[]): readonly Place[] {
   const places = new Map<string, Place>();
+  const remoteBase = posix.join(map.remoteRoot, '/');
   for (const path of paths) {
     const relative = map.relativeOfLocal(path);
     if (relative === null || relative === '') {
@@ -34,7 +39,7 @@ export function placesOf(map: PathMap, paths: readonly string[]): readonly Place
       );
     }
     const localPath = map.join(relative) ?? path;
-    places.set(relative, { path: relative, localPath, remotePath: posix.join(map.remoteRoot, relative) });
+    places.set(relative, { path: relative, localPath, remotePath: remoteBase + relative });
   }
   if (places.size === 0) throw new UserError('bad-argument', 'There is nothing to deploy: no file was named.');
   return [...places.values()];
@@ -50,19 +55,36 @@ export async function look(places: readonly Place[]): Promise<readonly LocalFile
   const files: LocalFile[] = [];
   for (const place of places) {
     await turns.next();
-    const info = factsOf(place.localPath, place.path);
-    if (!info.isFile())
-      throw new UserError(
-        'local-missing',
-        `${place.path} is not a file, so nothing was deployed. Name the files in it, or a preset of runpod.json.`,
-      );
-    files.push({ ...place, bytes: info.size, executable: process.platform !== 'win32' && (info.mode & 0o100) !== 0 });
+    files.push(fileAt(place));
   }
   return files;
 }
 
+/**
+ * @param name what it is called should it not be there
+ * @throws UserError 'local-missing'
+ */
+export function fileAt({ path, localPath, remotePath }: Place, name = path): LocalFile {
+  const facts = factsOf(localPath, name);
+  if (!facts.isFile())
+    throw new UserError(
+      'local-missing',
+      `${name} is not a file, so nothing was deployed. Name the files in it, or a preset of runpod.json.`,
+    );
+  const { size, mode, mtimeMs, ctimeMs, ino } = facts;
+  return {
+    path,
+    localPath,
+    remotePath,
+    bytes: size,
+    executable: process.platform !== 'win32' && (mode & 0o100) !== 0,
+    stamp: `${size} ${mtimeMs} ${ctimeMs} ${ino}`,
+    touchedMs: Math.max(mtimeMs, ctimeMs),
+  };
+}
+
 /** @throws UserError 'local-missing' */
-export function factsOf(localPath: string, name: string): Stats {
+function factsOf(localPath: string, name: string): Stats {
   try {
     return statSync(localPath);
   } catch (error) {

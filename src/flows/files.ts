@@ -136,16 +136,14 @@ export class ProjectFiles {
     const startedAt = Date.now();
     const { files, emptyFolders } = await listTree(this.on.project, options.signal);
     const paths = files.map(({ path }) => path);
-    const [changed] = await Promise.all([
-      paths.length === 0 ? [] : this.deployer.changed(paths, options.signal),
+    const [report] = await Promise.all([
+      paths.length === 0 ? { files: [] } : this.deployer.deployChanged(paths, options),
       this.deployer.makeFolders(
         emptyFolders.map((path) => posix.join(this.on.remoteRoot, path)),
         options.signal,
       ),
     ]);
-    return changed.length === 0
-      ? { files: [], milliseconds: Date.now() - startedAt }
-      : this.deployer.deploy(changed, { ...options, areChanged: true });
+    return { ...report, milliseconds: Date.now() - startedAt };
   }
 
   /** Deploys these files, or all that changed when none is named. */

@@ -8,6 +8,7 @@ import type { Connection } from './connection.ts';
 import { getEmptyFolders, makeFolders } from './emptyFolders.ts';
 import { exec } from './exec.ts';
 import { getFile, getFiles } from './getFiles.ts';
+import { hashThenPut } from './hashThenPut.ts';
 import { hashFiles, listFiles } from './lookFiles.ts';
 import { Link, orAborted } from './link.ts';
 import type {
@@ -21,6 +22,7 @@ import type {
   Pod,
   PodOptions,
   PodState,
+  PutAfterHash,
   PutFile,
   PutOptions,
   RemoteFile,
@@ -120,6 +122,14 @@ export class SshPod implements Pod {
 
   hashFiles(remotePaths: readonly string[], options?: HashOptions): Promise<ReadonlyMap<string, string | null>> {
     return hashFiles(this.pool, remotePaths, options);
+  }
+
+  hashThenPut(
+    remotePaths: readonly string[],
+    next: () => Promise<PutAfterHash | undefined>,
+    options?: HashOptions,
+  ): Promise<{ readonly hashes: ReadonlyMap<string, string | null>; readonly put?: readonly PutFile[] }> {
+    return hashThenPut(this.pool, remotePaths, next, options);
   }
 
   async isFolder(remotePath: string, options: { readonly signal?: AbortSignal } = {}): Promise<boolean> {

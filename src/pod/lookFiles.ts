@@ -68,6 +68,16 @@ async function hashWhatChanged(
 ): Promise<ReadonlyMap<string, string | null> | undefined> {
   const known = paths.map((path) => memory.get(path));
   const { stdout } = await exec(pool, changedScript(paths, known), { signal, readOnly: true });
+  return readChanged(stdout, paths, known, memory);
+}
+
+/** What a changedScript said; undefined as above. */
+export function readChanged(
+  stdout: string,
+  paths: readonly string[],
+  known: readonly (HashedFile | undefined)[],
+  memory: HashMemory,
+): ReadonlyMap<string, string | null> | undefined {
   const [, differing, hashes = ''] = /^([\s\S]*)^hashes\n([\s\S]*)^end$/m.exec(stdout) ?? [];
   if (differing === undefined) return undefined;
   const nowS = Number(/^now (\d+)$/m.exec(differing)?.[1]);
@@ -89,32 +99,32 @@ async function hashWhatChanged(
 
 /**
  * Prints `INDEX STAMP<tab>PATH` for each regular file that has not the stamp it is known by, `INDEX -` where there is none,
- * nothing for any other, among these `now SECONDS`; then `hashes` and the SHA-256 of those with a stamp, in that order; `end`.
+ * nothing for any other, after a line `now SECONDS`; then `hashes` and the SHA-256 of those with a stamp, in that order; `end`.
+ * All but that line is in `$d` and `$s` then. It reads nothing from stdin.
  * All of it is left to programs that take many names at once: a shell needs longer for a thousand names than the line for a
  * round trip. The stamp is asked before the hash: a file that is written to meanwhile gets another one than it is known by.
  * Without GNU's xargs and stat there is no `end`.
  */
-function changedScript(paths: readonly string[], known: readonly (HashedFile | undefined)[]): string {
+export function changedScript(paths: readonly string[], known: readonly (HashedFile | undefined)[]): string {
   return `${prologue}${defineSums}${defineLists(paths)}
 [ -n "$fast" ] || command -v sha256sum >/dev/null 2>&1 || command -v shasum >/dev/null 2>&1 || exit 0
 n=${quote(paths.join('\n'))}
 k=${quote(known.map((file) => file?.stamp ?? '').join('\n'))}
-seen=$(printf 'now %s\\n' $(date +%s); printf '%s\\n' "$n" | xargs -d '\\n' stat -L -c '%F\t%s %.9Y %.9Z %i\t%n' 2>/dev/null)
-case $? in 0|123) ;; *) exit 0;; esac
-d=$({ printf '%s\\n' "$n"; echo; printf '%s\\n' "$k"; echo .; printf '%s\\n' "$seen"; } | awk -F '\t' '
+printf 'now %s\\n' $(date +%s)
+d=$({ printf '%s\\n' "$n"; echo; printf '%s\\n' "$k"; echo .
+  printf '%s\\n' "$n" | xargs -d '\\n' stat -L -c '%F\t%s %.9Y %.9Z %i\t%n' 2>/dev/null; echo "ended $?"; } | awk -F '\t' '
   part == 0 { if ($0 == "") part++; else path[n++] = $0; next }
   part == 1 { if (m == n) part++; else known[m++] = $0; next }
-  /^now / { print; next }
+  /^ended (0|123)$/ { ended = 1; next }
   $2 !~ /^[0-9]+ [0-9]+[.][0-9]+ [0-9]+[.][0-9]+ [0-9]+$/ { bad = 1 }
   $1 ~ /^regular / { found[substr($0, length($1) + length($2) + 3)] = $2 }
-  END { if (bad) exit 1
+  END { if (bad || !ended) exit 1
     for (i = 0; i < n; i++) { p = path[i]
       if (!(p in found)) print i " -"
       else if (found[p] != known[i]) print i " " found[p] "\t" p } }') || exit 0
-printf '%s\\n' "$d"
-echo hashes
-case $d in *"\t"*) printf '%s\\n' "$d" | sed -n 's/^[^\t]*\t//p' | tr '\\n' '\\0' | sumlist;; esac
-echo end
+printf '%s\\nhashes\\n' "$d"
+s=; case $d in *"\t"*) s=$(printf '%s\\n' "$d" | sed -n 's/^[^\t]*\t//p' | tr '\\n' '\\0' | sumlist);; esac
+printf '%s\\nend\\n' "$s"
 `;
 }
 
@@ -126,7 +136,11 @@ function isOld(stamp: string, nowS: number): boolean {
   return Math.max(modifiedS, changedS) < nowS - 2;
 }
 
-async function hashAll(pool: ChannelPool, paths: readonly string[], signal?: AbortSignal): Promise<ReadonlyMap<string, string | null>> {
+export async function hashAll(
+  pool: ChannelPool,
+  paths: readonly string[],
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, string | null>> {
   const { stdout, stderr } = await exec(pool, hashScript(paths), { signal, readOnly: true });
   if (/^lacks$/m.test(stdout))
     throw new UserError('unsupported', 'The pod has none of sha256sum, shasum, openssl and python3. Install coreutils there.');

@@ -96,6 +96,21 @@ export interface Pod extends Disposable {
 
   /** SHA-256 (lower-case hex) of each path, null where there is no regular file. One round trip. */
   hashFiles(remotePaths: readonly string[], options?: HashOptions): Promise<ReadonlyMap<string, string | null>>;
+
+  /**
+   * `hashFiles`, and in the same round trip `putFiles` of a set, provided that the pod has of all these paths what it is thought
+   * to have. Only for a set that is worth sending in vain.
+   *
+   * @param next asked once, while the pod looks already; undefined: nothing is to be put
+   * @returns the hashes as they were before the put; `put` is left out when nothing was put, since there was nothing to put, or
+   *   the pod has something else than thought, or lacks a tool for it
+   * @throws what hashFiles(), putFiles() and `next` throw
+   */
+  hashThenPut(
+    remotePaths: readonly string[],
+    next: () => Promise<PutAfterHash | undefined>,
+    options?: HashOptions,
+  ): Promise<{ readonly hashes: ReadonlyMap<string, string | null>; readonly put?: readonly PutFile[] }>;
 }
 
 export type PodState =
@@ -217,6 +232,13 @@ export interface PutOptions extends TransferOptions {
     /** Paths on the pod that had these bytes when they were last seen. */
     readonly pathsOf: (sha256: string) => Promise<readonly string[]>;
   };
+}
+
+/** A set to put if the pod has what it is thought to have. */
+export interface PutAfterHash extends Pick<PutOptions, 'onInspected' | 'keepStrangers'> {
+  readonly files: readonly FileToPut[];
+  /** By remote path: SHA-256 of what the pod is thought to have now; one that is not named, or null: there is none. */
+  readonly thought: ReadonlyMap<string, string | null>;
 }
 
 export interface TransferProgress {

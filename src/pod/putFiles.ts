@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isUserError, throwIfCancelled } from '../core/errors.ts';
 import { type CacheUse, heldIn, useOf, useUnread } from './artifactCache.ts';
@@ -15,7 +14,7 @@ import { remoteFailure } from './remoteFailure.ts';
 import { largeBytes, stripesFor } from './segments.ts';
 import { type Sending, sendAhead, startSending } from './sending.ts';
 import { inspect, type LookedAt, sameContent, type Source } from './source.ts';
-import { asOneTree, besideTargets, type Staging } from './staging.ts';
+import { asOneTree, besideTargets, newToken, type Staging } from './staging.ts';
 import { tarStream } from './tarStream.ts';
 import { compressed, shrinks } from './compress.ts';
 import { divide, type Lane, laneScript } from './putLanes.ts';
@@ -37,10 +36,6 @@ interface PutSet {
   readonly hash?: () => Promise<string>;
   /** The pod has read all that one of the sessions brought. */
   readonly onTook?: () => void;
-}
-
-function newToken(): string {
-  return randomBytes(6).toString('hex');
 }
 
 /** `Pod.putFiles`: one round trip for a set of small files; around large ones, one to look and one to finish. */

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientChannel } from 'ssh2';
 import { UserError } from '../core/errors.ts';
 import type { ChannelPool } from './channelPool.ts';
-import type { WarmChannel } from './warmChannel.ts';
+import { asOneLine, type WarmChannel } from './warmChannel.ts';
 
 /** How long a command that was told to end may take over it before it is killed. */
 const defaultGraceMs = 2000;
@@ -49,9 +49,7 @@ export async function startRequest(pool: ChannelPool, script: string, stdin?: St
   });
   exit.catch(() => {}); // whoever cares awaits it as well
 
-  const long = Buffer.byteLength(script) > longestLine;
-  warm.send(long ? readScript(Buffer.byteLength(script)) : script);
-  if (long) channel.write(script);
+  warm.send(scriptToRead(script));
   const sent = send(channel, stdin, () => over);
   sent.catch(() => {});
   let ending: Promise<void> | undefined;
@@ -62,6 +60,12 @@ export async function startRequest(pool: ChannelPool, script: string, stdin?: St
     sent,
     terminate: (graceMs = defaultGraceMs) => (ending ??= over ? Promise.resolve() : terminate(pool, warm, graceMs)),
   };
+}
+
+/** What a shell that reads a line and runs it is sent to run this script, whose stdin is all that follows. */
+export function scriptToRead(script: string): string {
+  const bytes = Buffer.byteLength(script);
+  return bytes > longestLine ? asOneLine(readScript(bytes)) + script : asOneLine(script);
 }
 
 /**

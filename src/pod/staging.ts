@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
 import type { Source } from './source.ts';
 
@@ -10,6 +11,11 @@ export interface Staging {
   readonly foldersOf: (sources: readonly Source[]) => readonly string[];
   /** Where sessions that bring parts of one set tell of each other; no file of the set can have its place. */
   readonly lanesIn: string;
+}
+
+/** Of one attempt. */
+export function newToken(): string {
+  return randomBytes(6).toString('hex');
 }
 
 /** Of one attempt; a name that no file of a user has. */

@@ -129,11 +129,11 @@ export class WarmChannel {
     return new WarmChannel(channel, connection, processGroup);
   }
 
-  /** Sends the request; the rest of stdin belongs to it. Its output waits until somebody reads. */
-  send(script: string): void {
+  /** Sends the line that is waited for, and what that one reads; the rest of stdin belongs to it. Its output waits until somebody reads. */
+  send(line: string): void {
     this.channel.pause();
     this.channel.stderr.pause();
-    this.channel.write(asOneLine(script));
+    this.channel.write(line);
   }
 
   /**

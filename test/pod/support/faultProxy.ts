@@ -8,6 +8,9 @@ export interface Line {
   bytesPerS: number;
   /** Nothing gets through any more, and nobody is told: a laptop that changed networks. */
   blackHole: boolean;
+  /** What the client sends, and what it is sent, is kept back until this is false again. */
+  holdUp: boolean;
+  holdDown: boolean;
   /** The connection that has carried so many bytes from the client is cut there, in the middle of whatever it is. */
   cutAfterUp: number;
   /** The same towards the client. */
@@ -19,7 +22,15 @@ export class FaultProxy {
   private readonly open = new Set<Socket>();
   /** Connections taken so far, bytes carried, and how many of them were cut at their limit. */
   readonly carried = { connections: 0, up: 0, down: 0, cuts: 0 };
-  readonly line: Line = { roundTripMs: 0, bytesPerS: 0, blackHole: false, cutAfterUp: Infinity, cutAfterDown: Infinity };
+  readonly line: Line = {
+    roundTripMs: 0,
+    bytesPerS: 0,
+    blackHole: false,
+    holdUp: false,
+    holdDown: false,
+    cutAfterUp: Infinity,
+    cutAfterDown: Infinity,
+  };
 
   private constructor(
     private readonly server: Server,
@@ -67,15 +78,18 @@ export class FaultProxy {
       if (!client.destroyed) this.carried.cuts++;
       cut();
     };
-    pipe(client, target, this.line, 'cutAfterUp', cutAtLimit);
-    pipe(target, client, this.line, 'cutAfterDown', cutAtLimit);
+    pipe(client, target, this.line, 'Up', cutAtLimit);
+    pipe(target, client, this.line, 'Down', cutAtLimit);
   }
 }
 
 /** More than this on the way stops the sender, as full socket buffers would. */
 const longestQueueBytes = 32 * 1024 * 1024;
 
-function pipe(from: Socket, to: Socket, line: Line, limit: 'cutAfterUp' | 'cutAfterDown', cut: () => void): void {
+/** How often it is looked whether what is kept back may go on. */
+const heldMs = 5;
+
+function pipe(from: Socket, to: Socket, line: Line, way: 'Up' | 'Down', cut: () => void): void {
   const queue: { readonly chunk: Buffer; readonly at: number }[] = [];
   let queued = 0;
   let carried = 0;
@@ -85,12 +99,13 @@ function pipe(from: Socket, to: Socket, line: Line, limit: 'cutAfterUp' | 'cutAf
 
   const deliver = () => {
     timer = undefined;
+    if (line[`hold${way}`] && !to.destroyed) return schedule(heldMs);
     // A timer fires up to a millisecond early or late; what is due within half of one goes now.
     const now = performance.now() + 0.5;
     for (let next = queue[0]; next && next.at <= now; next = queue[0]) {
       queue.shift();
       queued -= next.chunk.length;
-      const room = line[limit] - carried;
+      const room = line[`cutAfter${way}`] - carried;
       carried += next.chunk.length;
       if (line.blackHole || to.destroyed) continue;
       if (next.chunk.length >= room) {
