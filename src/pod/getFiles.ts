@@ -1,4 +1,5 @@
 import { dirname, posix, resolve } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { chunks } from '../core/chunks.ts';
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import { quote, quoteAll } from '../core/shell.ts';
@@ -173,11 +174,15 @@ export async function getFiles(
   const wanted = [...new Set(relativePaths)].map((path) => ({ path, localPath: target.pathOf(path) }));
   if (wanted.length === 0) return [];
   return target.during(async () => {
-    for (const { localPath } of wanted) await target.makeFolderFor(localPath);
+    // The pod has the first bytes ready meanwhile.
+    const folders = makeFolders(target, wanted);
+    folders.catch(() => {}); // awaited before anything is written
     let before = 0;
     const onProgress = ({ bytesDone, bytesTotal }: TransferProgress) =>
       options.onProgress?.({ bytesDone: before + bytesDone, bytesTotal: before + bytesTotal });
-    const { got, alone } = await getLanes(pool, remoteFolder, lanesOf(pool, wanted), { ...options, onProgress });
+    const { got, alone } = await getLanes(pool, remoteFolder, lanesOf(pool, wanted), { ...options, onProgress }, folders).finally(
+      () => folders.catch(() => {}), // or some are made after those that are not needed were removed
+    );
     for (const { bytes } of got.values()) before += bytes;
     for (const { path, localPath } of alone) {
       const file = await getFile(pool, posix.join(remoteFolder, path), localPath, { ...options, onProgress });
@@ -186,6 +191,17 @@ export async function getFiles(
     }
     return wanted.flatMap(({ path }) => got.get(path) ?? []);
   });
+}
+
+async function makeFolders(target: LocalTarget, wanted: readonly Wanted[]): Promise<void> {
+  await setImmediate(); // the request goes first
+  const seen = new Set<string>();
+  for (const { localPath } of wanted) {
+    const folder = dirname(localPath);
+    if (seen.has(folder)) continue;
+    seen.add(folder);
+    await target.makeFolderFor(localPath);
+  }
 }
 
 /** Files of one session; fewer are there before another one has begun. */
@@ -205,6 +221,7 @@ async function getLanes(
   remoteFolder: string,
   lanes: readonly (readonly Wanted[])[],
   options: TransferOptions,
+  folders: Promise<void>,
 ): Promise<Fetched> {
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
@@ -219,7 +236,7 @@ async function getLanes(
           bytesTotal: sum(progress.map(({ bytesTotal }) => bytesTotal)),
         });
       };
-      return getSet(pool, remoteFolder, lane, { ...options, signal, onProgress }).catch((error: unknown) => {
+      return getSet(pool, remoteFolder, lane, { ...options, signal, onProgress }, folders).catch((error: unknown) => {
         failed ??= { error }; // the first failure is the reason; the others end because of it
         stop.abort();
         return { got: new Map<string, GotFile>(), alone: [] };
@@ -241,7 +258,14 @@ interface Fetched {
   readonly alone: readonly Wanted[];
 }
 
-async function getSet(pool: ChannelPool, remoteFolder: string, wanted: readonly Wanted[], options: TransferOptions): Promise<Fetched> {
+/** @param folders settles when there are folders for all of them */
+async function getSet(
+  pool: ChannelPool,
+  remoteFolder: string,
+  wanted: readonly Wanted[],
+  options: TransferOptions,
+  folders: Promise<void>,
+): Promise<Fetched> {
   const got = new Map<string, GotFile>();
   const alone: Wanted[] = [];
   const incoming: { readonly file: Wanted; readonly data: IncomingFile }[] = [];
@@ -253,6 +277,7 @@ async function getSet(pool: ChannelPool, remoteFolder: string, wanted: readonly 
     const { stderr } = await readAnswer(pool, groupScript(remoteFolder, groups), { signal: options.signal }, async (reader) => {
       for (const group of groups) {
         const sizes = await readSizes(reader, group.length);
+        await folders;
         if (!sizes) {
           alone.push(...group);
           continue;
@@ -312,7 +337,7 @@ send() {
   z=$(stat -L -c %s -- "$@" 2>/dev/null) || { for v do [ -f "$v" ] && [ -r "$v" ] || { echo rpo sizes; return; }; done; z=$(for v do size_of "$v"; done); }
   echo rpo sizes $z
   for v in $z; do f=$1; shift; [ $v -gt ${largeBytes} ] || set -- "$@" "$f"; done
-  [ $# = 0 ] || { cat -- "$@"; sums "$@" >&2; }
+  [ $# = 0 ] || { cat -- "$@" & sums "$@" >&2; wait; }
 }
 ${groups.map((group) => `send ${quoteAll(group.map(({ path }) => `./${path}`))}`).join('\n')}
 `;

@@ -6,6 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { PathMap } from '../core/pathMap.ts';
 import { UserError } from '../core/errors.ts';
 
+/** A name for each file of a thousand takes a while to be drawn, so one is drawn for all of this process. */
+const ofThisProcess = randomUUID().slice(0, 13);
+let count = 0;
+
 /** A local file in the making: written beside its target, and in its place only when it is known to be right. */
 export class IncomingFile {
   readonly beside: string;
@@ -13,7 +17,7 @@ export class IncomingFile {
   sha256 = '';
 
   constructor(readonly localPath: string) {
-    this.beside = pathBeside(localPath, `rpo-${randomUUID().slice(0, 13)}`);
+    this.beside = pathBeside(localPath, `rpo-${ofThisProcess}${(count++).toString(36)}`);
   }
 
   /** @throws UserError 'local-failed' when the disk does not take it. */

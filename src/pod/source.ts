@@ -135,8 +135,8 @@ export function checkedPath(remotePath: string): string {
 /** A chunk of a large file is good until the next is asked for: they share their memory. */
 async function* contentOf(source: FileToPut['source']): AsyncGenerator<Buffer> {
   if ('content' in source) {
-    const { buffer, byteOffset, byteLength } = source.content;
-    for (let at = 0; at < byteLength; at += chunkBytes) yield Buffer.from(buffer, byteOffset + at, Math.min(chunkBytes, byteLength - at));
+    const content = bufferOf(source.content);
+    for (let at = 0; at < content.length; at += chunkBytes) yield content.subarray(at, at + chunkBytes);
     return;
   }
   let handle: FileHandle | undefined;
@@ -158,6 +158,11 @@ async function* contentOf(source: FileToPut['source']): AsyncGenerator<Buffer> {
   } finally {
     await handle?.close();
   }
+}
+
+/** The same memory. */
+export function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function notAFile(path: string): UserError {
@@ -201,8 +206,7 @@ export interface RandomAccess {
 export async function openSource(source: LookedAt): Promise<RandomAccess> {
   const { from } = source;
   if ('content' in from) {
-    const { buffer, byteOffset, byteLength } = from.content;
-    const content = Buffer.from(buffer, byteOffset, byteLength);
+    const content = bufferOf(from.content);
     return {
       read: (offset, into) => Promise.resolve(void content.copy(into, 0, offset)),
       close: () => Promise.resolve(),

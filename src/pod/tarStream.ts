@@ -1,4 +1,4 @@
-import { sameContent, type Source } from './source.ts';
+import { bufferOf, sameContent, type Source } from './source.ts';
 import { tarEnd, tarHeader, tarPadding } from './tar.ts';
 
 /** Enough for several packets; each write costs about as much as ten kilobytes. */
@@ -30,7 +30,11 @@ export async function* tarStream(
   const mtimeS = Date.now() / 1000;
   for (const source of sources) {
     yield* add(tarHeader(nameOf(source.remotePath), source.bytes, mtimeS, parseInt(source.mode, 8)));
-    for await (const chunk of sameContent(source, onBytes)) yield* add(chunk);
+    if ('content' in source.from) {
+      // What is in memory needs no promise for each.
+      yield* add(bufferOf(source.from.content));
+      onBytes(source.bytes);
+    } else for await (const chunk of sameContent(source, onBytes)) yield* add(chunk);
     yield* add(tarPadding(source.bytes));
   }
   yield* add(tarEnd);
