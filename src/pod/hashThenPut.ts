@@ -81,7 +81,12 @@ function answerWhen(
 /** Part of the second script: ends it unless what differs, and the hashes of that, are these lines. */
 function goOnIf(lines: string): string {
   return `
-f=$(case $d$s in (?*) printf '%s\\n' "$d" | sed 's/ [^-].*//'; printf '%s\\n' "$s";; esac)
+case $d in
+*"$nl"*) f=$(printf '%s\\n' "$d" | sed 's/ [^-].*//');;
+*"\t"*) f=\${d%% *};;
+*) f=$d;;
+esac
+[ -z "$s" ] || f=$f$nl$s
 [ "$f" = ${quote(lines)} ] || { echo ${otherwise}; exit 0; }
 `;
 }
