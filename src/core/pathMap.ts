@@ -12,8 +12,9 @@ const needsResolving = /(?:^|\/)\.{0,2}(?:\/|$)/;
  */
 export class PathMap {
   private readonly local: typeof posix;
-  /** The local root with the separator that goes before a name. */
+  /** The roots with the separator that goes before a name. */
   private readonly localBase: string;
+  private readonly remoteBase: string;
 
   constructor(
     readonly localRoot: string,
@@ -22,6 +23,7 @@ export class PathMap {
   ) {
     this.local = platform === 'win32' ? win32 : posix;
     this.localBase = this.local.join(localRoot, this.local.sep);
+    this.remoteBase = posix.join(remoteRoot, '/');
   }
 
   /** The path below the project, POSIX separators (`''` for the root itself); null when it lies outside. */
@@ -36,6 +38,8 @@ export class PathMap {
 
   /** The same for a path on the pod; a relative one is taken below remoteRoot. */
   relativeOfRemote(remotePath: string): string | null {
+    const below = remotePath.startsWith(this.remoteBase) ? remotePath.slice(this.remoteBase.length) : '';
+    if (!needsResolving.test(below)) return below;
     const relative = posix.relative(this.remoteRoot, posix.resolve(this.remoteRoot, remotePath));
     return relative === '..' || relative.startsWith('../') ? null : relative;
   }

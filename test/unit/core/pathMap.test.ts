@@ -26,6 +26,25 @@ describe('the two homes of a path', () => {
     for (const path of ['/workspace/moola2/a.py', '/workspace', '../../etc/passwd']) assert.equal(here.toLocal(path), null, path);
   });
 
+  it('takes no short cut to another answer than resolving gives', () => {
+    const parts = fc.array(fc.constantFrom('a', 'b c', '.', '..', '', '...', '.x', '..y', '\n'), { maxLength: 6 });
+    const below = (root: string, path: string) => {
+      const relative = posix.relative(root, posix.resolve(root, path));
+      return relative === '..' || relative.startsWith('../') ? null : relative;
+    };
+    fc.assert(
+      fc.property(fc.constantFrom('/w/x', '/w/x/', '/'), fc.constantFrom('', '/', '/w/x/', '/w/xy/'), parts, (root, start, names) => {
+        const path = start + names.join('/');
+        const map = new PathMap(root, root, 'posix');
+        assert.equal(map.relativeOfLocal(path), below(root, path));
+        assert.equal(map.relativeOfRemote(path), below(root, path));
+        const relative = names.join('/');
+        const isPlain = relative === '' || names.every((name) => name !== '' && name !== '.' && name !== '..');
+        assert.equal(map.join(relative), isPlain ? posix.join(root, relative) : null);
+      }),
+    );
+  });
+
   it('keeps a name that only begins with dots', () => {
     assert.equal(here.toRemote('..data/a'), '/workspace/moola/..data/a');
     assert.equal(here.toLocal('/workspace/moola/...'), '/home/ann/moola/...');

@@ -18,6 +18,15 @@ describe('the ledger of what was deployed', () => {
     assert.equal(readdirSync(join(folder, 'deployed')).length, 1);
   });
 
+  it('sees what others wrote after it has written itself', async () => {
+    const [mine, other] = [ledger(), ledger()];
+    await mine.add(new Map([['a.py', { sha256: 'a' }]]), at);
+    await other.add(new Map([['b.py', { sha256: 'b' }]]), at);
+    assert.deepEqual(Object.keys(await mine.read()), ['a.py', 'b.py']);
+    await mine.remove(['a.py']);
+    for (const one of [mine, other]) assert.deepEqual(Object.keys(await one.read()), ['b.py']);
+  });
+
   it('keeps pods and roots apart, and takes names that JavaScript has other uses for', async () => {
     await ledger().add(new Map([['__proto__', { sha256: 'a' }]]), at, 'upload');
     await ledger().add(new Map([['constructor', { sha256: 'b' }]]), at);
