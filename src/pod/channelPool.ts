@@ -15,6 +15,8 @@ const defaultParked = 5;
 const extraIdleMs = 30_000;
 /** With one session each, so many requests beside the first can be under way. */
 const mostExtras = 16;
+/** After the end of a session one more can be had. */
+const sweepingMs = 50;
 /** A parked channel that lived no longer than this is not replaced by itself. */
 const shortLifeMs = 10_000;
 
@@ -36,6 +38,7 @@ export class ChannelPool implements Disposable {
   private readonly waiting = new Set<() => void>();
   private disposed = false;
   private isFirst = true;
+  private later: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly link: Link,
@@ -64,11 +67,27 @@ export class ChannelPool implements Disposable {
       () => {},
     );
     const warm = await orAborted(taken, signal, () => new UserError('cancelled', `The request to ${this.link.name} was cancelled.`));
-    warm.channel.once('close', () => this.wakeWaiting());
     const wanted = this.isFirst ? Math.min(parkedAtFirst, this.parkedWanted) : this.parkedWanted;
     this.isFirst = false;
+    warm.channel.once('close', () => {
+      this.wakeWaiting();
+      this.parkLater(wanted);
+    });
     setImmediate(() => this.park(wanted)); // after the request is on its way
     return warm;
+  }
+
+  /**
+   * When many requests at once had taken every session, none could be parked for the next ones. Not at once: sshd counts a
+   * session until it has swept up. Not where few are granted: somebody else may want the only one.
+   */
+  private parkLater(wanted: number): void {
+    if (this.later || this.disposed || this.parked.size >= wanted) return;
+    this.later = setTimeout(() => {
+      this.later = undefined;
+      if ((this.parkedOn?.sessionsGranted ?? 0) > this.parkedWanted) this.park(wanted);
+    }, sweepingMs);
+    this.later.unref();
   }
 
   /** Requests that can be sent now without opening a session. */
@@ -99,6 +118,7 @@ export class ChannelPool implements Disposable {
 
   dispose(): void {
     this.disposed = true;
+    clearTimeout(this.later);
     for (const extra of this.extras) extra.end();
     this.extras.clear();
     this.parked.clear();
@@ -109,20 +129,20 @@ export class ChannelPool implements Disposable {
     const begunMs = performance.now();
     const opening = WarmChannel.open(connection);
     this.parked.add(opening);
-    void opening.then(
-      ({ channel }) => {
-        if (this.parked.has(opening)) this.ready.add(opening);
-        channel.once('close', () => {
-          this.ready.delete(opening);
-          // One that the server ended while it waited: there is to be another, unless that is all it does.
-          if (this.parked.delete(opening) && performance.now() - begunMs > shortLifeMs) this.park();
-        });
-      },
-      (error: unknown) => {
-        this.parked.delete(opening);
-        if (!(error instanceof SessionRefused)) this.log(`${this.link.name}: no warm channel: ${messageOf(error)}`);
-      },
-    );
+    const open = async () => {
+      const { channel, processGroup } = await opening;
+      channel.once('close', () => {
+        this.ready.delete(opening);
+        // One that the server ended while it waited: there is to be another, unless that is all it does.
+        if (this.parked.delete(opening) && performance.now() - begunMs > shortLifeMs) this.park();
+      });
+      await processGroup;
+      if (this.parked.has(opening)) this.ready.add(opening);
+    };
+    open().catch((error: unknown) => {
+      this.parked.delete(opening);
+      if (!(error instanceof SessionRefused)) this.log(`${this.link.name}: no warm channel: ${messageOf(error)}`);
+    });
   }
 
   private nextParked(connection: Connection): Promise<WarmChannel> | undefined {

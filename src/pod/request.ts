@@ -46,12 +46,19 @@ export async function startRequest(pool: ChannelPool, script: string, stdin?: St
       if (code !== undefined) resolve(code);
       else reject(new UserError('connection-lost', `${connection.name} closed a session without saying how its command ended. Try again.`));
     });
+    // What ran there was not ours.
+    warm.processGroup.catch((error: Error) => {
+      over = true;
+      forget();
+      reject(error);
+    });
   });
   exit.catch(() => {}); // whoever cares awaits it as well
 
   const long = Buffer.byteLength(script) > longestLine;
   warm.send(long ? readScript(Buffer.byteLength(script)) : script);
   if (long) channel.write(script);
+  keepWindowOpen(channel);
   const sent = send(channel, stdin, () => over);
   sent.catch(() => {});
   let ending: Promise<void> | undefined;
@@ -62,6 +69,32 @@ export async function startRequest(pool: ChannelPool, script: string, stdin?: St
     sent,
     terminate: (graceMs = defaultGraceMs) => (ending ??= over ? Promise.resolve() : terminate(pool, warm, graceMs)),
   };
+}
+
+/** What ssh2 grants of a channel's output, and which part of it is granted again as soon as it was read. */
+const windowBytes = 2 * 1024 * 1024;
+const grantBytes = 256 * 1024;
+
+/**
+ * ssh2 lets the pod go on only when half of the window is used, and at a distance that is as if the window were half as
+ * large. To be called on a paused channel, which a listener does not start.
+ */
+function keepWindowOpen(channel: ClientChannel): void {
+  const {
+    incoming,
+    outgoing,
+    _client: client,
+  } = channel as unknown as {
+    readonly incoming: { window: number; readonly state: string };
+    readonly outgoing: { readonly id: number };
+    readonly _client: { readonly _protocol: { channelWindowAdjust(id: number, bytes: number): void } };
+  };
+  channel.on('data', () => {
+    const bytes = windowBytes - incoming.window;
+    if (bytes < grantBytes || incoming.state !== 'open') return;
+    incoming.window += bytes;
+    client._protocol.channelWindowAdjust(outgoing.id, bytes);
+  });
 }
 
 /**
@@ -129,9 +162,10 @@ async function terminate(pool: ChannelPool, warm: WarmChannel, graceMs: number):
 
 async function signalGroup(pool: ChannelPool, warm: WarmChannel, name: 'TERM' | 'KILL'): Promise<void> {
   warm.signal(name);
-  if (warm.processGroup === 0 || !warm.connection.isOpen) return;
+  const processGroup = await warm.processGroup.catch(() => 0);
+  if (processGroup === 0 || !warm.connection.isOpen) return;
   // The group may be gone already, and so may the connection: neither is a failure.
-  const killer = await startRequest(pool, `kill -s ${name} -- -${warm.processGroup} 2>/dev/null`).catch(() => undefined);
+  const killer = await startRequest(pool, `kill -s ${name} -- -${processGroup} 2>/dev/null`).catch(() => undefined);
   killer?.stdout.resume();
   killer?.stderr.resume();
   await killer?.exit.catch(() => {});
