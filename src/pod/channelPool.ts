@@ -38,6 +38,7 @@ export class ChannelPool implements Disposable {
   private readonly waiting = new Set<() => void>();
   private disposed = false;
   private isFirst = true;
+  private holds = 0;
   private later: NodeJS.Timeout | undefined;
 
   constructor(
@@ -73,7 +74,7 @@ export class ChannelPool implements Disposable {
       this.wakeWaiting();
       this.parkLater(wanted);
     });
-    setImmediate(() => this.park(wanted)); // after the request is on its way
+    if (this.holds === 0) setImmediate(() => this.park(wanted)); // after the request is on its way
     return warm;
   }
 
@@ -82,7 +83,7 @@ export class ChannelPool implements Disposable {
    * session until it has swept up. Not where few are granted: somebody else may want the only one.
    */
   private parkLater(wanted: number): void {
-    if (this.later || this.disposed || this.parked.size >= wanted) return;
+    if (this.later || this.disposed || this.holds > 0 || this.parked.size >= wanted) return;
     this.later = setTimeout(() => {
       this.later = undefined;
       if ((this.parkedOn?.sessionsGranted ?? 0) > this.parkedWanted) this.park(wanted);
@@ -114,6 +115,17 @@ export class ChannelPool implements Disposable {
       },
       () => {},
     );
+  }
+
+  /** While it works, nothing is parked for each request that is sent: over a short way the start of a session costs as much as a part of a large file. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    this.holds++;
+    try {
+      return await work();
+    } finally {
+      this.holds--;
+      this.parkLater(this.parkedWanted);
+    }
   }
 
   dispose(): void {

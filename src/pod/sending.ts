@@ -30,7 +30,7 @@ export function startSending(pool: ChannelPool, parts: readonly Part[], options:
     for (const part of parts) await abreast.add(uploadPart(pool, part, { signal, onBytes: options.onBytes }));
     await abreast.done();
   };
-  const sent = sendAll();
+  const sent = pool.during(sendAll);
   sent.catch(() => {}); // whoever cares awaits it as well
   return { parts, sent, stop: () => stop.abort() };
 }

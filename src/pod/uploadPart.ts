@@ -223,6 +223,46 @@ export async function* blocksToHash(
 }
 
 /**
+ * The same as `blocks | sumin` below in one process: nothing goes through a pipe, and no process is started for each segment and
+ * each look at the notes. It reads stdin byte by byte, as a shell does, since what follows `end` is not its. Exit code 9: this python cannot.
+ */
+const hashInPython = `
+try: import hashlib, os, sys, time
+except Exception: raise SystemExit(9)
+path, mine = sys.argv[1], b"for " + sys.argv[2].encode() + b"\\n"
+part = None
+room = memoryview(bytearray(${blockBytes}))
+total = hashlib.sha256()
+def line():
+    said = b""
+    while True:
+        byte = os.read(0, 1)
+        if byte == b"\\n": return said.split()
+        if not byte: sys.exit(1)
+        said += byte
+def arrived(segment):
+    told = 0
+    while True:
+        with open(path + ".done", "rb") as notes: said = b"\\n" + notes.read()
+        if not said.rpartition(b"\\nfor ")[2].startswith(mine[4:]): sys.exit(1)
+        if b"\\n" + segment + b"\\n" in said: return
+        if time.monotonic() - told > .02:
+            os.write(3, b"rpo-wait\\n")
+            told = time.monotonic()
+        time.sleep(.002)
+while True:
+    first, *rest = line()
+    if first == b"end": break
+    if len(rest) > 1: arrived(first + b" " + rest[0])
+    if part is None: part = os.open(path, os.O_RDONLY)
+    os.lseek(part, int(first) * ${blockBytes}, 0)
+    for _ in range(int(rest[0])):
+        count = os.readv(part, [room])
+        total.update(room[:count])
+print(total.hexdigest())
+`;
+
+/**
  * Script: defines `hash_part FILE`, which reads what `blocksToHash` tells and leaves the hash of all of it in `$q`; false
  * when it was not told to the end. A later attempt that takes over, after a line that went without a word, ends this one.
  */
@@ -244,6 +284,8 @@ blocks() {
 hash_part() {
   f=$1; exec 3>&1
   echo "for $R" >>"$f.done" || return 1
-  q=$(blocks | sumin); read -r v W && [ "$v" = whole ]
+  q=$(python3 -ISc ${quote(hashInPython)} "$f" "$R" 2>/dev/null)
+  case $? in 0) ;; 9|126|127) q=$(blocks | sumin);; *) return 1;; esac
+  read -r v W && [ "$v" = whole ]
 }
 `;

@@ -70,6 +70,20 @@ describe('sessions', function () {
       while (pool.readyCount < 5) await delay(10);
     }));
 
+  it('are not parked while a large file goes its way, and are afterwards', () =>
+    withPool(2, async (pool, link) => {
+      const connection = await link.get();
+      await exec(pool, 'true');
+      while (pool.readyCount < 2) await delay(10);
+      await pool.during(async () => {
+        const before = connection.sessionsOpen;
+        for (let request = 0; request < 2; request++) await exec(pool, 'true');
+        await delay(100);
+        assert.deepEqual([connection.sessionsOpen, pool.readyCount], [before - 2, 0]);
+      });
+      while (pool.readyCount < 2) await delay(10);
+    }));
+
   it('are granted more of their output long before half of a window is used', () =>
     withPool(0, async (pool, link) => {
       const protocol = await protocolOf(link);
