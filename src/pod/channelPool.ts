@@ -99,6 +99,9 @@ export class ChannelPool implements Disposable {
   /** What this line and this pod have shown of compression. */
   readonly compression = new CompressionChoice();
 
+  /** The rate at which the last large file went up, 0 while none did. */
+  upBytesPerMs = 0;
+
   /** Of the main connection; infinite while there is none. */
   get roundTripMs(): number {
     return this.link.roundTripMs;

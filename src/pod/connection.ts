@@ -117,15 +117,15 @@ export class Connection {
     trips = 2,
   ): Promise<C> {
     if (this.ended) return Promise.reject(this.ended.error);
-    this.openCount++;
+    const others = this.openCount++;
     const begunMs = performance.now();
     return new Promise<C>((resolve, reject) => {
       const fail = (error: Error) => {
         this.openCount--;
         // A refusal carries the server's reason code (RFC 4254, 5.1); anything else is the connection going down.
         if (this.ended || !('reason' in error)) return reject(this.ended?.error ?? connectionLost(this.name, error));
-        // sshd counts a session until it has seen our close; at least one is granted by every server worth talking to.
-        this.limitSessions(Math.max(1, this.openCount));
+        // Of those that were open when it was asked for; meanwhile some may have ended. At least one is granted by every server worth talking to.
+        this.limitSessions(Math.max(1, Math.min(others, this.sessionsGranted)));
         reject(new SessionRefused(error.message));
       };
       try {

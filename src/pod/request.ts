@@ -59,9 +59,9 @@ export async function startRequest(pool: ChannelPool, script: string, stdin?: St
   warm.send(long ? readScript(Buffer.byteLength(script)) : script);
   if (long) channel.write(script);
   keepWindowOpen(channel);
-  const sent = send(channel, stdin, () => over);
-  sent.catch(() => {});
   let ending: Promise<void> | undefined;
+  const sent = send(channel, stdin, () => over || ending !== undefined);
+  sent.catch(() => {});
   return {
     stdout: channel,
     stderr: channel.stderr,
@@ -108,6 +108,7 @@ function readScript(bytes: number): string {
   );
 }
 
+/** @param isOver nothing more is to be sent; the command does not see that as the end of its stdin, which might look as if that were complete */
 async function send(channel: ClientChannel, stdin: Stdin | undefined, isOver: () => boolean): Promise<void> {
   try {
     if (typeof stdin === 'string' || stdin instanceof Uint8Array) channel.write(stdin);
@@ -118,7 +119,7 @@ async function send(channel: ClientChannel, stdin: Stdin | undefined, isOver: ()
       }
     }
   } finally {
-    channel.end();
+    if (!isOver()) channel.end();
   }
 }
 
