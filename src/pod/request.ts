@@ -58,7 +58,7 @@ export async function startRequest(pool: ChannelPool, script: string, stdin?: St
   const long = Buffer.byteLength(script) > longestLine;
   warm.send(long ? readScript(Buffer.byteLength(script)) : script);
   if (long) channel.write(script);
-  keepWindowOpen(channel);
+  if (connection.roundTripMs >= farMs) keepWindowOpen(channel);
   let ending: Promise<void> | undefined;
   const sent = send(channel, stdin, () => over || ending !== undefined);
   sent.catch(() => {});
@@ -74,6 +74,8 @@ export async function startRequest(pool: ChannelPool, script: string, stdin?: St
 /** What ssh2 grants of a channel's output, and which part of it is granted again as soon as it was read. */
 const windowBytes = 2 * 1024 * 1024;
 const grantBytes = 256 * 1024;
+/** Over a shorter way nothing stands still, and more would only wait in memory. */
+const farMs = 5;
 
 /**
  * ssh2 lets the pod go on only when half of the window is used, and at a distance that is as if the window were half as

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ChannelPool } from '../../src/pod/channelPool.ts';
 import { exec } from '../../src/pod/exec.ts';
 import { Link } from '../../src/pod/link.ts';
+import { FaultProxy } from './support/faultProxy.ts';
 import { usePod, withPod } from './support/pod.ts';
 
 /** What of ssh2 sends and receives; spied on, since the order of messages is what these tests are about. */
@@ -17,8 +18,8 @@ interface Protocol {
 describe('sessions', function () {
   this.timeout(30_000);
   const t = usePod();
-  const withPool = async (parked: number, run: (pool: ChannelPool, link: Link) => Promise<void>) => {
-    const link = new Link({ ...t.practice.podOptions }, 'practice');
+  const withPool = async (parked: number, run: (pool: ChannelPool, link: Link) => Promise<void>, port = t.practice.port) => {
+    const link = new Link({ ...t.practice.podOptions, port, hostKeys: 'off' }, 'practice');
     const pool = new ChannelPool(link, () => {}, parked);
     try {
       await run(pool, link);
@@ -84,16 +85,23 @@ describe('sessions', function () {
       while (pool.readyCount < 2) await delay(10);
     }));
 
-  it('are granted more of their output long before half of a window is used', () =>
-    withPool(0, async (pool, link) => {
-      const protocol = await protocolOf(link);
-      let grants = 0;
-      const { channelWindowAdjust } = protocol;
-      protocol.channelWindowAdjust = function (id, bytes) {
-        grants++;
-        channelWindowAdjust.call(this, id, bytes);
-      };
-      await exec(pool, 'head -c 4000000 /dev/zero', { onStdout: () => {}, discardOutput: true });
-      assert.ok(grants > 10, `${grants} grants`);
-    }));
+  it('are granted more of their output long before half of a window is used, where the way is long', async () => {
+    const proxy = await FaultProxy.start(t.practice.port, { roundTripMs: 20 });
+    await withPool(
+      0,
+      async (pool, link) => {
+        const protocol = await protocolOf(link);
+        let grants = 0;
+        const { channelWindowAdjust } = protocol;
+        protocol.channelWindowAdjust = function (id, bytes) {
+          grants++;
+          channelWindowAdjust.call(this, id, bytes);
+        };
+        await exec(pool, 'head -c 4000000 /dev/zero', { onStdout: () => {}, discardOutput: true });
+        assert.ok(grants > 10, `${grants} grants`);
+      },
+      proxy.port,
+    );
+    await proxy.stop();
+  });
 });
