@@ -15,6 +15,8 @@ const defaultParked = 5;
 const extraIdleMs = 30_000;
 /** With one session each, so many requests beside the first can be under way. */
 const mostExtras = 16;
+/** After the end of a session one more can be had. */
+const sweepingMs = 50;
 /** A parked channel that lived no longer than this is not replaced by itself. */
 const shortLifeMs = 10_000;
 
@@ -36,6 +38,8 @@ export class ChannelPool implements Disposable {
   private readonly waiting = new Set<() => void>();
   private disposed = false;
   private isFirst = true;
+  private holds = 0;
+  private later: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly link: Link,
@@ -64,11 +68,27 @@ export class ChannelPool implements Disposable {
       () => {},
     );
     const warm = await orAborted(taken, signal, () => new UserError('cancelled', `The request to ${this.link.name} was cancelled.`));
-    warm.channel.once('close', () => this.wakeWaiting());
     const wanted = this.isFirst ? Math.min(parkedAtFirst, this.parkedWanted) : this.parkedWanted;
     this.isFirst = false;
-    setImmediate(() => this.park(wanted)); // after the request is on its way
+    warm.channel.once('close', () => {
+      this.wakeWaiting();
+      this.parkLater(wanted);
+    });
+    if (this.holds === 0) setImmediate(() => this.park(wanted)); // after the request is on its way
     return warm;
+  }
+
+  /**
+   * When many requests at once had taken every session, none could be parked for the next ones. Not at once: sshd counts a
+   * session until it has swept up. Not where few are granted: somebody else may want the only one.
+   */
+  private parkLater(wanted: number): void {
+    if (this.later || this.disposed || this.holds > 0 || this.parked.size >= wanted) return;
+    this.later = setTimeout(() => {
+      this.later = undefined;
+      if ((this.parkedOn?.sessionsGranted ?? 0) > this.parkedWanted) this.park(wanted);
+    }, sweepingMs);
+    this.later.unref();
   }
 
   /** Requests that can be sent now without opening a session. */
@@ -78,6 +98,9 @@ export class ChannelPool implements Disposable {
 
   /** What this line and this pod have shown of compression. */
   readonly compression = new CompressionChoice();
+
+  /** The rate at which the last large file went up, 0 while none did. */
+  upBytesPerMs = 0;
 
   /** Of the main connection; infinite while there is none. */
   get roundTripMs(): number {
@@ -97,8 +120,20 @@ export class ChannelPool implements Disposable {
     );
   }
 
+  /** While it works, nothing is parked for each request that is sent: over a short way the start of a session costs as much as a part of a large file. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    this.holds++;
+    try {
+      return await work();
+    } finally {
+      this.holds--;
+      this.parkLater(this.parkedWanted);
+    }
+  }
+
   dispose(): void {
     this.disposed = true;
+    clearTimeout(this.later);
     for (const extra of this.extras) extra.end();
     this.extras.clear();
     this.parked.clear();
@@ -109,20 +144,20 @@ export class ChannelPool implements Disposable {
     const begunMs = performance.now();
     const opening = WarmChannel.open(connection);
     this.parked.add(opening);
-    void opening.then(
-      ({ channel }) => {
-        if (this.parked.has(opening)) this.ready.add(opening);
-        channel.once('close', () => {
-          this.ready.delete(opening);
-          // One that the server ended while it waited: there is to be another, unless that is all it does.
-          if (this.parked.delete(opening) && performance.now() - begunMs > shortLifeMs) this.park();
-        });
-      },
-      (error: unknown) => {
-        this.parked.delete(opening);
-        if (!(error instanceof SessionRefused)) this.log(`${this.link.name}: no warm channel: ${messageOf(error)}`);
-      },
-    );
+    const open = async () => {
+      const { channel, processGroup } = await opening;
+      channel.once('close', () => {
+        this.ready.delete(opening);
+        // One that the server ended while it waited: there is to be another, unless that is all it does.
+        if (this.parked.delete(opening) && performance.now() - begunMs > shortLifeMs) this.park();
+      });
+      await processGroup;
+      if (this.parked.has(opening)) this.ready.add(opening);
+    };
+    open().catch((error: unknown) => {
+      this.parked.delete(opening);
+      if (!(error instanceof SessionRefused)) this.log(`${this.link.name}: no warm channel: ${messageOf(error)}`);
+    });
   }
 
   private nextParked(connection: Connection): Promise<WarmChannel> | undefined {

@@ -15,6 +15,7 @@ import {
   rememberHostKey,
   type Verdict,
 } from './hostKeys.ts';
+import { startEarly } from './earlySession.ts';
 import { credentialsFor, type Credential } from './identity.ts';
 import type { PodOptions } from './pod.ts';
 import { openSharedReads, type SharedReads } from './sharedReads.ts';
@@ -100,29 +101,37 @@ export class Connection {
     return this.open((done) => this.client.exec(command, options, done));
   }
 
+  /** The same, and can be written to after one round trip: whether the command was started shows in what it says. Throws as openSession(). */
+  openSessionEarly(command: string): Promise<ClientChannel> {
+    return this.open((done) => startEarly(this.client, command, done), 1);
+  }
+
   /** Starts the SFTP subsystem in a session of its own; throws as openSession(). */
   openSftp(): Promise<SFTPWrapper> {
     return this.open((done) => this.client.sftp(done));
   }
 
-  private open<C extends ClientChannel | SFTPWrapper>(start: (done: (error: Error | undefined, channel: C) => void) => void): Promise<C> {
+  /** @param trips until it is there: a session is opened, and then something is started in it */
+  private open<C extends ClientChannel | SFTPWrapper>(
+    start: (done: (error: Error | undefined, channel: C) => void) => void,
+    trips = 2,
+  ): Promise<C> {
     if (this.ended) return Promise.reject(this.ended.error);
-    this.openCount++;
+    const others = this.openCount++;
     const begunMs = performance.now();
     return new Promise<C>((resolve, reject) => {
       const fail = (error: Error) => {
         this.openCount--;
         // A refusal carries the server's reason code (RFC 4254, 5.1); anything else is the connection going down.
         if (this.ended || !('reason' in error)) return reject(this.ended?.error ?? connectionLost(this.name, error));
-        // sshd counts a session until it has seen our close; at least one is granted by every server worth talking to.
-        this.limitSessions(Math.max(1, this.openCount));
+        // Of those that were open when it was asked for; meanwhile some may have ended. At least one is granted by every server worth talking to.
+        this.limitSessions(Math.max(1, Math.min(others, this.sessionsGranted)));
         reject(new SessionRefused(error.message));
       };
       try {
         start((error, channel) => {
           if (error) return fail(error);
-          // A session is opened, and then something is started in it.
-          this.answeredWithin((performance.now() - begunMs) / 2);
+          this.answeredWithin((performance.now() - begunMs) / trips);
           channel.once('close', () => this.openCount--);
           resolve(channel);
         });

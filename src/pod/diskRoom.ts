@@ -3,6 +3,15 @@ import { UserError } from '../core/errors.ts';
 import { quote } from '../core/shell.ts';
 import type { Part } from './uploadPart.ts';
 
+/** Script: defines `has_room FOLDER KB`, true when df says that so much is free there; the folder need not be there yet. One process, since many sessions ask at once. */
+export const defineHasRoom = `
+has_room() {
+  k=$2; v=$1; while [ ! -d "$v" ]; do v=\${v%/*}; v=\${v:-/}; done
+  set -- $(df -Pk -- "$v" 2>/dev/null); v=; for w do case $w in [0-9]*%) break;; esac; v=$w; done
+  [ "$v" -ge $k ] 2>/dev/null
+}
+`;
+
 /** Script: says how much room there is where each of the files is going, as `rpo-room INDEX <last line of df -Pk>`. */
 export function askRoom(parts: readonly Part[]): string {
   return `

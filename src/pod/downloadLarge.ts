@@ -69,7 +69,7 @@ export async function downloadLarge(
       await notes.write(`${block}\n`);
       hasher.goOn();
     };
-    if (!plan.isComplete) await fetchOnce(pool, file, plan, { store, onBytes: progress, signal: options.signal });
+    if (!plan.isComplete) await pool.during(() => fetchOnce(pool, file, plan, { store, onBytes: progress, signal: options.signal }));
     return {
       sha256: await hasher.finish(),
       bytes: file.bytes,

@@ -51,7 +51,7 @@ export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], o
   const aheadSignal = options.signal ? AbortSignal.any([options.signal, aheadStop.signal]) : aheadStop.signal;
   let ahead: Promise<{ readonly placing: Promise<Answer> } | undefined> | undefined;
   const onLarge = (file: LookedAt) => {
-    pool.park(stripesFor(pool.roundTripMs) + 1);
+    pool.park(stripesFor(pool.roundTripMs) + 2); // for these, one to look and one to put it in place
     if (files.length > 1 || file.version === undefined) return;
     bytesTotal = file.bytes;
     const set = {

@@ -46,13 +46,20 @@ export async function startRequest(pool: ChannelPool, script: string, stdin?: St
       if (code !== undefined) resolve(code);
       else reject(new UserError('connection-lost', `${connection.name} closed a session without saying how its command ended. Try again.`));
     });
+    // What ran there was not ours.
+    warm.processGroup.catch((error: Error) => {
+      over = true;
+      forget();
+      reject(error);
+    });
   });
   exit.catch(() => {}); // whoever cares awaits it as well
 
   warm.send(scriptToRead(script));
-  const sent = send(channel, stdin, () => over);
-  sent.catch(() => {});
+  if (connection.roundTripMs >= farMs) keepWindowOpen(channel);
   let ending: Promise<void> | undefined;
+  const sent = send(channel, stdin, () => over || ending !== undefined);
+  sent.catch(() => {});
   return {
     stdout: channel,
     stderr: channel.stderr,
@@ -68,6 +75,34 @@ export function scriptToRead(script: string): string {
   return bytes > longestLine ? asOneLine(readScript(bytes)) + script : asOneLine(script);
 }
 
+/** What ssh2 grants of a channel's output, and which part of it is granted again as soon as it was read. */
+const windowBytes = 2 * 1024 * 1024;
+const grantBytes = 256 * 1024;
+/** Over a shorter way nothing stands still, and more would only wait in memory. */
+const farMs = 5;
+
+/**
+ * ssh2 lets the pod go on only when half of the window is used, and at a distance that is as if the window were half as
+ * large. To be called on a paused channel, which a listener does not start.
+ */
+function keepWindowOpen(channel: ClientChannel): void {
+  const {
+    incoming,
+    outgoing,
+    _client: client,
+  } = channel as unknown as {
+    readonly incoming: { window: number; readonly state: string };
+    readonly outgoing: { readonly id: number };
+    readonly _client: { readonly _protocol: { channelWindowAdjust(id: number, bytes: number): void } };
+  };
+  channel.on('data', () => {
+    const bytes = windowBytes - incoming.window;
+    if (bytes < grantBytes || incoming.state !== 'open') return;
+    incoming.window += bytes;
+    client._protocol.channelWindowAdjust(outgoing.id, bytes);
+  });
+}
+
 /**
  * Reads exactly that many bytes of script from stdin and runs them. `iflag=fullblock` is in GNU, busybox and FreeBSD's dd;
  * a dd without it reads nothing, and then one byte at a time is slow and right.
@@ -79,6 +114,7 @@ function readScript(bytes: number): string {
   );
 }
 
+/** @param isOver nothing more is to be sent; the command does not see that as the end of its stdin, which might look as if that were complete */
 async function send(channel: ClientChannel, stdin: Stdin | undefined, isOver: () => boolean): Promise<void> {
   try {
     if (typeof stdin === 'string' || stdin instanceof Uint8Array) channel.write(stdin);
@@ -89,7 +125,7 @@ async function send(channel: ClientChannel, stdin: Stdin | undefined, isOver: ()
       }
     }
   } finally {
-    channel.end();
+    if (!isOver()) channel.end();
   }
 }
 
@@ -133,9 +169,10 @@ async function terminate(pool: ChannelPool, warm: WarmChannel, graceMs: number):
 
 async function signalGroup(pool: ChannelPool, warm: WarmChannel, name: 'TERM' | 'KILL'): Promise<void> {
   warm.signal(name);
-  if (warm.processGroup === 0 || !warm.connection.isOpen) return;
+  const processGroup = await warm.processGroup.catch(() => 0);
+  if (processGroup === 0 || !warm.connection.isOpen) return;
   // The group may be gone already, and so may the connection: neither is a failure.
-  const killer = await startRequest(pool, `kill -s ${name} -- -${warm.processGroup} 2>/dev/null`).catch(() => undefined);
+  const killer = await startRequest(pool, `kill -s ${name} -- -${processGroup} 2>/dev/null`).catch(() => undefined);
   killer?.stdout.resume();
   killer?.stderr.resume();
   await killer?.exit.catch(() => {});

@@ -144,11 +144,14 @@ async function* contentOf(source: FileToPut['source']): AsyncGenerator<Buffer> {
     handle = await open(source.localPath);
     const facts = await handle.stat();
     if (!facts.isFile()) throw notAFile(source.localPath);
-    // One byte more than a small file has shows its end in the same read.
+    if (facts.size > largeBytes) {
+      yield* readAhead(handle);
+      return;
+    }
+    // One byte more than it has shows its end in the same read.
     const length = Math.min(chunkBytes, facts.size + 1);
-    const shared = facts.size > largeBytes ? Buffer.allocUnsafe(length) : undefined;
     for (let bytes = 0; ;) {
-      const { bytesRead, buffer } = await handle.read({ buffer: shared ?? Buffer.allocUnsafe(length) });
+      const { bytesRead, buffer } = await handle.read({ buffer: Buffer.allocUnsafe(length) });
       bytes += bytesRead;
       if (bytesRead > 0) yield buffer.subarray(0, bytesRead);
       if (bytesRead === 0 || (bytesRead < length && bytes >= facts.size)) return;
@@ -163,6 +166,23 @@ async function* contentOf(source: FileToPut['source']): AsyncGenerator<Buffer> {
 /** The same memory. */
 export function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** The next piece is read while one is in use: a loop that is busy sending hears late that a read is done, and of a short one often. */
+async function* readAhead(handle: FileHandle): AsyncGenerator<Buffer> {
+  let free = Buffer.allocUnsafeSlow(slabBytes);
+  let reading = handle.read({ buffer: Buffer.allocUnsafeSlow(slabBytes) });
+  try {
+    for (;;) {
+      const { bytesRead, buffer } = await reading;
+      if (bytesRead === 0) return;
+      reading = handle.read({ buffer: free });
+      free = buffer;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await reading.catch(() => {}); // the file is not closed under it
+  }
 }
 
 function notAFile(path: string): UserError {

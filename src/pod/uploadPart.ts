@@ -60,28 +60,51 @@ function finish(plan: BlockPlan, segment: string, onBytes: (bytes: number) => vo
 /** Script: what there is already of each part; it is young again, so that nobody tidies it up meanwhile. */
 export function askParts(parts: readonly Part[]): string {
   return `
-part() { d=; if [ -f "$2" ] && [ -f "$2.done" ]; then touch -c -- "$2" "$2.done" 2>/dev/null; d=$(sed /for/d "$2.done" | tr '\\n' ' '); fi; echo "rpo-part $1 $d"; }
+part() { d=; if [ -f "$2" ] && [ -f "$2.done" ]; then touch -c -- "$2" "$2.done" 2>/dev/null; d=$(sed '/[a-z]/d' "$2.done" | tr '\\n' ' '); fi; echo "rpo-part $1 $d"; }
 ${parts.map(({ index, partPath }) => `part ${index} ${quote(partPath)}`).join('\n')}
 `;
 }
 
+/** What may be sent before the pod has said whether it is wanted. */
+export interface Ahead {
+  readonly bytes: number;
+  /** Script: ends it with 5 when it is not, before anything is written. */
+  readonly guard: string;
+  readonly isWanted: Promise<boolean>;
+}
+
+/** The guard found that it is not wanted, or not in this way. */
+class Unwanted extends Error {}
+
 /** Of a segment, in memory at a time for each session. */
 const chunkBytes = 256 * 1024;
 
-/** Sends what the plan still lacks; goes on by itself after a lost connection, as long as each attempt gets further. */
-export async function uploadPart(
-  pool: ChannelPool,
-  part: Part,
-  options: { readonly signal?: AbortSignal; readonly onBytes: (bytes: number) => void },
-): Promise<void> {
+interface UploadOptions {
+  readonly signal?: AbortSignal;
+  readonly onBytes: (bytes: number) => void;
+  readonly ahead?: Ahead;
+}
+
+/**
+ * Sends what the plan still lacks; goes on by itself after a lost connection, as long as each attempt gets further. What was
+ * sent ahead and is not wanted is left at that.
+ */
+export async function uploadPart(pool: ChannelPool, part: Part, options: UploadOptions): Promise<void> {
   const content = await openSource(part.source);
+  let { ahead } = options;
   try {
     for (let before = -1; !part.plan.isComplete || before === -1;) {
       const left = part.plan.bytesLeft;
       try {
-        await uploadOnce(pool, part, content, options);
+        await uploadOnce(pool, part, content, { ...options, ahead });
         return;
       } catch (error) {
+        if (ahead && !(await ahead.isWanted)) return;
+        ahead = undefined;
+        if (error instanceof Unwanted) {
+          part.plan.startOver();
+          continue;
+        }
         if (!isUserError(error, 'connection-lost') || left === before) throw error;
         before = left;
         part.plan.startOver();
@@ -96,7 +119,7 @@ async function uploadOnce(
   pool: ChannelPool,
   { plan, partPath }: Part,
   content: RandomAccess,
-  options: { readonly signal?: AbortSignal; readonly onBytes: (bytes: number) => void },
+  { ahead, ...options }: UploadOptions,
 ): Promise<void> {
   const stop = new AbortController();
   setMaxListeners(0, stop.signal); // one for each session
@@ -105,10 +128,16 @@ async function uploadOnce(
   if (options.signal?.aborted) onAbort();
 
   const stripes = stripesFor(pool.roundTripMs);
+  const begunMs = performance.now();
+  const bytesBefore = plan.bytesLeft;
+  let mayBeAhead = ahead?.bytes ?? Infinity;
+  let isOver = false;
   async function* segments(): AsyncGenerator<Uint8Array> {
     const chunk = Buffer.allocUnsafeSlow(chunkBytes); // the same again and again: a request takes the next only when this has gone
     for (const segment of segmentsOf(plan, stripes)) {
       const length = plan.lengthOf(segment);
+      if ((mayBeAhead -= length) < 0 && !(await ahead?.isWanted)) return;
+      if (isOver) return;
       yield Buffer.from(`${segment.first} ${segment.blocks} ${length}\n`);
       for (let at = 0; at < length; at += chunkBytes) {
         const piece = chunk.subarray(0, Math.min(chunkBytes, length - at));
@@ -118,9 +147,9 @@ async function uploadOnce(
       }
     }
   }
-  async function session(): Promise<void> {
+  async function session(guard = ''): Promise<void> {
     let unfinished = '';
-    const { exitCode, stderr } = await exec(pool, receiveScript(partPath), {
+    const { exitCode, stderr } = await exec(pool, receiveScript(partPath, guard), {
       stdin: segments(),
       signal: stop.signal,
       ending: sendingEnding,
@@ -131,6 +160,7 @@ async function uploadOnce(
         for (const segment of lines) finish(plan, segment, options.onBytes);
       },
     });
+    if (exitCode === 5 && guard) throw new Unwanted();
     if (exitCode === 3)
       throw new UserError(
         'unsupported',
@@ -140,15 +170,24 @@ async function uploadOnce(
   }
 
   let failed: { readonly error: unknown } | undefined;
-  const sessions = Array.from({ length: Math.max(1, plan.sessions(stripes)) }, () =>
-    session().catch((error: unknown) => {
-      failed ??= { error }; // the first failure is the reason; the others end because of it
-      stop.abort();
-    }),
-  );
+  const start = (count: number, guard?: string) =>
+    Array.from({ length: count }, () =>
+      session(guard).catch((error: unknown) => {
+        failed ??= { error }; // the first failure is the reason; the others end because of it
+        // Where one guard ends its session the others do too.
+        if (error instanceof Unwanted) isOver = true;
+        else stop.abort();
+      }),
+    );
+  const wanted = Math.max(1, plan.sessions(stripes));
+  // Only over sessions that wait already: others would not be there before the answer.
+  const early = ahead ? start(Math.min(wanted, pool.readyCount), ahead.guard) : [];
+  const isWanted = ahead === undefined || (await ahead.isWanted);
+  const sessions = [...early, ...start(isWanted && !failed ? wanted - early.length : 0)];
   await Promise.all(sessions);
   options.signal?.removeEventListener('abort', onAbort);
   if (failed) throw failed.error;
+  if (plan.isComplete) pool.upBytesPerMs = bytesBefore / (performance.now() - begunMs);
 }
 
 /**
@@ -157,13 +196,13 @@ async function uploadOnce(
  * dd like the end of its input, so what it says it read has to be what was announced: after a short last block the file
  * has its whole size, and not before.
  */
-function receiveScript(partPath: string): string {
-  return `${prologue}${defineSums}
+function receiveScript(partPath: string, guard: string): string {
+  const folder = quote(posix.dirname(partPath));
+  return `${prologue}${defineSums}${guard}
 f=${quote(partPath)}
-dd iflag=fullblock count=0 </dev/null 2>/dev/null || exit 3
-mkdir -p -- ${quote(posix.dirname(partPath))} && : >>"$f" && : >>"$f.done" || exit 1
+{ [ -d ${folder} ] || mkdir -p -- ${folder}; } && : >>"$f" && : >>"$f.done" || exit 1
 while read -r k n b; do
-  m=$(dd of="$f" bs=${blockBytes} count="$n" seek="$k" conv=notrunc iflag=fullblock 2>&1) || { printf '%s\\n' "$m" >&2; exit 1; }
+  m=$(dd of="$f" bs=${blockBytes} count="$n" seek="$k" conv=notrunc iflag=fullblock 2>&1) || { printf '%s\\n' "$m" >&2; dd iflag=fullblock count=0 </dev/null 2>/dev/null && exit 1; exit 3; }
   if [ "$b" = $((n * ${blockBytes})) ]; then case $m in "$n+0 "*) ;; *) exit 0 ;; esac
   else [ "$(size_of "$f")" = $((k * ${blockBytes} + b)) ] || exit 0; fi
   echo "$k $n" >>"$f.done" && echo "$k $n" || exit 1
@@ -223,6 +262,46 @@ export async function* blocksToHash(
 }
 
 /**
+ * The same as `blocks | sumin` below in one process: nothing goes through a pipe, and no process is started for each segment and
+ * each look at the notes. It reads stdin byte by byte, as a shell does, since what follows `end` is not its. Exit code 9: this python cannot.
+ */
+const hashInPython = `
+try: import hashlib, os, sys, time
+except Exception: raise SystemExit(9)
+path, mine = sys.argv[1], b"for " + sys.argv[2].encode() + b"\\n"
+part = None
+room = memoryview(bytearray(${blockBytes}))
+total = hashlib.sha256()
+def line():
+    said = b""
+    while True:
+        byte = os.read(0, 1)
+        if byte == b"\\n": return said.split()
+        if not byte: sys.exit(1)
+        said += byte
+def arrived(segment):
+    told = 0
+    while True:
+        with open(path + ".done", "rb") as notes: said = b"\\n" + notes.read()
+        if not said.rpartition(b"\\nfor ")[2].startswith(mine[4:]): sys.exit(1)
+        if b"\\n" + segment + b"\\n" in said: return
+        if time.monotonic() - told > .02:
+            os.write(3, b"rpo-wait\\n")
+            told = time.monotonic()
+        time.sleep(.002)
+while True:
+    first, *rest = line()
+    if first == b"end": break
+    if len(rest) > 1: arrived(first + b" " + rest[0])
+    if part is None: part = os.open(path, os.O_RDONLY)
+    os.lseek(part, int(first) * ${blockBytes}, 0)
+    for _ in range(int(rest[0])):
+        count = os.readv(part, [room])
+        total.update(room[:count])
+print(total.hexdigest())
+`;
+
+/**
  * Script: defines `hash_part FILE`, which reads what `blocksToHash` tells and leaves the hash of all of it in `$q`; false
  * when it was not told to the end. A later attempt that takes over, after a line that went without a word, ends this one.
  */
@@ -244,6 +323,8 @@ blocks() {
 hash_part() {
   f=$1; exec 3>&1
   echo "for $R" >>"$f.done" || return 1
-  q=$(blocks | sumin); read -r v W && [ "$v" = whole ]
+  q=$(python3 -ISc ${quote(hashInPython)} "$f" "$R" 2>/dev/null)
+  case $? in 0) ;; 9|126|127) q=$(blocks | sumin);; *) return 1;; esac
+  read -r v W && [ "$v" = whole ]
 }
 `;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
 import { UserError } from '../core/errors.ts';
 import { quote } from '../core/shell.ts';
@@ -41,16 +42,22 @@ esac
 unset rpo_c rpo_e rpo_kv rpo_k rpo_v rpo_1
 `;
 
-/** Says `<nonce> <process group>`; the group is field 5 of stat(5), and our comm "(sh)" holds no space. */
+/**
+ * Says `<nonce> <process group>`; the group is field 5 of stat(5), and our comm "(sh)" holds no space. Before that the nonce on
+ * stderr: what follows on either is the request's.
+ */
 const announce = (nonce: string) => `
 rpo_g=$$; if [ -r /proc/$$/stat ]; then read -r rpo_a rpo_a rpo_a rpo_a rpo_g rpo_a </proc/$$/stat; unset rpo_a; fi
-printf '%s %s\\n' ${nonce} "$rpo_g"; unset rpo_g
+printf '%s\\n' ${nonce} >&2; printf '%s %s\\n' ${nonce} "$rpo_g"; unset rpo_g
 `;
 
 /** Several lines as one line of shell that has the same effect; `rpo_nl` must hold a newline. */
 export function asOneLine(script: string): string {
   return `eval ${script.split('\n').map(quote).join('"$rpo_nl"')}\n`;
 }
+
+/** Characters: the nonce, a blank and a number. */
+const longestAnnouncement = 64;
 
 const momentMs = 100;
 
@@ -78,55 +85,30 @@ export class WarmChannel {
   private constructor(
     readonly channel: ClientChannel,
     readonly connection: Connection,
-    /** Process group of everything the request starts, or 0 when the pod did not say. */
-    readonly processGroup: number,
-  ) {}
+    /**
+     * Process group of everything the request starts, or 0 when the pod did not say. Settles when its shell reads requests;
+     * what was sent before waits there. Rejects with NoShell, UserError 'timeout', 'connection-lost'.
+     */
+    readonly processGroup: Promise<number>,
+  ) {
+    processGroup.catch(() => {}); // whoever sends a request awaits it as well
+  }
 
   /**
-   * Opens a session and waits until its shell is ready to read. What a login script prints before that is dropped.
+   * Opens a session. What a login script prints before our shell is ready is dropped.
    *
-   * @throws SessionRefused, NoShell, UserError 'connection-lost'.
+   * @throws SessionRefused, UserError 'connection-lost'.
    */
   static async open(connection: Connection): Promise<WarmChannel> {
-    const channel = await connection.openSession(bootstrap);
+    const channel = await connection.openSessionEarly(bootstrap);
     const nonce = `rpo-${randomBytes(9).toString('base64url')}`;
+    const announced = whenAnnounced(channel, connection, nonce);
     // A default IFS ends in a newline, which is the one way to name one in a single line without a fork.
-    const askedMs = performance.now();
     channel.write('rpo_nl="${IFS#??}"; ' + asOneLine(takeEnvironment() + announce(nonce) + 'IFS= read -r rpo_line; eval "$rpo_line"'));
-    const processGroup = await new Promise<number>((resolve, reject) => {
-      let text = '';
-      const onData = (chunk: Buffer) => {
-        text += chunk.toString('latin1');
-        const ready = new RegExp(`${nonce} (\\d+)\\n`).exec(text);
-        if (!ready) {
-          // A greeting of any length may come first; only the tail can hold the nonce.
-          text = text.slice(-256);
-          return;
-        }
-        connection.answeredWithin(performance.now() - askedMs);
-        finish(() => resolve(Number(ready[1])));
-      };
-      // The end of a connection ends its channels first, so a moment has to tell which of the two it was.
-      const tellWhy = () => reject(connection.isOpen ? new NoShell(connection.name) : connectionLost(connection.name));
-      const onClose = () => finish(() => setTimeout(tellWhy, momentMs));
-      const dropStderr = () => {};
-      const timer = setTimeout(() => {
-        channel.destroy();
-        finish(() => reject(notReady(connection.name)));
-      }, readyWithinMs);
-      const finish = (then: () => void) => {
-        clearTimeout(timer);
-        forget();
-        // Flowing on, or the end of a parked channel would go unnoticed.
-        channel.off('data', onData).off('close', onClose).resume();
-        channel.stderr.off('data', dropStderr).resume();
-        then();
-      };
-      channel.on('data', onData).on('close', onClose);
-      channel.stderr.on('data', dropStderr);
-      const forget = connection.onClosed(onClose);
-    });
-    return new WarmChannel(channel, connection, processGroup);
+    // Flowing, or the end of a parked channel would go unnoticed.
+    channel.resume();
+    channel.stderr.resume();
+    return new WarmChannel(channel, connection, announced);
   }
 
   /** Sends the line that is waited for, and what that one reads; the rest of stdin belongs to it. Its output waits until somebody reads. */
@@ -147,4 +129,65 @@ export class WarmChannel {
     };
     if (channel.outgoing.state === 'open' || channel.outgoing.state === 'eof') channel._client._protocol.signal(channel.outgoing.id, name);
   }
+}
+
+function whenAnnounced(channel: ClientChannel, connection: Connection, nonce: string): Promise<number> {
+  const askedMs = performance.now();
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(notReady(connection.name));
+      channel.destroy();
+    }, readyWithinMs);
+    dropUntil(channel.stderr, new RegExp(`${nonce}\\n`), { onEnd: (end) => end() });
+    dropUntil(channel, new RegExp(`${nonce} (\\d+)\\n`), {
+      onFound: (processGroup) => {
+        clearTimeout(timer);
+        forget();
+        connection.answeredWithin(performance.now() - askedMs);
+        resolve(Number(processGroup));
+      },
+      onEnd: (end) => setTimeout(tellWhy, momentMs, end),
+    });
+    // The end of a connection ends its channels first, so a moment has to tell which of the two it was.
+    const tellWhy = (end: () => void) => {
+      clearTimeout(timer);
+      forget();
+      reject(connection.isOpen ? new NoShell(connection.name) : connectionLost(connection.name));
+      setImmediate(end); // who reads it is to know why first
+    };
+    const forget = connection.onClosed(() => reject(connectionLost(connection.name)));
+  });
+}
+
+/**
+ * Keeps from a stream's readers what comes before a line and the line itself. A greeting of any length may come first.
+ *
+ * @param onEnd told when it ends before; the end is kept back until the function that it is given is called
+ */
+function dropUntil(
+  stream: Readable,
+  line: RegExp,
+  { onFound, onEnd }: { readonly onFound?: (told: string | undefined) => void; readonly onEnd: (end: () => void) => void },
+): void {
+  let text = '';
+  let hasEnded = false;
+  const passOn = () => Reflect.deleteProperty(stream, 'push');
+  stream.push = (chunk: Buffer | null) => {
+    if (chunk === null) {
+      const isFirst = !hasEnded;
+      hasEnded = true;
+      if (isFirst) onEnd(() => passOn() && stream.push(null));
+      return false;
+    }
+    text += chunk.toString('latin1');
+    const found = line.exec(text);
+    if (!found) {
+      text = text.slice(-longestAnnouncement);
+      return true;
+    }
+    passOn();
+    onFound?.(found[1]);
+    const restBytes = text.length - found.index - found[0].length;
+    return restBytes === 0 || stream.push(chunk.subarray(chunk.length - restBytes));
+  };
 }

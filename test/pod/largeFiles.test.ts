@@ -183,6 +183,24 @@ describe('large files', function () {
     await proxy.stop();
   });
 
+  it('are hashed on the pod in one process as they arrive, and by its other tools where its python3 cannot', () =>
+    withPod({}, async ({ pod, practice }) => {
+      const log = join(practice.folder, 'hashed');
+      const tool = async (name: string, script: string) => {
+        await rm(join(practice.folder, 'bin', name), { force: true });
+        await writeFile(join(practice.folder, 'bin', name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      };
+      await tool('openssl', `echo openssl >>${log}; exec ${which('openssl')} "$@"`);
+      const there = join(practice.workspace, 'hashed.ckpt');
+      await pod.putFiles([{ source: { content }, remotePath: there }]);
+      assert.equal(await readFile(log, 'utf8').catch(() => ''), '');
+      await tool('python3', 'exit 9');
+      const other = randomBytes(size);
+      await pod.putFiles([{ source: { content: other }, remotePath: there }]);
+      assert.match(await readFile(log, 'utf8'), /openssl/);
+      assert.ok((await readFile(there)).equals(other));
+    }));
+
   it('that do not fit are known not to before they are sent', async function () {
     const folder = at('small-disk');
     await mkdir(folder);
