@@ -1,5 +1,5 @@
 import { SLACK } from './metrics/template.ts';
-import type { LineBytes } from './metrics/template.ts';
+import type { LineBytes, OpenLine } from './metrics/template.ts';
 
 /** A piece of a line, as long as the call lasts that hands it on: the same object is the next piece. */
 export interface Piece {
@@ -47,7 +47,11 @@ export class LineReader {
   private anything = false;
   private readonly block = new Block();
 
-  constructor(private readonly sink: LineSink) {}
+  /** `guess`: knows, now and then, where the piece ends that begins here, so that it need not be looked for; asked right before the piece is handed on. */
+  constructor(
+    private readonly sink: LineSink,
+    private readonly guess: (piece: OpenLine) => boolean = () => false,
+  ) {}
 
   write(chunk: Uint8Array | string): void {
     if (typeof chunk === 'string') {
@@ -105,45 +109,34 @@ export class LineReader {
 
   /** Lines that begin and end in this chunk, as nearly all do: nothing has to be put together, and what nobody asks for is not even decoded. */
   private wholeLines(chunk: Uint8Array, from: number, to: number): void {
-    const { block } = this;
-    block.fill(chunk);
-    while (from < to) {
-      const ascii = block.asciiLines(from, to);
-      while (from < ascii) from = this.wholeLine(from);
-      if (from < to) {
-        block.mixed();
-        from = this.wholeLine(from);
-      }
-    }
+    this.block.fill(chunk, to);
+    while (from < to) from = this.wholeLine(from);
   }
 
   /** Hands on the line that begins here; returns where the next begins. */
   private wholeLine(from: number): number {
     const { block } = this;
-    const end = block.endOf(from);
-    if (end - from > HALF) {
-      block.select(from, end);
-      this.text(`${block.text}\n`);
-      return end + 1;
-    }
-    // The last piece that draws something.
-    let begin = from;
-    let stop = block.nextReturn(from, end);
-    for (let next = stop + 1; next <= end;) {
-      const until = block.nextReturn(next, end);
-      if (until > next) {
-        if (stop > begin) {
-          block.select(begin, stop);
-          this.sink(block, true);
-        }
-        begin = next;
-        stop = until;
+    this.find(from);
+    if (block.codes[block.to] !== LF || block.to - from > HALF) {
+      const end = block.lineEnd();
+      if (end - from > HALF) {
+        block.select(from, end, false);
+        this.text(`${block.text}\n`);
+        return end + 1;
       }
-      next = until + 1;
     }
-    block.select(begin, stop);
-    this.sink(block, false);
-    return end + 1;
+    for (;;) {
+      const next = block.nextPiece();
+      const isLast = block.codes[next] === LF;
+      if (isLast || block.to > block.from) this.sink(block, !isLast);
+      if (isLast) return next + 1;
+      this.find(next);
+    }
+  }
+
+  private find(from: number): void {
+    this.block.open(from);
+    if (!this.guess(this.block)) this.block.find(from);
   }
 
   private text(text: string): void {
@@ -224,78 +217,80 @@ export class LineReader {
 }
 
 /** The bytes of a chunk, and a piece of them. */
-class Block implements Piece, LineBytes {
+class Block implements Piece, OpenLine {
   readonly bytes = this;
-  readonly codes = new Uint16Array(BLOCK);
+  readonly codes = Buffer.alloc(BLOCK + SLACK);
+  readonly view = new DataView(this.codes.buffer, this.codes.byteOffset, this.codes.length);
   from = 0;
   to = 0;
   ascii = false;
-
-  private readonly decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  private readonly copy = new Uint8Array(BLOCK + SLACK);
-  readonly view = new DataView(this.copy.buffer);
-  private chunk: Uint8Array = this.copy;
-  /** Decoded text of the lines that are ASCII from `runAt` on. */
-  private run = '';
-  private runAt = 0;
+  private end = 0;
+  /** All of the chunk, a character a byte: where those are ASCII it is their text. */
+  private whole: string | null = null;
   private known: string | null = null;
-  /** The next `\r` that was found; looked for again once it is passed. */
-  private return = -1;
 
-  fill(chunk: Uint8Array): void {
-    this.return = -1;
-    this.chunk = chunk;
+  /** `end`: up to there it is whole lines. */
+  fill(chunk: Uint8Array, end: number): void {
     this.codes.set(chunk);
-    this.copy.set(chunk);
+    this.end = end;
+    this.whole = null;
   }
 
-  /** Decodes the lines from here on that are ASCII, up to `to`; returns where they end. */
-  asciiLines(from: number, to: number): number {
-    const other = this.firstOther(from, to);
-    const end = other === to ? to : Math.max(from, this.chunk.lastIndexOf(LF, other) + 1);
-    this.ascii = true;
-    this.run = end === from ? '' : this.decoder.decode(this.chunk.subarray(from, end));
-    this.runAt = from;
-    return end;
+  /** A piece begins here. */
+  open(from: number): void {
+    this.select(from, this.end, false);
   }
 
-  /** The next line is not ASCII. */
-  mixed(): void {
-    this.ascii = false;
+  endsAt(to: number, ascii: boolean): void {
+    this.to = to;
+    this.ascii = ascii;
   }
 
-  select(from: number, to: number): void {
+  /** Selects the piece that begins here, up to the next line end or `\r`: there is one. */
+  find(from: number): void {
+    const { codes, view } = this;
+    let ascii = true;
+    let i = from;
+    search: for (;;) {
+      const word = view.getInt32(i, true);
+      // Four bytes at a time, unless one of them is not ASCII or below 14, as both ends are.
+      if ((((word - 0x0e0e0e0e) | word) & 0x80808080) === 0) {
+        i += 4;
+        continue;
+      }
+      for (const stop = i + 4; i < stop; i++) {
+        const code = codes[i]!;
+        if (code === LF || code === CR) break search;
+        if (code >= 0x80) ascii = false;
+      }
+    }
+    this.select(from, i, ascii);
+  }
+
+  select(from: number, to: number, ascii: boolean): void {
     this.from = from;
     this.to = to;
+    this.ascii = ascii;
     this.known = null;
   }
 
   get text(): string {
-    return (this.known ??= this.ascii
-      ? this.run.slice(this.from - this.runAt, this.to - this.runAt)
-      : this.decoder.decode(this.chunk.subarray(this.from, this.to)));
+    return (this.known ??= this.ascii ? this.characters().slice(this.from, this.to) : this.codes.toString('utf8', this.from, this.to));
   }
 
-  /** Where the line ends that begins here: there is an end. */
-  endOf(from: number): number {
-    return this.chunk.indexOf(LF, from);
+  /** Where the line ends: there is an end. */
+  lineEnd(): number {
+    return this.codes.indexOf(LF, this.to);
   }
 
-  /** Where the next `\r` is, or `to`. */
-  nextReturn(from: number, to: number): number {
-    if (this.return < from) {
-      const at = this.chunk.indexOf(CR, from);
-      this.return = at < 0 ? Infinity : at;
-    }
-    return this.return < to ? this.return : to;
+  /** Where the next piece that draws something begins, or the line ends. */
+  nextPiece(): number {
+    let next = this.to;
+    while (this.codes[next] === CR) next++;
+    return next;
   }
 
-  /** Where the first byte is that is not ASCII, or `to`. */
-  private firstOther(from: number, to: number): number {
-    const { view, copy } = this;
-    let i = from;
-    while (i + 4 <= to && (view.getInt32(i) & 0x80808080) === 0) i += 4;
-    while (i < to && copy[i]! < 0x80) i++;
-    return i;
+  private characters(): string {
+    return (this.whole ??= this.codes.toString('latin1', 0, this.end));
   }
 }

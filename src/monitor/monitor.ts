@@ -5,21 +5,21 @@ import { Findings, exceptionText } from './findings.ts';
 import type { Sighting } from './findings.ts';
 import { looksLikeProjectFile } from './frames.ts';
 import { HangWatch } from './hang.ts';
+import { History } from './history.ts';
 import { LineReader, pieceOf } from './lines.ts';
 import type { Piece } from './lines.ts';
+import { Measure } from './measure.ts';
 import type { MetricLine } from './metric.ts';
 import { roleOf } from './metrics/names.ts';
-import type { Role } from './metrics/names.ts';
 import type { Plan } from './metrics/plan.ts';
 import { MetricReader } from './metrics/reader.ts';
-import type { MetricEvent } from './metrics/reader.ts';
 import { PerClass } from './perClass.ts';
 import { stripPrefix } from './prefix.ts';
 import { readErrorRecord } from './record.ts';
 import type { Rule } from './rule.ts';
 import { LINE_GATE, classifyException, classifyLine } from './rules.ts';
 import { summarize } from './summary.ts';
-import type { MetricStats, RunSummary } from './summary.ts';
+import type { RunSummary } from './summary.ts';
 import { DEFAULT_THRESHOLDS } from './thresholds.ts';
 import type { Thresholds } from './thresholds.ts';
 import { TracebackReader, isErrorName, readNamed } from './traceback.ts';
@@ -44,8 +44,6 @@ export interface MonitorOptions {
   readonly thresholds?: Partial<Thresholds>;
 }
 
-/** Metric lines kept; older ones are thinned out when there are more, so that a chart still spans the whole run. */
-const MAX_HISTORY = 4_000;
 /** Places on one piece the cursor moved to that are all read. */
 const MAX_PARTS = 64;
 /** Redraws of one line that are all looked at: a bar that was redrawn so often says the same each time. */
@@ -101,7 +99,10 @@ function isBlank(piece: Piece): boolean {
 
 /** Reads the output of a training run, live or finished, and says what it means. The same bytes give the same events, however they are cut into chunks. */
 export class TrainingMonitor {
-  private readonly lines = new LineReader((piece, redraw) => this.piece(piece, redraw));
+  private readonly lines = new LineReader(
+    (piece, redraw) => this.piece(piece, redraw),
+    (line) => this.metrics.guess(line),
+  );
   private readonly tracebacks = new TracebackReader(
     (exception) => this.raised(exception),
     (text, who) => {
@@ -117,14 +118,14 @@ export class TrainingMonitor {
   private events: MonitorEvent[] = [];
   /** Lines that ended so far. */
   private ended = 0;
-  private history: MetricLine[] = [];
+  private readonly history = new History();
   private readonly place: { epoch: number | null; epochs: number | null; step: number | null; steps: number | null } = {
     epoch: null,
     epochs: null,
     step: null,
     steps: null,
   };
-  private readonly stats = new Map<string, MetricStats>();
+  private readonly stats = new Map<string, Measure>();
   private readonly hang: HangWatch;
   private progressed = false;
   /** Redraws of the line being read. */
@@ -141,7 +142,8 @@ export class TrainingMonitor {
   private ending: Sighting | null = null;
   private over = false;
   /** Step of the redrawn bar that was last told, on the line being redrawn. */
-  private drawn: { line: number; step: number } = { line: 0, step: 0 };
+  private drawnLine = 0;
+  private drawnStep = 0;
 
   constructor(options: MonitorOptions = {}) {
     const thresholds: Thresholds = { ...DEFAULT_THRESHOLDS, ...options.thresholds };
@@ -200,7 +202,7 @@ export class TrainingMonitor {
 
   /** The metric lines of the run: the newest in full, older ones thinned out. */
   getMetrics(): readonly MetricLine[] {
-    return this.history;
+    return this.history.lines();
   }
 
   /** Where training is, and the last value of each metric. */
@@ -220,7 +222,7 @@ export class TrainingMonitor {
       lines: this.ended,
       place: this.place,
       stats: this.stats,
-      history: this.history,
+      history: this.history.lines(),
       findings: this.findings.all,
       ...(title === undefined ? {} : { title }),
     });
@@ -258,7 +260,8 @@ export class TrainingMonitor {
     this.redraws = 0;
     this.newRedraws = 0;
     this.ended++;
-    this.events.push({ kind: 'line', line: this.ended, text: line.text });
+    // `push` is a call here: the compiler does not inline it, since the array was empty when it was made.
+    this.events[this.events.length] = { kind: 'line', line: this.ended, text: line.text };
     this.read(line, this.ended, false);
   }
 
@@ -279,7 +282,7 @@ export class TrainingMonitor {
       if ((interest & SENTENCE) !== 0) this.readSentence(text, line);
     } else if (!isBlank(piece)) this.listing = false;
     const plan = this.metrics.plan(piece);
-    if (plan && (!redraw || this.worthTelling(plan, line))) this.record(this.metrics.apply(plan, line));
+    if (plan && (!redraw || this.worthTelling(plan, line))) this.record(plan, line);
     if ((interest & CLASSES) !== 0 || this.perClass.active) this.readClass(piece.text, line);
   }
 
@@ -361,8 +364,9 @@ export class TrainingMonitor {
     this.findings.raised(exception, match, consequence);
   }
 
-  private record(found: MetricEvent): void {
+  private record(plan: Plan, line: number): void {
     const { place } = this;
+    const found = this.metrics.apply(plan, line);
     const { epoch, epochs, step, steps } = found;
     if (epoch !== null && epoch !== place.epoch) {
       place.epoch = epoch;
@@ -374,47 +378,45 @@ export class TrainingMonitor {
       this.progressed = true;
     }
     if (steps !== null) place.steps = steps;
-    let any = false;
-    for (const name in found.metrics) {
-      any = true;
-      const value = found.metrics[name]!;
-      const role = this.count(name, value);
-      if (role !== 'other') this.trends.read(name, role, value, found, place);
+    if (plan.names.length === 0) return;
+    if (plan.plain) {
+      const { values } = this.metrics;
+      const measures = plan.measures ?? this.measuresOf(plan);
+      for (let k = 0; k < measures.length; k++) this.measured(measures[k]!, values[k]!, found);
+      this.history.add(plan, found, values);
+    } else {
+      const metrics = Object.entries(found.metrics);
+      if (metrics.length === 0) return;
+      for (const [name, value] of metrics) this.measured(this.measureOf(name), value, found);
+      this.history.addWhole(found);
     }
-    if (!any) return;
     this.ending = null;
     this.lastWord = null;
     this.findings.wentOn();
-    for (const trend of this.trends.take()) this.findings.seen({ ...trend, line: found.line, who: '' });
+    for (const trend of this.trends.take()) this.findings.seen({ ...trend, line, who: '' });
     this.progressed = true;
-    this.events.push(found);
-    this.history.push(found);
-    if (this.history.length > MAX_HISTORY) {
-      const half = MAX_HISTORY / 2;
-      this.history = this.history.filter((_, i) => i >= half || i % 2 === 0);
-    }
+    this.events[this.events.length] = found;
   }
 
-  private count(name: string, value: number): Role {
-    const stats = this.stats.get(name);
-    if (stats === undefined) {
-      const role = roleOf(name);
-      if (this.stats.size >= MAX_LATEST) return role;
-      const at = { epoch: this.place.epoch, step: this.place.step };
-      this.stats.set(name, { last: value, low: value, lowAt: at, high: value, highAt: at, count: 1, role });
-      return role;
+  private measured(measure: Measure, value: number, line: MetricLine): void {
+    measure.add(value, this.place);
+    if (measure.role !== 'other') this.trends.read(measure, value, line, this.place);
+  }
+
+  private measuresOf(plan: Plan): readonly Measure[] {
+    const measures = plan.names.map((name) => this.measureOf(name));
+    if (this.stats.size < MAX_LATEST) plan.measures = measures;
+    return measures;
+  }
+
+  /** Beyond `MAX_LATEST` names it is forgotten at once. */
+  private measureOf(name: string): Measure {
+    let measure = this.stats.get(name);
+    if (measure === undefined) {
+      measure = new Measure(name, roleOf(name));
+      if (this.stats.size < MAX_LATEST) this.stats.set(name, measure);
     }
-    stats.last = value;
-    stats.count++;
-    if (value < stats.low || Number.isNaN(stats.low)) {
-      stats.low = value;
-      stats.lowAt = { epoch: this.place.epoch, step: this.place.step };
-    }
-    if (value > stats.high || Number.isNaN(stats.high)) {
-      stats.high = value;
-      stats.highAt = { epoch: this.place.epoch, step: this.place.step };
-    }
-    return stats.role;
+    return measure;
   }
 
   /** A bar is redrawn many times a second: it is read at every twentieth of its way, when something in it is no number, and when its line ends. */
@@ -427,9 +429,12 @@ export class TrainingMonitor {
     }
     if (plan.names.length === 0 || this.metrics.hasSpecial(plan)) return true;
     if (step === null || steps === null) return false;
-    if (this.drawn.line !== line) this.drawn = { line, step };
-    if (step - this.drawn.step < steps / 20) return false;
-    this.drawn = { line, step };
+    if (this.drawnLine !== line) {
+      this.drawnLine = line;
+      this.drawnStep = step;
+    }
+    if (step - this.drawnStep < steps / 20) return false;
+    this.drawnStep = step;
     return true;
   }
 

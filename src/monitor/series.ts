@@ -1,8 +1,7 @@
 import type { Thresholds } from './thresholds.ts';
 
-/** What is in the middle, of any number of values but none; by Hoare's selection, since sorting them all is more than is asked. */
-export function median(values: readonly number[]): number {
-  const count = values.length;
+/** What is in the middle, of any number of values but none (the first `count`); by Hoare's selection, since sorting them all is more than is asked. */
+export function median(values: ArrayLike<number>, count = values.length): number {
   if (kept.length < count) kept = new Float64Array(count);
   for (let i = 0; i < count; i++) kept[i] = values[i]!;
   const middle = count >> 1;
@@ -37,6 +36,8 @@ export interface Place {
 
 /** One loss: its recent values, its best, how long ago that was. Constant memory. */
 export class LossSeries {
+  /** Which of several began earlier. */
+  order = 0;
   first = Number.NaN;
   last = Number.NaN;
   best = Infinity;
@@ -49,16 +50,20 @@ export class LossSeries {
   /** Times in a row that a value lay above the one before. */
   rises = 0;
   /** A value an epoch, as far as was seen. */
-  perEpoch: boolean;
+  perEpoch = false;
   /** The window's median when it was last needed. */
   usual = Number.NaN;
 
+  /** Of which the first `filled` count. */
   private readonly window: number[] = [];
+  private filled = 0;
   private next = 0;
   private high = 0;
   /** No spike lies at or below this: kept so that an ordinary value costs one comparison. */
   private ceiling = Infinity;
   private sinceCeiling = 0;
+  private epoch: number | null = null;
+  private step: number | null = null;
 
   constructor(
     private readonly thresholds: Thresholds,
@@ -66,10 +71,18 @@ export class LossSeries {
     readonly isValidation: boolean,
     /** It is what training brings down. */
     readonly isTraining: boolean,
-    private epoch: number | null,
-    private step: number | null,
-  ) {
+  ) {}
+
+  /** A model's loss begins here; what was seen before belongs to another. `order`: grows with every beginning. */
+  begin(epoch: number | null, step: number | null, order: number): void {
+    this.epoch = epoch;
+    this.step = step;
+    this.order = order;
     this.perEpoch = epoch !== null;
+    this.first = this.last = this.usual = Number.NaN;
+    this.best = this.ceiling = Infinity;
+    this.sinceBest = this.above = this.still = this.rises = 0;
+    this.filled = this.next = this.high = this.sinceCeiling = 0;
   }
 
   /**
@@ -110,8 +123,8 @@ export class LossSeries {
     const { thresholds, perEpoch } = this;
     const size = perEpoch ? thresholds.epochLossWindow : thresholds.lossWindow;
     const run = perEpoch ? thresholds.epochDivergenceRun : thresholds.divergenceRun;
-    if (this.window.length < size) {
-      this.window.push(value);
+    if (this.filled < size) {
+      this.window[this.filled++] = value;
       return null;
     }
     if (this.ceiling === Infinity || ++this.sinceCeiling >= 2 * size) this.measure();
@@ -128,9 +141,37 @@ export class LossSeries {
   private measure(): void {
     const { spikeScore } = this.thresholds;
     this.sinceCeiling = 0;
-    this.usual = median(this.window);
-    const spread = 1.4826 * median(this.window.map((v) => Math.abs(v - this.usual)));
+    const window = this.window.slice(0, this.filled);
+    this.usual = median(window);
+    const spread = 1.4826 * median(window.map((v) => Math.abs(v - this.usual)));
     // Few values tell little of their spread: there a spike is what doubles.
     this.ceiling = this.usual + Math.max(spikeScore * spread, Math.abs(this.usual) / (this.perEpoch ? 1 : 2));
+  }
+}
+
+/** The newest values of a kind. */
+export class Recent {
+  private readonly values: Float64Array;
+  private next = 0;
+  count = 0;
+
+  constructor(private readonly size: number) {
+    this.values = new Float64Array(size);
+  }
+
+  add(value: number): void {
+    this.values[this.next] = value;
+    this.next = this.next + 1 === this.size ? 0 : this.next + 1;
+    if (this.count < this.size) this.count++;
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.next = 0;
+  }
+
+  /** Of any but none. */
+  get median(): number {
+    return median(this.values, this.count);
   }
 }

@@ -1,6 +1,6 @@
 import type { Finding, FindingType, Follower } from './finding.ts';
+import type { Measure } from './measure.ts';
 import type { MetricLine } from './metric.ts';
-import type { Role } from './metrics/names.ts';
 
 /** What became of one metric over the run; `best` by what its name promises (losses and errors low, the rest high). */
 export interface MetricSummary {
@@ -34,17 +34,6 @@ export interface RunSummary {
   readonly text: string;
 }
 
-/** Running statistics of one metric. */
-export interface MetricStats {
-  last: number;
-  low: number;
-  lowAt: { epoch: number | null; step: number | null };
-  high: number;
-  highAt: { epoch: number | null; step: number | null };
-  count: number;
-  readonly role: Role;
-}
-
 export interface SummaryInput {
   readonly title?: string;
   readonly lines: number;
@@ -54,7 +43,7 @@ export interface SummaryInput {
     readonly step: number | null;
     readonly steps: number | null;
   };
-  readonly stats: ReadonlyMap<string, Readonly<MetricStats>>;
+  readonly stats: ReadonlyMap<string, Readonly<Measure>>;
   readonly history: readonly MetricLine[];
   readonly findings: readonly Finding[];
 }

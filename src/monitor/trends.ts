@@ -1,7 +1,7 @@
 import type { FindingType } from './finding.ts';
+import type { Measure } from './measure.ts';
 import type { MetricLine } from './metric.ts';
-import type { Role } from './metrics/names.ts';
-import { LossSeries, median } from './series.ts';
+import { LossSeries, Recent } from './series.ts';
 import type { Place } from './series.ts';
 import type { Thresholds } from './thresholds.ts';
 
@@ -25,9 +25,13 @@ const VALIDATION = /(?:^|[_/ .-])(?:val(?:id(?:ation)?)?|eval(?:uation)?|dev|tes
  */
 export class Trends {
   private readonly told = new Set<FindingType>();
-  private readonly norms: number[] = [];
+  private readonly norms = new Recent(WINDOW);
   private readonly losses = new Map<string, LossSeries>();
-  private readonly rates: number[] = [];
+  private readonly rates = new Recent(WINDOW);
+  /** Beginnings of losses so far. */
+  private begun = 0;
+  /** What training brings down: of several losses the one that began first; undefined when that has to be found out. */
+  private training: LossSeries | null | undefined = null;
   private noticed: Trend[] = [];
   private nonFinite = 0;
   private vanished = 0;
@@ -46,10 +50,11 @@ export class Trends {
   }
 
   /** Takes a value of a line, with what its series is and where training is (the line itself need not say). */
-  read(name: string, role: Role, value: number, line: MetricLine, place: Place): void {
-    switch (role) {
+  read(measure: Measure, value: number, line: MetricLine, place: Place): void {
+    const { name } = measure;
+    switch (measure.role) {
       case 'loss':
-        this.loss(name, value, line, place);
+        this.loss(measure, value, line, place);
         break;
       case 'score':
         // Whether more is better is not known; a number it must be.
@@ -83,24 +88,27 @@ export class Trends {
     if (++this.deadLines === 2) this.tell('nan-loss', `grad_norm is nan and loss is 0${where(line, place)}`);
   }
 
-  private loss(name: string, value: number, line: MetricLine, place: Place): void {
+  private loss(measure: Measure, value: number, line: MetricLine, place: Place): void {
+    const { name } = measure;
     if (!Number.isFinite(value)) {
       // Before the first step there is no loss yet, and Lightning's bar says so with `loss=nan`.
       if (line.step === 0 && line.steps !== null) return;
       this.tell('nan-loss', `${name} became ${Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf'}${where(line, place)}`);
       return;
     }
-    let series = this.losses.get(name);
-    if (series?.startsOver(place.epoch, place.step)) {
-      this.forget(name);
-      series = undefined;
-    }
-    if (!series) {
+    let series = measure.series ?? this.losses.get(name) ?? null;
+    if (series === null) {
       if (this.losses.size >= MAX_SERIES) return;
-      const isTraining = TRAIN.test(name) || name.toLowerCase() === 'loss';
-      series = new LossSeries(this.thresholds, VALIDATION.test(name), isTraining, place.epoch, place.step);
+      series = new LossSeries(this.thresholds, VALIDATION.test(name), TRAIN.test(name) || name.toLowerCase() === 'loss');
       this.losses.set(name, series);
+      this.begin(series, place);
+    } else if (series.startsOver(place.epoch, place.step)) {
+      // Another model is trained from here on. Its gradients begin anew as well; the other losses follow when their lines come.
+      this.norms.clear();
+      this.vanished = 0;
+      this.begin(series, place);
     }
+    measure.series = series;
     const spike = series.add(value);
     if (spike !== null || series.climbs) this.rose(name, spike, series, line, place);
     if (series.sinceBest >= this.patience) this.stands(name, series, line, place);
@@ -110,7 +118,7 @@ export class Trends {
     const { last, usual, best } = series;
     if (series.isValidation) {
       // One epoch's validation may jump; and while training improves, a rising one is overfitting.
-      const training = this.trainingSeries(name);
+      const training = this.trainingSeries();
       if ((spike === 'spike' && series.perEpoch) || (training !== null && training.sinceBest <= 2)) return;
     }
     if (spike === 'spike') this.tell('loss-spike', `${name} jumped to ${last}, usually ${usual}${where(line, place)}`);
@@ -125,17 +133,15 @@ export class Trends {
     this.tell('plateau', `${name} has not improved on ${series.best} for ${series.sinceBest} values${where(line, place)}`);
   }
 
-  /** Another model is trained from here on. What its loss is compared with, and its gradients, begin anew; the other losses follow when their lines come. */
-  private forget(name: string): void {
-    this.losses.delete(name);
-    this.norms.length = 0;
-    this.vanished = 0;
+  private begin(series: LossSeries, place: Place): void {
+    series.begin(place.epoch, place.step, ++this.begun);
+    if (series.isTraining && !series.isValidation) this.training = undefined;
   }
 
   /** Validation losses come once an epoch: there a standstill, or a rise while training falls, means something. */
   private validation(name: string, series: LossSeries, line: MetricLine, place: Place): void {
     const { overfitPatience, plateauPatience } = this.thresholds;
-    const training = this.trainingSeries(name);
+    const training = this.trainingSeries();
     if (series.above >= overfitPatience && training !== null && training.sinceBest <= 2)
       this.tell(
         'overfitting',
@@ -145,11 +151,13 @@ export class Trends {
       this.tell('plateau', `${name} has not improved on ${series.best} for ${series.sinceBest} values${where(line, place)}`);
   }
 
-  private trainingSeries(validation: string): LossSeries | null {
-    for (const [name, series] of this.losses) {
-      if (name !== validation && series.isTraining && !series.isValidation) return series;
+  private trainingSeries(): LossSeries | null {
+    if (this.training === undefined) {
+      this.training = null;
+      for (const series of this.losses.values())
+        if (series.isTraining && !series.isValidation && !(series.order > (this.training?.order ?? Infinity))) this.training = series;
     }
-    return null;
+    return this.training;
   }
 
   private norm(name: string, value: number, line: MetricLine, place: Place): void {
@@ -170,10 +178,10 @@ export class Trends {
     this.vanished = value < vanishingGradientNorm ? this.vanished + 1 : 0;
     if (this.vanished >= vanishingGradientRun)
       this.tell('vanishing-gradient', `${name} is ${value}, ${this.vanished} times in a row${where(line, place)}`);
-    const usual = value > 10 && this.norms.length >= 5 ? median(this.norms) : null;
+    const usual = value > 10 && this.norms.count >= 5 ? this.norms.median : null;
     if (value > limit || (usual !== null && usual > 0 && value > factor * usual))
       this.tell('gradient-explosion', `${name} is ${value}${usual === null ? '' : `, usually ${usual}`}${where(line, place)}`);
-    else remember(this.norms, value);
+    else this.norms.add(value);
   }
 
   private rate(name: string, value: number, line: MetricLine, place: Place): void {
@@ -193,9 +201,9 @@ export class Trends {
     } else {
       this.slow = 0;
       // Sampled once it is full: what is usual changes slowly.
-      if (this.rates.length < WINDOW || line.line % 16 === 0) {
-        remember(this.rates, value);
-        if (this.rates.length >= WINDOW) this.usualRate = median(this.rates);
+      if (this.rates.count < WINDOW || line.line % 16 === 0) {
+        this.rates.add(value);
+        if (this.rates.count >= WINDOW) this.usualRate = this.rates.median;
       }
     }
   }
@@ -205,11 +213,6 @@ export class Trends {
     this.told.add(type);
     this.noticed.push({ type, message });
   }
-}
-
-function remember(values: number[], value: number): void {
-  if (values.length >= WINDOW) values.shift();
-  values.push(value);
 }
 
 /** The line's own place, completed by what was printed before it: Keras says the epoch on a line of its own. */

@@ -1,3 +1,4 @@
+import type { Measure } from '../measure.ts';
 import { INT } from './scan.ts';
 import type { Scan } from './scan.ts';
 
@@ -11,6 +12,10 @@ export interface Plan {
   readonly at: readonly number[];
   /** Some name has a number inside. */
   readonly dynamic: boolean;
+  /** The names are those of every line, and an object that has them as keys keeps their order. */
+  readonly plain: boolean;
+  /** What the monitor knows of each metric, once it has looked: only of a plain plan. */
+  measures: readonly Measure[] | null;
   /** The line is nothing but `name: value`: in the middle of a dump of settings it is one of them. */
   readonly lone: boolean;
   /** A row of a box of two columns: whether it names an outcome, or may as well be a setting; null when it is no such row. */
@@ -21,6 +26,9 @@ export interface Plan {
   readonly step: number;
   readonly steps: number;
 }
+
+/** A key that an object has before its others, or has already. */
+const UNORDERED = /^(?:\d+|__proto__)$/;
 
 /** Collects a plan while a format reads a line. */
 export class PlanBuilder {
@@ -49,7 +57,9 @@ export class PlanBuilder {
   build(): Plan | null {
     if (this.names.length === 0 && !this.hasPlace) return null;
     const { names, at, lone, boxed, epoch, epochs, step, steps } = this;
-    return { names, at, lone, boxed, epoch, epochs, step, steps, dynamic: names.some((name) => name.includes('\0')) };
+    const dynamic = names.some((name) => name.includes('\0'));
+    const plain = !dynamic && !names.some((name) => UNORDERED.test(name));
+    return { names, at, lone, boxed, epoch, epochs, step, steps, dynamic, plain, measures: null };
   }
 }
 

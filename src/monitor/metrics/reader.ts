@@ -5,10 +5,11 @@ import type { MetricLine } from '../metric.ts';
 import { readFormat } from './formats.ts';
 import { readGeneric } from './generic.ts';
 import type { Plan } from './plan.ts';
-import { MAX_METRIC_LINE, SPECIAL, Scan } from './scan.ts';
+import { MAX_METRIC_LINE, MAX_NUMBERS, SPECIAL, Scan } from './scan.ts';
 import { readHeader, readRow } from './tables.ts';
 import type { Table } from './tables.ts';
 import { Templates } from './template.ts';
+import type { OpenLine } from './template.ts';
 
 /** Shapes remembered; a log has a few dozen, prose with numbers makes new ones without end. */
 const MAX_SHAPES = 4_096;
@@ -18,6 +19,7 @@ const TABLE_PATIENCE = 100;
 const DUMP_RUN = 3;
 /** `optimizer:`, alone on its line, opens a block of YAML: of settings, as long as training did not begin (then it may be a report). */
 const BLOCK = /^\s*(?!(?:results?|valid\w*|test\w*|eval\w*|scores?|performance|report|summary)\b)[a-z][\w.-]*:\s*$/;
+const LF = 10;
 const BOX = /^\s*[|│┃]/;
 const SETTING = /^\s*(?:\S+ - )*[\w.'"-]+\s*[:=]\s*\S/;
 /** A line without any of these cannot be a table's header: two names with a gap, a bar or a comma between. */
@@ -48,8 +50,11 @@ export class MetricReader {
   private readonly known = new Map<number, Known>();
   private readonly templates = new Templates<Known>();
   private current: Known | null = null;
+  private guessed: Known | null = null;
   /** The line looked at is too long to be scanned. */
   private skipped = false;
+  /** … has not been scanned yet: in a traceback nobody asks for it. */
+  private unscanned = false;
   /** Its numbers are placed by bytes that are not its characters. */
   private inBytes = false;
   private table: Table | null = null;
@@ -59,9 +64,18 @@ export class MetricReader {
   private begun = false;
   /** The box being read has an outcome. */
   private outcomeInBox = false;
+  /** Values of the line applied last, in its plan's order. */
+  readonly values = new Float64Array(MAX_NUMBERS);
 
   /** `interest`: further questions about a line whose answer depends on its shape alone, as bits. */
   constructor(private readonly interest: (text: string) => number = () => 0) {}
+
+  /** Guesses what comes next, and says where it ends; false if it cannot. To be asked at once before the line is looked at. */
+  guess(line: OpenLine): boolean {
+    this.guessed = line.codes[line.from] === LF ? null : this.templates.guess(this.scan, line);
+    if (line.to - line.from > MAX_METRIC_LINE) this.guessed = null;
+    return this.guessed !== null;
+  }
 
   /** Looks at a piece of a line; true when it has control characters (and must be cleaned and looked at again). `see` and `plan` are about the one looked at last. */
   look(piece: Piece): boolean {
@@ -69,13 +83,15 @@ export class MetricReader {
     const { bytes, ascii } = piece;
     this.current = null;
     this.skipped = false;
+    this.unscanned = false;
     if (bytes !== null && bytes.to - bytes.from <= MAX_METRIC_LINE) {
-      this.current = this.templates.find(scan, bytes);
+      this.current = this.guessed ?? this.templates.find(scan, bytes);
+      this.guessed = null;
       this.inBytes = !ascii;
       if (this.current !== null) return false;
       if (ascii) {
-        scan.scanCodes(bytes.codes, bytes.from, bytes.to);
-        return scan.control || (scan.full && hasControl(piece.text));
+        this.unscanned = true;
+        return scan.take(bytes);
       }
     }
     const { text } = piece;
@@ -90,13 +106,16 @@ export class MetricReader {
 
   /** Has a line of this shape been seen before? */
   isKnown(): boolean {
-    return this.current !== null || (!this.skipped && !this.scan.full && this.known.has(this.scan.shape));
+    if (this.current !== null) return true;
+    this.scanNow();
+    return !this.skipped && !this.scan.full && this.known.has(this.scan.shape);
   }
 
   /** The answer of `interest` for the line. */
   see(piece: Piece): number {
     const { scan } = this;
     if (this.current !== null) return this.current.flags;
+    this.scanNow();
     if (this.skipped || scan.full) return this.interest(piece.text);
     let known = this.known.get(scan.shape);
     if (known === undefined) {
@@ -147,7 +166,7 @@ export class MetricReader {
 
   /** The line seen last, read by its plan. */
   apply(plan: Plan, line: number): MetricEvent {
-    return apply(plan, this.scan, line);
+    return apply(plan, this.scan, this.values, line);
   }
 
   /** One of the line's numbers by its index in the plan, or null for none. */
@@ -166,6 +185,11 @@ export class MetricReader {
     this.look(piece);
     this.see(piece);
     return this.metrics(piece, line);
+  }
+
+  private scanNow(): void {
+    if (this.unscanned) this.scan.scanTaken();
+    this.unscanned = false;
   }
 
   private row(table: Table, piece: Piece): Plan | null {
@@ -195,12 +219,12 @@ function learn(text: string, scan: Scan, flags: number): Known {
   return { plan, header: null, setting: plan === null && SETTING.test(text), block: false, box, flags };
 }
 
-function apply(plan: Plan, scan: Scan, line: number): MetricEvent {
+function apply(plan: Plan, scan: Scan, values: Float64Array, line: number): MetricEvent {
   const metrics: Record<string, number> = {};
   const { names, at } = plan;
   for (let k = 0; k < names.length; k++) {
     const name = plan.dynamic ? names[k]!.replace(/\0(\d+)\0/g, (_, n: string) => scan.printed(Number(n))) : names[k]!;
-    metrics[name] = scan.value(at[k]!);
+    metrics[name] = values[k] = scan.value(at[k]!);
   }
   return {
     kind: 'metrics',

@@ -1,12 +1,14 @@
 import type { LineBytes, Template } from './template.ts';
 
 /** Numbers looked at in one line; what comes after is a table of data, not progress. */
-const MAX_NUMBERS = 192;
+export const MAX_NUMBERS = 192;
 /** Longer lines carry no metrics (argument dumps, data); the longest real progress lines are below 2,500 units. */
 export const MAX_METRIC_LINE = 4_096;
 
 /** Not the kind of a number: in a template, a run of spaces that goes on as long as it may. */
 export const GAP = 0;
+/** … and the end of the line. */
+export const END = 7;
 export const INT = 1;
 export const FLOAT = 2;
 /** `nan`, `inf`, `-Infinity`: a number in every respect but its letters. */
@@ -14,9 +16,17 @@ export const SPECIAL = 3;
 /** Times, dates, versions, addresses: `0:14:15`, `2.1.0`, `10.0.0.1`. */
 export const COMPOUND = 4;
 
+// A template's step: a size, the kind of what follows, and whether that may have a sign.
+const KIND = 7;
+export const SIGNABLE = 8;
+export const SIZE_SHIFT = 4;
+
 /** What a number may go on with behind its first digits. */
 const GOES_ON = new Uint8Array(65_536);
 for (const char of ',.:-eE') GOES_ON[char.charCodeAt(0)] = 1;
+
+/** The characters of a line, or its bytes: where it is ASCII they are the same, and numbers always are. */
+type Units = Uint16Array | Uint8Array;
 
 /** Room for the characters of a line that stands in no array: as a slice of a long string, each would be asked of the string it is a slice of. */
 const LINE = new Uint16Array(MAX_METRIC_LINE);
@@ -63,27 +73,44 @@ export class Scan {
   /** Value of each number, or NaN where it takes more than a product of exact doubles; see `value`. */
   private readonly values = new Float64Array(MAX_NUMBERS);
   /** The line's characters are `codes` from `base` on. */
-  private codes: Uint16Array = LINE;
+  private codes: Units = LINE;
   private base = 0;
+  private taken = 0;
 
   scan(text: string): void {
     const length = text.length < MAX_METRIC_LINE ? text.length : MAX_METRIC_LINE;
     for (let i = 0; i < length; i++) LINE[i] = text.charCodeAt(i);
-    this.scanCodes(LINE, 0, length);
+    this.scanCodes(LINE, length);
     if (text.length > MAX_METRIC_LINE) this.full = true;
   }
 
-  /** Scans a line of at most `MAX_METRIC_LINE` characters that stands in an array already. */
-  scanCodes(codes: Uint16Array, base: number, to: number): void {
+  /** Takes an ASCII line of at most `MAX_METRIC_LINE` characters, to be scanned when it is asked for; true when there are control characters in it. */
+  take({ codes: bytes, from, to }: LineBytes): boolean {
+    let control = false;
+    for (let i = from; i < to; i++) {
+      const code = bytes[i]!;
+      if ((code < 32 && code !== 9) || code === 127) control = true;
+      LINE[i - from] = code;
+    }
+    this.taken = to - from;
+    return control;
+  }
+
+  /** Scans what was taken. */
+  scanTaken(): void {
+    this.scanCodes(LINE, this.taken);
+  }
+
+  private scanCodes(codes: Uint16Array, to: number): void {
     this.codes = codes;
-    this.base = base;
+    this.base = 0;
     let count = 0;
     // FNV-1a over the characters that count, and how many they were.
     let hash = 0x811c9dc5 | 0;
     let hashed = 0;
     let previous = 0;
     let run = 0;
-    let i = base;
+    let i = 0;
     this.control = false;
     this.loose = false;
     while (i < to) {
@@ -123,8 +150,8 @@ export class Scan {
         const at = special ? from : digitRun > 0 ? glued(codes, from, i) : 0;
         if (!special && at === 0) continue;
         if (count === MAX_NUMBERS) break;
-        const sign = special && from > base ? codes[from - 1]! : 0;
-        const signed = (sign === 45 || sign === 43) && !endsWord(codes, from - 2, base);
+        const sign = special && from > 0 ? codes[from - 1]! : 0;
+        const signed = (sign === 45 || sign === 43) && !endsWord(codes, from - 2);
         this.note(count++, signed ? at - 1 : at, i, special ? SPECIAL : INT, Number.NaN);
         hash = hashBefore;
         hashed -= size;
@@ -135,10 +162,10 @@ export class Scan {
       if (kind === Class.Digit) {
         if (count === MAX_NUMBERS) break;
         let at = i;
-        const point = i > base ? codes[i - 1]! : 0;
-        if (point === 46 && !endsWord(codes, i - 2, base)) at = i - 1;
-        const sign = at > base ? codes[at - 1]! : 0;
-        if ((sign === 45 || sign === 43) && !endsWord(codes, at - 2, base)) at--;
+        const point = i > 0 ? codes[i - 1]! : 0;
+        if (point === 46 && !endsWord(codes, i - 2)) at = i - 1;
+        const sign = at > 0 ? codes[at - 1]! : 0;
+        if ((sign === 45 || sign === 43) && !endsWord(codes, at - 2)) at--;
         i = this.number(codes, i, to, at, count);
         hash = Math.imul(hash ^ this.kind[count++]!, 0x01000193);
         previous = -1;
@@ -152,7 +179,7 @@ export class Scan {
         previous = mark;
         run = 1;
       }
-      if (run <= 2 && !((code === 45 || code === 43) && i + 1 < to && startsNumber(codes[i + 1]!) && !endsWord(codes, i - 1, base))) {
+      if (run <= 2 && !((code === 45 || code === 43) && i + 1 < to && startsNumber(codes[i + 1]!) && !endsWord(codes, i - 1))) {
         hash = Math.imul(hash ^ mark, 0x01000193);
         hashed++;
       }
@@ -165,45 +192,114 @@ export class Scan {
 
   /**
    * Does the line have the template's characters around numbers of the same kinds? Then this stands as `scan` would have left it, for less: what is known to come next
-   * need only be compared. Otherwise all here is undefined.
+   * need only be compared; and the answer is where the line ends. Otherwise all here is undefined, and the answer -1. `open`: the line goes on to `to` or ends somewhere before.
    */
-  fits(template: Template, line: LineBytes): boolean {
-    const { words, sizes, masks, kinds } = template;
-    const { codes, view, from, to } = line;
-    this.codes = codes;
+  fits(template: Template, line: LineBytes, open: boolean): number {
+    const { steps } = template;
+    const { codes: bytes, view, from, to } = line;
+    this.codes = bytes;
     this.base = from;
-    const last = kinds.length;
     let i = from;
-    let word = 0;
+    let at = 0;
     let count = 0;
-    for (let part = 0; ; part++) {
-      const size = sizes[part]!;
+    // Where the line ends, once that has to be known.
+    let stop = open ? -1 : to;
+    for (;;) {
+      const head = steps[at++]!;
+      const size = head >>> SIZE_SHIFT;
       if (size > 0) {
         const end = i + size;
-        if (end > to) return false;
-        for (; i + 4 < end; i += 4) if (view.getInt32(i, true) !== words[word++]) return false;
-        if (((view.getInt32(i, true) ^ words[word++]!) & masks[part]!) !== 0) return false;
+        if (end > to) return -1;
+        for (; i + 4 < end; i += 4) if (view.getInt32(i, true) !== steps[at++]) return -1;
+        // Of the last four bytes those count that are its own.
+        if ((view.getInt32(i, true) ^ steps[at++]!) << ((-size & 3) << 3) !== 0) return -1;
         i = end;
       }
-      if (part === last) break;
-      const kind = kinds[part]!;
+      const kind = head & KIND;
+      if (kind === END) break;
       if (kind === GAP) {
-        while (i < to && codes[i] === 32) i++;
+        while (bytes[i] === 32) i++;
         continue;
       }
-      const at = i;
-      const sign = codes[i]!;
-      if ((sign === 45 || sign === 43) && !endsWord(codes, i - 1, from)) i++;
-      if (i >= to || CLASS[codes[i]!] !== Class.Digit) return false;
-      i = this.number(codes, i, to, at, count);
-      if (this.kind[count++] !== kind) return false;
+      const begin = i;
+      const sign = bytes[i]!;
+      if ((sign === 45 || sign === 43) && (head & SIGNABLE) !== 0) i++;
+      const first = i;
+      let digit = bytes[i]! - 48;
+      if (digit < 0 || digit > 9) return -1;
+      if (kind === COMPOUND) {
+        i = clockEnd(bytes, first);
+        if (i > 0) this.note(count++, begin, i, COMPOUND, Number.NaN);
+        else {
+          if (stop < 0) stop = endOf(bytes, first);
+          i = this.number(bytes, first, stop, begin, count);
+          if (this.kind[count++] !== COMPOUND) return -1;
+        }
+        continue;
+      }
+      // As `number` reads them, but for less: digits, perhaps a point and more of them, perhaps a power of ten. None goes on behind the line, since a line end stands there.
+      let mantissa = 0;
+      do {
+        mantissa = (Math.imul(mantissa, 10) + digit) | 0;
+        digit = bytes[++i]! - 48;
+      } while (digit >= 0 && digit <= 9);
+      let found = INT;
+      let decimals = 0;
+      let length = i - first;
+      if (digit === 46 - 48) {
+        const point = i;
+        digit = bytes[++i]! - 48;
+        while (digit >= 0 && digit <= 9) {
+          mantissa = (Math.imul(mantissa, 10) + digit) | 0;
+          digit = bytes[++i]! - 48;
+        }
+        found = FLOAT;
+        decimals = i - point - 1;
+        length += decimals;
+      }
+      const end = i;
+      let plain = found === INT || decimals > 0;
+      const code = digit + 48;
+      if (plain && GOES_ON[code] !== 0) {
+        const next = bytes[i + 1]!;
+        if (code === 101 || code === 69) {
+          const negative = next === 45;
+          let j = negative || next === 43 ? i + 2 : i + 1;
+          const power = j;
+          let exponent = 0;
+          digit = bytes[j]! - 48;
+          while (digit >= 0 && digit <= 9) {
+            exponent = exponent * 10 + digit;
+            digit = bytes[++j]! - 48;
+          }
+          if (j > power) {
+            found = FLOAT;
+            decimals += negative ? exponent : -exponent;
+            i = j;
+            plain = digit !== 46 - 48 && digit !== 58 - 48;
+          }
+        } else plain = next < 48 || next > 57 || (found === FLOAT && (code === 44 || code === 45));
+      }
+      if (plain) {
+        if (found !== kind) return -1;
+        this.note(count++, begin, i, kind, scaled(sign === 45, length <= 9 ? mantissa : mantissaOf(bytes, first, end), decimals));
+      } else {
+        if (stop < 0) stop = endOf(bytes, i);
+        i = this.number(bytes, first, stop, begin, count);
+        if (this.kind[count++] !== kind) return -1;
+      }
     }
-    if (i !== to) return false;
+    if (open ? !isLineEnd(bytes[i]!) : i !== to) return -1;
     this.count = count;
     this.shape = template.shape;
     this.full = false;
     this.control = false;
-    return true;
+    return i;
+  }
+
+  /** Of the line that was scanned: would a sign in front of the number, if it had one, be its own? */
+  takesSign(index: number): boolean {
+    return !endsWord(this.codes, this.start[index]! - 1);
   }
 
   /** The value of a number as printed. */
@@ -224,7 +320,7 @@ export class Scan {
   }
 
   /** Reads the number at `i`; what it is called by starts at `at` (sign, leading point). Returns where it ends. */
-  private number(codes: Uint16Array, i: number, to: number, at: number, index: number): number {
+  private number(codes: Units, i: number, to: number, at: number, index: number): number {
     const leading = at < i && codes[i - 1] === 46;
     let kind = leading ? FLOAT : INT;
     const first = i;
@@ -304,6 +400,16 @@ export class Scan {
   }
 }
 
+/** The digits from here to there, with a point between them or not. */
+function mantissaOf(bytes: Uint8Array, from: number, to: number): number {
+  let mantissa = 0;
+  for (let i = from; i < to; i++) {
+    const code = bytes[i]!;
+    if (code !== 46) mantissa = mantissa * 10 + (code - 48);
+  }
+  return mantissa;
+}
+
 /** Where mantissa and power are exact, their quotient or product is rounded right (Clinger's fast path); NaN where they are not. */
 function scaled(negative: boolean, mantissa: number, decimals: number): number {
   if (mantissa > Number.MAX_SAFE_INTEGER || decimals > 22 || decimals < -22) return Number.NaN;
@@ -320,7 +426,35 @@ export function endsLetter(code: number): boolean {
   return CLASS[code] === Class.Letter || CLASS[code] === Class.Digit;
 }
 
-function digits(codes: Uint16Array, i: number, to: number): number {
+/** Where a time like `0:14:15` ends that begins here; 0 when it is none, or may go on in another way. */
+function clockEnd(bytes: Uint8Array, first: number): number {
+  let i = first;
+  let parts = 0;
+  for (;;) {
+    while (isFigure(bytes[i]!)) i++;
+    parts++;
+    if (bytes[i] !== 58 || !isFigure(bytes[i + 1]!)) break;
+    i++;
+  }
+  return parts > 1 && GOES_ON[bytes[i]!] === 0 ? i : 0;
+}
+
+/** What a line, or a piece of it, ends before. */
+function isLineEnd(code: number): boolean {
+  return code === 10 || code === 13;
+}
+
+function endOf(bytes: Uint8Array, from: number): number {
+  let i = from;
+  while (!isLineEnd(bytes[i]!)) i++;
+  return i;
+}
+
+function isFigure(code: number): boolean {
+  return code >= 48 && code <= 57;
+}
+
+function digits(codes: Units, i: number, to: number): number {
   while (i < to) {
     const c = codes[i]!;
     if (c < 48 || c > 57) break;
@@ -329,12 +463,12 @@ function digits(codes: Uint16Array, i: number, to: number): number {
   return i;
 }
 
-function written(codes: Uint16Array, from: number, to: number): string {
+function written(codes: Units, from: number, to: number): string {
   return String.fromCharCode(...codes.subarray(from, to));
 }
 
 /** Where a word goes on after the joint `c` at `i`, or -1 when it ends before. */
-function joint(codes: Uint16Array, c: number, i: number, to: number): number {
+function joint(codes: Units, c: number, i: number, to: number): number {
   if (c === 64) {
     const after = threshold(codes, i + 1, to);
     return after === i + 1 ? -1 : after;
@@ -346,7 +480,7 @@ function joint(codes: Uint16Array, c: number, i: number, to: number): number {
 }
 
 /** `mAP@0.5`, `mAP@.5:.95`, `ndcg@10`: where the number behind an `@` ends; it belongs to the name. */
-function threshold(codes: Uint16Array, i: number, to: number): number {
+function threshold(codes: Units, i: number, to: number): number {
   let end = i;
   let point = false;
   while (i < to) {
@@ -362,7 +496,7 @@ function threshold(codes: Uint16Array, i: number, to: number): number {
 }
 
 /** Where the digits of a word like `epoch12` begin, or 0. */
-function glued(codes: Uint16Array, from: number, end: number): number {
+function glued(codes: Units, from: number, end: number): number {
   const last = codes[end - 1]!;
   if (last < 48 || last > 57) return 0;
   const first = codes[from]! | 32;
@@ -376,18 +510,18 @@ function startsNumber(c: number): boolean {
 }
 
 /** After a joint `-`: does the number go on with a point (`loss-0.5` is not a word)? */
-function hasPoint(codes: Uint16Array, i: number, to: number): boolean {
+function hasPoint(codes: Units, i: number, to: number): boolean {
   const after = digits(codes, i, to);
   return after < to && codes[after] === 46 && after + 1 < to && CLASS[codes[after + 1]!] === Class.Digit;
 }
 
-function endsWord(codes: Uint16Array, i: number, base: number): boolean {
-  if (i < base) return false;
+function endsWord(codes: Units, i: number): boolean {
+  if (i < 0) return false;
   const c = codes[i]!;
   return CLASS[c] === Class.Letter || CLASS[c] === Class.Digit || c === 41 || c === 93 || c === 37;
 }
 
-function isSpecial(codes: Uint16Array, from: number, size: number): boolean {
+function isSpecial(codes: Units, from: number, size: number): boolean {
   const c = codes[from]! | 32;
   if (c !== 110 && c !== 105) return false;
   const word = written(codes, from, from + size).toLowerCase();

@@ -1,32 +1,39 @@
-import { GAP, SPECIAL, endsLetter, isDigit } from './scan.ts';
+import { END, GAP, SIGNABLE, SIZE_SHIFT, SPECIAL, endsLetter, isDigit } from './scan.ts';
 import type { Scan } from './scan.ts';
 
 /**
  * A line as the bytes around its numbers: a line that has the same ones around numbers of the same kinds is scanned alike, and so has the same shape. Only what leaves no
- * doubt of that becomes one (see `templateOf`).
+ * doubt of that becomes one (see `stepsOf`).
  */
-export interface Template {
-  /** What the line holds, in order: bytes, then what `kinds` says, and so on; at last bytes. Four bytes are a word, the last ones of each part one that may be incomplete. */
-  readonly words: Int32Array;
-  /** Of each part: its bytes, and which of its last word count. */
-  readonly sizes: Int32Array;
-  readonly masks: Int32Array;
-  /** Between the parts: the kind of a number, or `GAP`. */
-  readonly kinds: Uint8Array;
-  readonly count: number;
+export interface Template<T = unknown> {
+  /**
+   * What the line holds, in order. A step is how many bytes come first (shifted by `SIZE_SHIFT`) and what follows them: the kind of a number (with `SIGNABLE` if a sign in front
+   * of it would be its own), `GAP` or `END`. Behind it stand its bytes, four a word, of which the last may be incomplete. In one array, since it is read from memory for every line.
+   */
+  readonly steps: Int32Array;
   readonly shape: number;
+  readonly ascii: boolean;
+  /** What was added with it. */
+  readonly means: T;
 }
 
-/** A line that stands in an array: as numbers that are as wide as characters, so that code that reads either need not tell them apart, and as the bytes that they are. */
+/** A line that stands among others: behind it is a line end, or a `\r`. */
 export interface LineBytes {
-  readonly codes: Uint16Array;
+  readonly codes: Uint8Array;
   /** The same bytes, at the same places. At least `SLACK` more may be read behind the line. */
   readonly view: DataView;
   readonly from: number;
   readonly to: number;
+  /** Its bytes are its characters. */
+  readonly ascii: boolean;
 }
 
-export const SLACK = 4;
+/** A line of which is known where it begins. Up to `to` there are whole lines. */
+export interface OpenLine extends LineBytes {
+  endsAt(to: number, ascii: boolean): void;
+}
+
+export const SLACK = 8;
 
 /** How many templates share a place; those of one kind of line differ by a rank, a split, how far a bar is filled. */
 const WAYS = 8;
@@ -37,7 +44,20 @@ const PLACES = 1_024;
  * bytes instead of a scan.
  */
 export class Templates<T> {
-  private readonly places = new Array<(Template & { readonly means: T })[] | undefined>(PLACES).fill(undefined);
+  private readonly places = new Array<Template<T>[] | undefined>(PLACES).fill(undefined);
+
+  /** The template of the last line that began so. */
+  private readonly guesses = new Array<Template<T> | undefined>(PLACES).fill(undefined);
+
+  /** Does a line that was seen before come here, as far as one can guess? `line` ends before its `to`; where, is told: the scan is then that of the line. */
+  guess(scan: Scan, line: OpenLine): T | null {
+    const template = this.guesses[beginningOf(line)];
+    if (template === undefined) return null;
+    const end = scan.fits(template, line, true);
+    if (end < 0) return null;
+    line.endsAt(end, template.ascii);
+    return template.means;
+  }
 
   /** What was added with a template that the line fits, or null. The scan is then that of the line. */
   find(scan: Scan, line: LineBytes): T | null {
@@ -45,7 +65,8 @@ export class Templates<T> {
     if (known === undefined) return null;
     for (let n = 0; n < known.length; n++) {
       const template = known[n]!;
-      if (!scan.fits(template, line)) continue;
+      if (scan.fits(template, line, false) < 0) continue;
+      this.guesses[beginningOf(line)] = template;
       if (n > 0) {
         // What is seen often moves to where it is tried early.
         known[n] = known[n - 1]!;
@@ -58,15 +79,22 @@ export class Templates<T> {
 
   /** The line, scanned as `scan`, means this; so will others like it, if one can tell. */
   add(scan: Scan, line: LineBytes, means: T): void {
-    const template = templateOf(scan, line);
-    if (template === null) return;
+    const steps = stepsOf(scan, line);
+    if (steps === null) return;
     const known = (this.places[placeOf(line)] ??= []);
-    known[Math.min(known.length, WAYS - 1)] = { ...template, means };
+    known[Math.min(known.length, WAYS - 1)] = { steps, shape: scan.shape, ascii: line.ascii, means };
   }
 
   clear(): void {
     this.places.fill(undefined);
+    this.guesses.fill(undefined);
   }
+}
+
+/** By the first eight bytes. */
+function beginningOf({ view, from }: LineBytes): number {
+  const hash = Math.imul(masked(view.getInt32(from, true)), 0x01000193) ^ Math.imul(masked(view.getInt32(from + 4, true)), 0x2c1b3c6d);
+  return (hash ^ (hash >>> 10) ^ (hash >>> 20)) & (PLACES - 1);
 }
 
 /** By the first eight bytes and the last four, in which one digit is as good as another. */
@@ -89,11 +117,11 @@ function masked(word: number): number {
  * The template of a line that was just scanned; null when a line of the same bytes around its numbers could be scanned in another way: when a number is glued to what
  * stands before it, or is a word.
  */
-function templateOf(scan: Scan, { codes, from, to }: LineBytes): Template | null {
+function stepsOf(scan: Scan, { codes, from, to }: LineBytes): Int32Array | null {
   if (scan.full || scan.control || scan.loose) return null;
   const { count } = scan;
-  const parts: number[][] = [];
-  const kinds: number[] = [];
+  const steps: number[] = [];
+  let afterGap = false;
   let i = from;
   // UTF-16 units before `i`, in which a scan of text counts.
   let units = 0;
@@ -106,8 +134,8 @@ function templateOf(scan: Scan, { codes, from, to }: LineBytes): Template | null
       part.push(code);
       if (code === 32 && part.at(-2) === 32) {
         // Columns are padded: of a longer run of spaces two count.
-        parts.push(part);
-        kinds.push(GAP);
+        steps.push(...step(part, GAP));
+        afterGap = true;
         part = [];
         while (i + 1 < to && codes[i + 1] === 32) {
           units++;
@@ -115,25 +143,24 @@ function templateOf(scan: Scan, { codes, from, to }: LineBytes): Template | null
         }
       }
     }
-    parts.push(part);
-    if (k === count) break;
-    const afterGap = part.length === 0 && kinds.length > 0 && kinds.at(-1) === GAP;
-    if (scan.kind[k] === SPECIAL || !(afterGap || isClear(part, k === 0))) return null;
+    if (k === count) {
+      steps.push(...step(part, END));
+      break;
+    }
+    if (scan.kind[k] === SPECIAL || !((part.length === 0 && afterGap) || isClear(part, k === 0))) return null;
     const digit = codes[i] === 43 || codes[i] === 45 ? i + 1 : i;
     if (!isDigit(codes[digit]!)) return null;
-    kinds.push(scan.kind[k]!);
+    steps.push(...step(part, scan.kind[k]! | (scan.takesSign(k) ? SIGNABLE : 0)));
+    afterGap = false;
     const size = scan.end[k]! - scan.start[k]!;
     i += size;
     units += size;
   }
-  return {
-    words: Int32Array.from(parts.flatMap(wordsOf)),
-    sizes: Int32Array.from(parts, (part) => part.length),
-    masks: Int32Array.from(parts, (part) => (part.length % 4 === 0 ? -1 : (1 << (8 * (part.length % 4))) - 1)),
-    kinds: Uint8Array.from(kinds),
-    count,
-    shape: scan.shape,
-  };
+  return Int32Array.from(steps);
+}
+
+function step(bytes: readonly number[], follows: number): number[] {
+  return [(bytes.length << SIZE_SHIFT) | follows, ...wordsOf(bytes)];
 }
 
 function wordsOf(bytes: readonly number[]): number[] {
