@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import type { DeployReport } from '../../src/deploy/deploy';
 import { commands } from '../../src/manifest';
 import { person } from './support/person';
-import { at, closeNotifications, command, notified, onPod, replaceIn, startPod, stopPod, until } from './steps';
+import { at, closeNotifications, command, notified, onPod, replaceIn, shown, startPod, stopPod, until } from './steps';
 
 const file = 'src/moola/config/training.py';
 const local = () => readFile(at(file).fsPath, 'utf8');
@@ -26,7 +26,9 @@ describe('deploying', function () {
     await editor.edit((edit) => edit.insert(new vscode.Position(0, 0), '# typed, not saved\n'));
     // A window that is slow tells late which editor is in front.
     await until('the file is in front', () => vscode.window.activeTextEditor?.document === editor.document);
-    assert.deepEqual(sent(await command<DeployReport>(commands.deployCurrentFile)), [file]);
+    const report = await command<DeployReport | undefined>(commands.deployCurrentFile);
+    if (!report) assert.fail(`in front: ${vscode.window.activeTextEditor?.document.uri.toString()}; ${await shown()}`);
+    assert.deepEqual(sent(report), [file]);
     assert.ok(!editor.document.isDirty);
     assert.match(onPod(file), /^# typed, not saved\n/);
     if (person.available) await person.sees('.statusbar-item:has-text("training.py on practice in")');

@@ -162,11 +162,16 @@ export async function notified(text: string, button?: string): Promise<void> {
   try {
     await person.sees(button === undefined ? item : `${item} .monaco-button:has-text(${JSON.stringify(button)})`);
   } catch {
-    assert.fail(
-      `no notification ${JSON.stringify(text)} with ${JSON.stringify(button)} among: ${await person.text('.notifications-center')}`,
-    );
+    assert.fail(`no notification ${JSON.stringify(text)} with ${JSON.stringify(button)} among: ${await shown()}`);
   }
   await vscode.commands.executeCommand('notifications.hideList');
+}
+
+/** What the notifications say, for the message of a test that failed. */
+export async function shown(): Promise<string> {
+  if (!person.available) return 'no browser to read notifications with';
+  await vscode.commands.executeCommand('notifications.showList');
+  return person.text('.notifications-center');
 }
 
 export async function closeNotifications(): Promise<void> {
