@@ -59,8 +59,12 @@ const NAMED = /^((?:[A-Za-z_]\w*\.|<locals>\.)*[A-Za-z_]\w*)(?: \(see above for 
 const REPEATED = / \(see above for traceback\): /;
 const CHAIN =
   /^(?:During handling of the above exception, another exception occurred|The above exception was the direct cause of the following exception):/;
-/** What follows is printed and forgotten by Python itself: a destructor that failed, a log call with wrong arguments, a hook that was to tell of an exception (the exception follows). */
-const IGNORED = /^(?:Exception ignored in|Error in sys\.excepthook:|--- Logging error ---|Exception ignored on)/;
+/**
+ * What follows is printed and forgotten by Python itself: a destructor that failed, a log call with wrong arguments, a hook that was to tell of an exception (the exception
+ * follows). Or PyTorch shows below an exception where in a compiled module it was.
+ */
+const IGNORED =
+  /^(?:Exception ignored in|Error in sys\.excepthook:|--- Logging error ---|Exception ignored on|The above operation failed in .{0,20}interpreter)/;
 /** The second traceback belongs to the first: the worker's own, passed on. */
 const ORIGINAL =
   /^(?:Original Traceback|\s*\+ Exception Group Traceback|-- Process \d+ terminated with the following error|\s+\(\d+\) [A-Z][\w ]+: )/;

@@ -19,12 +19,27 @@ interface Format {
   readonly picky?: boolean;
   /** A row of a box of two columns, in which settings stand beside outcomes. */
   readonly box?: boolean;
+  /** As many numbers as names, and some name of an outcome: else the line is something else. */
+  readonly list?: boolean;
   /** Read the rest of the line by the general rules too, and add what they find. */
   readonly andGeneric?: boolean;
 }
 
 const N = String.raw`[-+]?(?:\d[\d,]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+|nan|NaN|inf|Inf)`;
 const re = (source: string, flags = ''): RegExp => new RegExp(source.replaceAll('NUM', N), `d${flags}`);
+/** A name of a few words in a list of names. */
+const W = String.raw`[A-Za-z][\w@%.-]{0,30}(?: [\w@%][\w@%.-]{0,29}){0,3}`;
+/** Groups of names, and the groups of their numbers. */
+const PAIRS = [
+  ['a', 'x'],
+  ['b', 'y'],
+  ['c', 'z'],
+  ['d', 'u'],
+  ['e', 'v'],
+] as const;
+/** The groups after the first, each behind a separator. */
+const more = (separator: string, what: string, groups: readonly string[]): string =>
+  groups.reduceRight((rest, group) => `(?:${separator}(?<${group}>${what})${rest})?`, '');
 
 export const FORMATS: readonly Format[] = [
   {
@@ -60,6 +75,15 @@ export const FORMATS: readonly Format[] = [
     pattern: re(
       String.raw`(?:^\s*(?<step>\d+): )?\b(?<a>[A-Za-z]+)/(?<b>[A-Za-z]+)(?:/(?<c>[A-Za-z]+))? (?<of>(?!split|ratio)[A-Za-z_]+)\s*[:=]\s*(?<x>NUM)\s*/\s*(?<y>NUM)(?:\s*/\s*(?<z>NUM))?`,
     ),
+    andGeneric: true,
+  },
+  {
+    from: 'Keras examples: names first, then their numbers',
+    sample: 'test loss, test acc: [0.0951, 0.9758]',
+    pattern: re(
+      String.raw`(?:^|[\]:|>-] )\W{0,8}(?<a>${W})(?:, ?| ?/ ?)(?<b>${W})${more('(?:, ?(?:and )?| ?/ ?| and )', W, ['c', 'd', 'e'])} ?(?::|=+>?|-+>) ?[\[({]?\s*(?<x>NUM)%?${more(String.raw`\s*[,/ |]\s*`, 'NUM', ['y', 'z', 'u', 'v'])}%?[\])}]?\s*\.?$`,
+    ),
+    list: true,
     andGeneric: true,
   },
   {
@@ -232,6 +256,15 @@ export const FORMATS: readonly Format[] = [
   },
 ];
 
+/** A phase by itself is no outcome here: `Train/test split: 0.8/0.2`. */
+function isList(groups: Readonly<Record<string, string | undefined>>): boolean {
+  const names = PAIRS.map(([label]) => groups[label]).filter((name) => name !== undefined);
+  return (
+    names.length === PAIRS.filter(([, value]) => groups[value] !== undefined).length &&
+    names.some((name) => classOfName(name.trim()) === 'outcome' && !/^(?:train|val|valid|test|dev)$/i.test(name.trim()))
+  );
+}
+
 function isRate(name: string): boolean {
   return /(?:^|[\s/_])(?:lr|learning[_ ]rate|clip[_ ]?range)\s*$/i.test(name);
 }
@@ -280,13 +313,11 @@ function fill(plan: PlanBuilder, match: RegExpExecArray, scan: Scan, format: For
     plan.metric(templated(name.trim(), spans['name']?.[0] ?? -1, scan), index);
   }
   const of = groups['of'] === undefined ? '' : ` ${groups['of']}`;
-  for (const [label, value] of [
-    ['a', 'x'],
-    ['b', 'y'],
-    ['c', 'z'],
-  ] as const) {
+  if (format.list && !isList(groups)) return false;
+  for (const [label, value] of PAIRS) {
     const index = at(value);
-    if (groups[label] !== undefined && index >= 0) plan.metric(groups[label].trim() + of, index);
+    if (groups[label] === undefined || index < 0 || (format.list && /^(?:skip|place)$/.test(classOfName(groups[label].trim())))) continue;
+    plan.metric(groups[label].trim() + of, index);
   }
   return plan.names.length > 0 || plan.hasPlace;
 }

@@ -40,6 +40,8 @@ const MAYBE_DUMP =
 /** Says where training, or a search, is, and how well it goes. */
 const PROGRESS =
   /\b(?:epoch|step|iter(?:ation)?|trial|fold|episode|round)\b['"]?[ :#=[(]*\d.*(?:loss|acc\b|accuracy|err\b|error|f1|auc|score|reward|return|metric|bleu|ppl|perplexity|map\b|m?iou)|(?:loss|acc|score|reward)\w*['"]?[ :=]+[-\d.].*\b(?:epoch|step|iter(?:ation)?)\b['"]?[ :=]*\d/i;
+/** A dictionary that is said to hold results: spaCy names a loss by the part of the pipeline. */
+const RESULTS = /\b(?:[Ll]oss(?:es)?|[Mm]etrics|[Ss]cores?|[Rr]esults?)['"]?\s*[:=]?\s*\{\s*u?['"]/;
 const SCOPE = /(?:^|[\s[(|,;'"])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?|dev)\b(?!-|\.py)/i;
 const JOINED = /^(-[a-z][\w-]*)\s*[:=]?\s*$/i;
 /** What Chinese counts by, behind the number: rounds, generations, epochs, steps, iterations. */
@@ -72,6 +74,7 @@ export function readGeneric(text: string, scan: Scan, plan = new PlanBuilder()):
   const found = readNames(text, scan, from, plan);
   const counted = bar(text, scan, plan);
   leading(text, scan, from, plan, found);
+  if (RESULTS.test(text)) for (const n of found) if (n.kind === 'unknown' && n.strong && !isWhole(scan, n.index)) n.kind = 'outcome';
   const telling = (n: Named): boolean =>
     (n.kind === 'outcome' && (n.strong || !isWhole(scan, n.index) || plan.hasPlace)) ||
     (plan.hasPlace && (n.kind === 'aux' || (n.kind === 'unknown' && !isWhole(scan, n.index) && (n.strong || n.name.length < 24))));
@@ -119,8 +122,22 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
     // `the loss is nan`: a sentence, which the rules judge
     if (scan.kind[i] === SPECIAL && /\b(?:is|was|became|turned|got|of)\s*$/.test(gap)) continue;
     if (COMPARED.test(gap) && text[previousEnd] !== '>') continue;
+    // `Mouth=13.0-21.6`: from … to
+    if (text[previousEnd] === '-' && scan.start[i + 1] === previousEnd + 1 && i + 1 < scan.count) continue;
     if (consumePair(text, scan, i, gap, plan) || ordinal(text, scan, i, gap, plan)) continue;
     const last = found[found.length - 1];
+    // `Train loss/acc: 0.35/0.88`: two names for two numbers, or three for three
+    const slash =
+      last?.index === i - 1 && last.strong && last.kind !== 'skip' && /^%? ?\/ ?$/.test(gap) && !(isWhole(scan, i - 1) && isWhole(scan, i))
+        ? last.name.indexOf('/')
+        : -1;
+    if (slash > 0) {
+      const name = last!.name.slice(slash + 1).trim();
+      const before = last!.name.slice(0, slash).trim();
+      found[found.length - 1] = { ...last!, name: before, kind: classOfName(before) };
+      found.push({ index: i, name, kind: classOfName(name), strong: true, unit, scope });
+      continue;
+    }
     const named = nameIn(gap, !first);
     // `class 0 0.95`, `for 10 images per label: 62`: the whole number before belongs to the name
     if (
@@ -157,7 +174,7 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
         found.push({ index: i, name: before, kind: classOfName(before), strong: true, unit, scope });
       continue;
     }
-    if (named.name === '' && RATE_UNIT.test(unit) && /[|:]\s*$/.test(gap)) {
+    if (named.name === '' && RATE_UNIT.test(unit) && (/[|:]\s*$/.test(gap) || (last?.kind === 'outcome' && gap === ', '))) {
       found.push({ index: i, name: unit, kind: 'aux', strong: true, unit: '', scope });
       continue;
     }

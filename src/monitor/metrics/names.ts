@@ -34,7 +34,7 @@ const SKIP = new Set(
     'micro_step dur label labels predict weight weights time times timing elapsed eta duration took runtime wall walltime wallclock clock seconds sec secs second ms minutes min_left hours hour date data_time iter_time batch_time forward backward latency memory mem gpu_mem max_mem ram vram cuda cpu gpu gpus device devices ' +
     'size sizes batch_size bs bsz wpb seed seeds params parameters param parameter num number count counts total_params version port pid rank ranks world nodes node workers worker dim dims hidden layers layer heads head width height channels kernel stride padding dropout ' +
     'samples examples tokens_seen images consumed skipped length len max_len vocab classes nclass folds fold candidates version id index idx line lines file files shape shapes bytes mb gb kb mib gib remaining percentage percent progress left until done ' +
-    'patience tol tolerance ts timestamp oom counter warmup threshold thresholds thr thrs stopping initial start init target scheduler alpha gamma lambda eps epsilon betas decay interval every freq frequency limit limits max_steps max_epochs total_steps num_epochs train_wall gb_free mom v_num loss_scale scale scaler weight_norm over frames timing year month day cores core threads thread level iou_thr conf_thr nms score_thr ' +
+    'patience tol tolerance ts timestamp stamp kimg maintenance reserved oom counter warmup threshold thresholds thr thrs stopping initial start init target scheduler alpha gamma lambda eps epsilon betas decay interval every freq frequency limit limits max_steps max_epochs total_steps num_epochs train_wall gb_free mom v_num loss_scale scale scaler weight_norm over frames timing year month day cores core threads thread level iou_thr conf_thr nms score_thr ' +
     'coef coeff coefs coeffs coefficient coefficients n_updates cumulative_steps rlen support total_timesteps time_elapsed it s batches dataset split'
   ).split(' '),
 );
@@ -75,11 +75,7 @@ const WHOLE: Readonly<Record<string, NameClass>> = {
   'time cost': 'skip',
   'training cost': 'skip',
   'validation time cost': 'skip',
-  ep_len_mean: 'outcome',
-  episode_len_mean: 'outcome',
-  'mean episode length': 'outcome',
-  ep_len: 'outcome',
-  eplen: 'outcome',
+  epsilon: 'aux',
   totalenvinteracts: 'skip',
   'early stopping delta': 'skip',
   early_stopping_delta: 'skip',
@@ -190,6 +186,14 @@ function judge(name: string): NameClass {
   // What is aimed at or allowed, not what was reached; RL's targets are values of the critic.
   if (/^target[ _](?!q\b|v|ret|rew|net|ent|max)|^min_(?!loss|rew|ret|ep|val|max)|(?:\b|_)thresh(?:old)?s?(?:\b|_)/.test(name))
     return 'skip';
+  // How long an episode lasts, or what a model writes, is learnt.
+  if (
+    /(?:^|[ _/])ep(?:isode)?s?[ _]?len(?:gth)?s?\b|(?:^|[ _/])(?:completions?|responses?)\b.{0,8}[ _/]length\b/.test(
+      name.replaceAll('_', ' '),
+    ) &&
+    !/^(?:max|min)|limit/.test(name)
+  )
+    return 'outcome';
   // R@1, pass@10, top-5
   if (/^(?:.*[\s_/-])?(?:(?:r|p|rec|pass|maj|recall|precision)@\d+|top[-_ ]?(?:1|3|5|10))$/.test(name)) return 'outcome';
   // 训练损失 (training loss), 准确率 (accuracy) and their kin: there, words are not set apart. (第3轮 损失 is the third round's.)
@@ -204,11 +208,12 @@ function judge(name: string): NameClass {
   let aux = false;
   let skip = false;
   for (const word of words) {
-    const bare = word.replace(/\d+$/, '');
+    // fid50k: over fifty thousand samples
+    const bare = word.replace(/\d+k?$/, '');
     if (OUTCOME.has(word) || (bare !== '' && OUTCOME.has(bare))) outcome = true;
     else if (/(?:loss|acc|accuracy|error|reward|score)$/.test(word) && !/^(?:no|max)/.test(word)) outcome = true;
     else if (AUX.has(word)) aux = true;
-    else if (SKIP.has(word)) skip = true;
+    else if (SKIP.has(word) || /^\w{3,5}mem$/.test(word)) skip = true;
   }
   const last = words[words.length - 1] ?? '';
   // A coefficient that is measured, not set.

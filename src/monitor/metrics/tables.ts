@@ -99,7 +99,9 @@ function asRow(table: Table, row: readonly Cell[], scan: Scan): Plan | null {
   if (!first) return null;
   const labelled = numberIn(first, scan) < 0;
   if (labelled && !/[A-Za-z]/.test(first.text)) return null;
-  if (labelled && kindOf(columns[0]!) !== 'label' && !/^(?:class|classes|category)$/i.test(columns[0]!)) {
+  // A first column that names no number (`Experiment`, `Scene`) holds the rows' labels.
+  const named = kindOf(columns[0]!) === 'other' && row.length === columns.length;
+  if (labelled && !named && kindOf(columns[0]!) !== 'label') {
     // A label in front that the header does not count (scikit-learn), unless the first column is a number's.
     if (row.length < 2 || kindOf(columns[0]!) === 'epoch' || (row[0]!.text.includes('/') && kindOf(columns[0]!) === 'epoch')) {
       if (!/^\d+\/\d+$/.test(first.text)) return null;

@@ -86,8 +86,14 @@ export const FILE_RULES: readonly Rule[] = [
       /Read-only file system/,
       /\bPermission denied\b/,
       /PermissionDeniedError/,
+      // Windows: access is denied; links are made by who may
+      /\[WinError (?:5|1314)\]/,
     ),
-    samples: ["PermissionError: [Errno 13] Permission denied: '/data'", "OSError: [Errno 30] Read-only file system: '/models'"],
+    samples: [
+      "PermissionError: [Errno 13] Permission denied: '/data'",
+      "OSError: [Errno 30] Read-only file system: '/models'",
+      "OSError: [WinError 1314] A required privilege is not held by the client: 'a' -> 'b'",
+    ],
   },
   {
     type: 'permission-denied',

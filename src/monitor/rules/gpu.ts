@@ -198,8 +198,14 @@ export const GPU_RULES: readonly Rule[] = [
       /failed to create cublas handle: (?!CUBLAS_STATUS_SUCCESS)\w/,
       /^\s*(?:Error: )?cuDNN [Ee]rror: (?!CUDNN_STATUS_SUCCESS)\w/,
       /Loaded runtime CuDNN library: .{1,20} but source was compiled with/,
+      // Lua, ONNX Runtime, CNTK
+      /\b(?:[Ee]rror in Cu(?:DNN|BLAS): |CU(?:DNN|BLAS|SPARSE|SOLVER) failure \d+: )CU[A-Z]{3,6}_STATUS_(?!SUCCESS)[A-Z]/,
     ),
-    samples: ['E tensorflow/stream_executor/cuda/cuda_dnn.cc:329] Could not create cudnn handle: CUDNN_STATUS_INTERNAL_ERROR'],
+    samples: [
+      'E tensorflow/stream_executor/cuda/cuda_dnn.cc:329] Could not create cudnn handle: CUDNN_STATUS_INTERNAL_ERROR',
+      'init.lua:120: Error in CuDNN: CUDNN_STATUS_EXECUTION_FAILED (cudnnConvolutionForward)',
+      'RUNTIME_EXCEPTION : Exception during initialization: CUBLAS failure 1: CUBLAS_STATUS_NOT_INITIALIZED ; GPU=0',
+    ],
     lookalikes: [
       'E external/local_xla/xla/stream_executor/cuda/cuda_dnn.cc:9261] Unable to register cuDNN factory: Attempting to register factory',
     ],
@@ -287,7 +293,7 @@ export const GPU_RULES: readonly Rule[] = [
       /: line \d+: +\d+ (?:Segmentation fault|Bus error|Illegal instruction|Floating point exception)\b/,
       /[\]%)s] *Segmentation fault(?: \(core dumped\))?$/,
       // zsh
-      /^\[\d+\][+-]? +\d+ (?:segmentation fault|bus error|illegal hardware instruction|floating point exception)\b/,
+      /^(?:\[\d+\][+-]? +)?\d+ (?:segmentation fault|bus error|illegal hardware instruction|floating point exception)\b/,
       /^(?:\*\*\* )?(?:Process received signal|SIGSEGV|Caught signal 11|Bus error|Illegal instruction|Floating point exception)(?: \(core dumped\)| \*\*\*)?\s*$/,
       /^\[.{1,80}\] \*\*\* Process received signal \*\*\*/,
       /^\*\*\* (?:stack smashing detected|Error in `|SIG(?:SEGV|ABRT|BUS|FPE|ILL) ).{0,200}/,
@@ -295,7 +301,10 @@ export const GPU_RULES: readonly Rule[] = [
       /\bexitcode *: -(?:11|7|4|8)\b/,
       /^Caught signal 11 /,
       /\breturn code = -11\b/,
-      /\b[Ss]ignal 11 \(SIGSEGV\)/,
+      /\b[Ss]ignal 11(?: \(|: )SIGSEGV\b/,
+      /^srun: error: .{1,80}: (?:Segmentation fault|Bus error|Illegal instruction|Floating point exception)\b/,
+      // IDEs and test runners, on Linux and on Windows
+      /\bexit code:? (?:139|-1073741819|-?\(?0x[Cc]0000005\)?)/,
       /segfault at [0-9a-f]+ ip /,
       /died with <Signals\.SIG(?:SEGV|ABRT|BUS)/,
     ),
@@ -306,6 +315,9 @@ export const GPU_RULES: readonly Rule[] = [
       'run.sh: line 3: 4242 Segmentation fault      (core dumped) python train.py',
       'double free or corruption (!prev)',
       'Bus error (core dumped)',
+      'Process finished with exit code 139 (interrupted by signal 11: SIGSEGV)',
+      'Process finished with exit code -1073741819 (0xC0000005)',
+      'srun: error: node07: task 3: Segmentation fault (core dumped)',
     ],
     lookalikes: ['Aborted by user request, saving checkpoint', 'segmentation fault tolerance: on', 'image segmentation fault rate 0.1'],
   },

@@ -26,7 +26,7 @@ export const LAUNCH_RULES: readonly Rule[] = [
       /YAML(?:Error| error)/,
       /--\w[\w-]*.{0,80}(?:must be|is required|requires|should be|can(?:no|')t be|not supported|incompatible|is not)/,
       /(?:[Cc]onfig|[Cc]onfiguration|YAML|yaml) .{0,60}(?:must (?:have|contain|be|specify)|missing (?:required )?(?:key|field|section)|is invalid)/,
-      /[Ii]nvalid (?:choice|value for|config\w*)\b/,
+      /[Ii]nvalid (?:choice|value for|config\w*(?! argument))\b/,
       /Unknown (?:config|option|argument|optimizer|scheduler|model|dataset) /,
       /Cannot use .{1,80} with/,
       /unrecognized configuration/,
@@ -52,6 +52,7 @@ export const LAUNCH_RULES: readonly Rule[] = [
       "KeyError: 'lr'",
       "TypeError: train() got an unexpected keyword argument 'lr'",
       "AttributeError: 'Namespace' object has no attribute 'lr'",
+      'RuntimeError: CUDA error: invalid configuration argument',
     ],
   },
   {

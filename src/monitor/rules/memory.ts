@@ -12,7 +12,7 @@ export const MEMORY_RULES: readonly Rule[] = [
       // RAPIDS' allocator, as XGBoost passes it on
       /\bbad_alloc: out_of_memory: CUDA error/,
       /\bResourceExhaustedError\b(?!.{0,200}(?:No space left|file descriptors))/,
-      /\b(?:RESOURCE_EXHAUSTED|Resource exhausted): (?:Failed to allocate|.{0,80}(?:OOM|[Oo]ut of memory))/,
+      /\b(?:RESOURCE_EXHAUSTED|Resource exhausted): (?:Failed to allocate|Attempting to (?:reserve|allocate)|.{0,80}(?:OOM|[Oo]ut of memory))/,
       /\bOOM when allocating tensor/,
       /\bcudaErrorMemoryAllocation\b/,
       /\bCUDA_ERROR_OUT_OF_MEMORY\b/,
@@ -49,7 +49,10 @@ export const MEMORY_RULES: readonly Rule[] = [
     type: 'cuda-oom',
     on: 'line',
     pattern: anyOf(
-      /\b(?:CUDA|HIP) out of memory\. Tried to allocate \d/,
+      // Who warns, has caught it.
+      /^(?!.{0,160}\bWARN(?:ING)?\b).*\b(?:CUDA|HIP) out of memory\. Tried to allocate \d/,
+      // TensorFlow's and XLA's kernels, whose program ends a moment later
+      /\b(?:OP_REQUIRES failed at .{1,80}: |\(\d\) )(?:RESOURCE_EXHAUSTED|Resource exhausted): (?:OOM when|Attempting to (?:reserve|allocate))/,
       /^\S*\s*CUDA Error: out of memory(?:: File exists)?(?:: .{0,80})?$/,
       /\bcudaMalloc\w* (?:retry )?failed: out of memory/,
       /\bmemory allocation .{0,60}\bfailed on device gpu/,
@@ -59,8 +62,10 @@ export const MEMORY_RULES: readonly Rule[] = [
       'Error: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 23.65 GiB',
       'alloc_buffer: allocating 4096.00 MiB on device 0: cudaMalloc failed: out of memory',
       'CUDA Error: out of memory',
+      'E tensorflow/compiler/xla/xla_client/xla_util.cc:90]   OP_REQUIRES failed at tpu_execute_op.cc:270 : RESOURCE_EXHAUSTED: Attempting to reserve 2.00G at the bottom of memory.',
     ],
     lookalikes: [
+      '| WARNING: ran out of memory with exception: CUDA out of memory. Tried to allocate 2.00 GiB (GPU 0; 10.76 GiB total capacity)',
       // TensorFlow tries again with less, and says the caller can live without
       '2024-01-01 10:00:00.000000: I tensorflow/stream_executor/cuda/cuda_driver.cc:825] failed to allocate 2.00G (2147483648 bytes) from device: CUDA_ERROR_OUT_OF_MEMORY: out of memory',
       'W tensorflow/core/common_runtime/bfc_allocator.cc:243] Allocator (GPU_0_bfc) ran out of memory trying to allocate 2.1GiB. The caller indicates that this is not a failure',

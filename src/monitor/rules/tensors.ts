@@ -343,7 +343,7 @@ export const TENSOR_RULES: readonly Rule[] = [
       /(?:argument|got).{0,40}incompatible shapes/,
       /Incompatible (?:shapes|dimensions) for/,
       /add got incompatible shapes/,
-      /dot_general requires contracting dimensions/,
+      /\brequires? .{1,80}\bto have the same (?:shape|size|length|rank)\b/,
       /zip\(\) argument \d+ is (?:shorter|longer) than argument/,
       /einsum\(\): .{0,80}(?:size|dimension|subscript)/,
       /[Ee]xpected .{0,40}shape .{0,80}(?:but )?got/,
@@ -404,6 +404,8 @@ export const TENSOR_RULES: readonly Rule[] = [
       'ValueError: zip() argument 2 is shorter than argument 1',
       'ValueError: zip() argument 3 is longer than arguments 1-2',
       'TypeError: add got incompatible shapes for broadcasting: (3,), (4,).',
+      'TypeError: dot_general requires contracting dimensions to have the same shape, got (4,) and (5,).',
+      'TypeError: dot_general requires lhs batch dimensions and rhs batch dimensions to have the same shape, got (3,) and (1,).',
       'ValueError: setting an array element with a sequence. The requested array has an inhomogeneous shape after 1 dimensions.',
     ],
     lookalikes: [

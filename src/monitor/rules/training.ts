@@ -63,6 +63,7 @@ export const TRAINING_RULES: readonly Rule[] = [
       /\bLoss is (?:nan|inf), stopping training/i,
       /^(?:ERROR|WARNING|CRITICAL|Error|Warning|!+)\W.{0,60}\b(?:NaN|nan|non-finite|Inf) (?:or (?:inf|Inf) )?(?:loss|training loss)\b/i,
       /\b(?:NaN|nan|non-finite) loss (?:detected|encountered|at (?:step|epoch|iteration))/i,
+      /\b(?:NaN|non-finite value)s? (?:was |were )?(?:detected|found|encountered) in (?:the )?(?:training )?loss\b/i,
       /\bInvalid loss, terminating training/i,
       /\bterminate?on_?nan\b.{0,40}batch/i,
       /Model diverged with loss = NaN/i,
@@ -71,6 +72,7 @@ export const TRAINING_RULES: readonly Rule[] = [
       'Loss is nan, stopping training',
       'Batch 14: Invalid loss, terminating training',
       'WARNING: NaN loss detected at step 120',
+      'NaN detected in the loss, aborting',
       'ERROR:tensorflow:Model diverged with loss = NaN.',
     ],
     lookalikes: [
