@@ -136,7 +136,7 @@ export const FORMATS: readonly Format[] = [
     from: 'PyTorch tutorials',
     sample: 'Accuracy of the network on the 10000 test images: 54 %',
     pattern: re(
-      String.raw`^\W*(?<name>(?:[A-Za-z]+ ){0,3}?(?:accuracy|acc|error|loss) (?:of|at|on|for|over) .{1,80}?)\s?(?::|=| is)\s*(?<value>NUM)\s?%?\s*$`,
+      String.raw`^\W*(?<name>(?:[A-Za-z]+ ){0,3}?(?:accuracy|acc|error|loss) (?:of|at|on|for|over) .{1,80}?)\s?(?::|=| is)\s*(?<value>NUM)\s?%{0,2}\s*$`,
       'i',
     ),
     andGeneric: true,
@@ -201,6 +201,27 @@ export const FORMATS: readonly Format[] = [
     sample: '7: TRAIN [0][50/3416]\tTime 0.421 (0.602)\tLoss/tok 7.1420 (8.0121)\tLearning Rate [0.0005]',
     hint: '][',
     pattern: re(String.raw`\b(?:TRAIN|VALIDATION|VALID|TEST|EVAL) \[(?<epoch>\d+)\]\[(?<step>\d+)/(?<steps>\d+)\]`),
+    andGeneric: true,
+  },
+  {
+    from: 'PyTracking: the epoch, and n of N',
+    sample: '[train: 3, 50 / 1000] FPS: 21.2 (20.5)  ,  Loss/total: 2.41968  ,  Loss/segm: 1.18679',
+    hint: ' / ',
+    pattern: re(String.raw`^\[(?:train|val|valid|test): (?<epoch>\d+), (?<step>\d+) / (?<steps>\d+)\]`),
+    andGeneric: true,
+  },
+  {
+    from: 'DGCNN and kin: the phase counts',
+    sample: 'Train 31, loss: 1.429904, train acc: 0.940089, train avg acc: 0.764216',
+    hint: ', ',
+    pattern: re(String.raw`^\W{0,4}(?:Train|Val|Valid|Validation|Test|Eval) (?<epoch>\d+), [A-Za-z][\w ]{0,30}: NUM`),
+    andGeneric: true,
+  },
+  {
+    from: 'FastReID',
+    sample: '[02/01 10:00:00 fastreid.utils.events]:  eta: 0:10:21  epoch/iter: 5/1367  total_loss: 7.286  lr: 4.56e-05  max_mem: 1841M',
+    hint: 'epoch/iter: ',
+    pattern: re(String.raw`\bepoch/iter: (?<epoch>\d+)/(?<step>\d+)`),
     andGeneric: true,
   },
   {

@@ -166,8 +166,8 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
       found[found.length - 1] = { ...last, index: i, unit, strong: true, kind: classOfName(last.name) };
       continue;
     }
-    // `Best Validation (Ep. 2): 33`, `Loss (top 1) = 0.3`: the name stands before the bracket
-    if (named.name === '' && /^\)\s*[:=]\s*$/.test(gap)) {
+    // `Best Validation (Ep. 2): 33`, `Loss (top 1) = 0.3`, `Accuracy (4-digits): 98`: the name stands before the bracket
+    if (named.name === '' && /^(?:-[a-z]{1,12})?\)\s*[:=]\s*$/i.test(gap)) {
       const open = text.lastIndexOf('(', start);
       const before = open > from ? cutName(text.slice(from, open)) : '';
       if (/[A-Za-z]/.test(before) && before.length < 40)
@@ -359,15 +359,15 @@ function lastSentence(text: string): number {
   return at >= 0 && !/\b(?:avg|ave|acc|val|no|num|max|min|std|vs|approx|iter|ep|ex|cls|reg|prec|rec)$/i.test(text.slice(0, at)) ? at : -1;
 }
 
-/** tqdm: `| 34/313 [00:32<04:25`; Keras: `363/363 [====`, `51/51 ━━━`; Paddle and TFLearn: `step 7/7 -`, `iter: 1309/1309`. */
+/** tqdm: `| 34/313 [00:32<04:25`; Keras: `363/363 [====`, `51/51 ━━━`; rich: `━━━╸━ 44/57 0:02:03`; Paddle and TFLearn: `step 7/7 -`, `iter: 1309/1309`. */
 function bar(text: string, scan: Scan, plan: PlanBuilder): boolean {
   if (plan.step >= 0) return false;
   const match =
-    /\|\s*(\d+)\/(\d+)\s+\[|^\s*(?:step )?(\d+)\/(\d+)\s+(?:\[[=>.-]|[━─-]{4}|\x20?[━─]|- )|\b(?:train|val|valid|validation|test|eval)\w*\]?:?\s*[[(]\s*(\d+)\/(\d+)/di.exec(
+    /\|\s*(\d+)\/(\d+)\s+\[|^\s*(?:step )?(\d+)\/(\d+)\s+(?:\[[=>.-]|[━─-]{4}|\x20?[━─]|- )|\b(?:train|val|valid|validation|test|eval)\w*\]?:?\s*[[(]\s*(\d+)\/(\d+)|[━╸╺] (\d+)\/(\d+) \d+:\d\d/di.exec(
       text,
     );
   if (!match) return false;
-  const at = match.indices?.[1] ?? match.indices?.[3] ?? match.indices?.[5];
+  const at = match.indices?.[1] ?? match.indices?.[3] ?? match.indices?.[5] ?? match.indices?.[7];
   for (let i = 0; at && i + 1 < scan.count; i++) {
     if (scan.start[i] === at[0] && scan.kind[i] === INT) {
       plan.step = i;

@@ -25,7 +25,7 @@ export const TENSOR_RULES: readonly Rule[] = [
       /Assign requires shapes of both tensors to match/i,
       /PytorchStreamReader failed (?:reading zip archive|locating file)/i,
       /has shape .{1,60}, but the saved weight has shape/i,
-      /(?:is )?not compatible with the (?:stored|saved|checkpoint(?:ed)?) shape/i,
+      /(?:is )?not compatible with (?:the )?(?:(?:stored|saved|checkpoint(?:ed)?) shape|provided weight)/i,
       /checkpoint (?:contains|has|was (?:saved|trained) with) \d+ .{1,60}but .{0,60}(?:model|current)/i,
     ),
     samples: [
@@ -38,6 +38,7 @@ export const TENSOR_RULES: readonly Rule[] = [
       'tensorflow.python.framework.errors_impl.NotFoundError: Key conv1/kernel not found in checkpoint',
       'ValueError: Layer #2 (named "head"), weight <KerasVariable shape=(128, 20), dtype=float32, path=head/kernel> has shape (128, 20), but the saved weight has shape (128, 10).',
       'ValueError: Requested shape: (1024, 256) is not compatible with the stored shape: (768, 256).',
+      'ValueError: Layer dense_1 weight shape (16, 4) is not compatible with provided weight shape (8, 4).',
     ],
     lookalikes: [
       'RuntimeError: mat1 and mat2 shapes cannot be multiplied (4x3 and 5x5)',
