@@ -27,7 +27,7 @@ const UNIT =
 /** How much of the line behind a number its unit, and what follows that, are looked for in. */
 const UNIT_REACH = 32;
 /** `| 1023456 tok/s`, `: 13596.73 words/s`: what names itself by its unit, in a column of its own. */
-const RATE_UNIT = /^(?!it\/|s\/)[a-z]{2,12}\/s(?:ec)?$/;
+const RATE_UNIT = /^(?!it\/|s\/|[kmg]?i?b\/)[a-z]{2,12}\/s(?:ec)?$/;
 /** A dump of settings, not progress: Python values and constructors that progress lines do not print. */
 const DUMP =
   /\bNamespace\(|\bdict\(|\b(?:PosixPath|device|dtype|torch\.Size|lambda|Linear|Conv\dd|Dropout|BatchNorm\dd|Adam\w?|SGD|LayerNorm)\(|<class |\barg(?:ument)?s?:|^[^\d]*\b[Cc]onfig(?:uration)?[ :({=]|\.{4,} \S+$|^\s*[\w.]+=[^,;\s]+,\s*$|^\s*(?:cfg|args|config|hparams|opt|FLAGS)[.:]|\b[A-Z]\w*(?<!Output|Results?|Metrics?|Loss(?:es)?|Stats|History|State)\((?:\w+=[^,()]+, ?){2,}|\b[Ff]eature importances?\b/;
@@ -194,7 +194,13 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
     found.push({
       index: i,
       name: named.name,
-      kind: machine || (SPLIT.test(named.name) && isWhole(scan, i)) ? 'skip' : kind,
+      kind:
+        machine || (SPLIT.test(named.name) && isWhole(scan, i))
+          ? 'skip'
+          : // `Computation: 46045 steps/s`
+            kind === 'unknown' && named.strong && RATE_UNIT.test(unit) && !named.name.includes(' ')
+            ? 'outcome'
+            : kind,
       strong: named.strong,
       unit,
       scope,

@@ -234,8 +234,9 @@ function judge(name: string): NameClass {
   )
     return 'outcome';
   if (skip) return 'skip';
-  if (aux) return 'aux';
-  return 'unknown';
+  // RL: how much a policy still tries out; what an environment measures, under its own names (`Metrics/slip_velocity`).
+  if (/\b(?:action|policy)\b.{0,20}\bstd$|^(?:metrics?|env|episode\w*|rollout)\/\w/.test(name)) return 'outcome';
+  return aux ? 'aux' : 'unknown';
 }
 
 /** What the trends make of a series. */
