@@ -50,7 +50,7 @@ export const MEMORY_RULES: readonly Rule[] = [
     on: 'line',
     pattern: anyOf(
       // Who warns, has caught it.
-      /^(?!.{0,160}\bWARN(?:ING)?\b).*\b(?:CUDA|HIP) out of memory\. Tried to allocate \d/,
+      /\b(?:CUDA|HIP) out of memory(?<!\bWARN(?:ING)?\b.{0,160})\. Tried to allocate \d/,
       // TensorFlow's and XLA's kernels, whose program ends a moment later
       /\b(?:OP_REQUIRES failed at .{1,80}: |\(\d\) )(?:RESOURCE_EXHAUSTED|Resource exhausted): (?:OOM when|Attempting to (?:reserve|allocate))/,
       /^\S*\s*CUDA Error: out of memory(?:: File exists)?(?:: .{0,80})?$/,
