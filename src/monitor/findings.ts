@@ -51,7 +51,7 @@ interface Entry {
  */
 export class Findings {
   private readonly entries: Entry[] = [];
-  /** The entry of the exception last raised by each printing process, for chains. */
+  /** The entry of the exception last raised by each printing process, for chains; of the newest `MAX_RANKS` of them. */
   private readonly lastOf = new Map<string, Entry>();
   /** The error told last. */
   private lastError: Entry | null = null;
@@ -140,7 +140,7 @@ export class Findings {
       frame: innermostProjectFrame(frames, this.isProjectFile),
       exception: cut(exceptionText(exception)),
     });
-    this.lastOf.set(exception.who, entry);
+    this.noteLast(exception.who, entry);
     return true;
   }
 
@@ -182,7 +182,7 @@ export class Findings {
         (sameFrame(e.finding.frame, frame) || (exception.who !== '' && !e.ranks.includes(exception.who))),
     );
     if (same) {
-      this.lastOf.set(exception.who, same);
+      this.noteLast(exception.who, same);
       this.addRank(same, exception.who);
       return;
     }
@@ -190,7 +190,7 @@ export class Findings {
     const bare = this.entries.find((e) => (e.key === null || e.key === key) && e.finding.type === type && e.finding.frames.length === 0);
     if (bare) {
       const made = this.make(sighting);
-      this.lastOf.set(exception.who, bare);
+      this.noteLast(exception.who, bare);
       this.amend(bare, {
         ...made,
         line: bare.finding.line,
@@ -202,7 +202,7 @@ export class Findings {
     }
     if (!consequence && this.causes(sighting, key, exception)) return;
     const entry = this.add(sighting, key, consequence);
-    if (entry) this.lastOf.set(exception.who, entry);
+    if (entry) this.noteLast(exception.who, entry);
   }
 
   /** The cause of what was told before it: another rank lost its peer first, a launcher was quicker to complain. That finding becomes this one. */
@@ -218,7 +218,7 @@ export class Findings {
     entry.consequence = false;
     entry.ranks = who === '' ? [] : [who];
     const ranks = entry.ranks.length > 0 ? { ranks: [...entry.ranks] } : {};
-    this.lastOf.set(who, entry);
+    this.noteLast(who, entry);
     this.amend(entry, { ...made, ...ranks, followers: [follower, ...followers] });
     return true;
   }
@@ -245,7 +245,7 @@ export class Findings {
       const { frame, frames, exception } = entry.finding;
       this.amend(bare, { ...bare.finding, frame, frames, exception });
       this.amend(entry, { ...entry.finding, severity: 'info', suggestion: `The same failure as in line ${bare.finding.line}.`, fixes: [] });
-      this.lastOf.set(who, bare);
+      this.noteLast(who, bare);
       return;
     }
     this.amend(entry, {
@@ -267,7 +267,7 @@ export class Findings {
     const passedOn = old.frame !== null && next.exception !== null && next.exception === old.exception;
     const frame = passedOn ? old.frame : (next.frame ?? old.frame);
     const frames = passedOn || next.frames.length === 0 ? old.frames : next.frames;
-    this.lastOf.set(exception.who, entry);
+    this.noteLast(exception.who, entry);
     this.amend(entry, keepOld ? { ...old, frame, frames } : { ...next, frame, frames, ...(old.ranks ? { ranks: old.ranks } : {}) });
   }
 
@@ -325,6 +325,14 @@ export class Findings {
     const before = entry.finding;
     entry.finding = finding;
     this.sink(finding, before);
+  }
+
+  private noteLast(who: string, entry: Entry): void {
+    const { lastOf } = this;
+    lastOf.delete(who);
+    // Ray and Slurm start processes for as long as the log goes on.
+    if (lastOf.size >= MAX_RANKS) for (const oldest of lastOf.keys()) if (lastOf.delete(oldest)) break;
+    lastOf.set(who, entry);
   }
 
   private noteError(entry: Entry): void {

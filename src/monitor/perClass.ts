@@ -30,6 +30,8 @@ const MATRIX_HEAD = /\bconfusion[ _]?matrix\b(?: \([^)]{0,60}\))?\s*(?:[:=]\s*(?
 const MATRIX_ROW = /\[([\d\s.,]{1,2000})\]/g;
 /** More classes than this, and some are always hopeless. */
 const MAX_CLASSES = 50;
+/** … which take less room than this. */
+const MAX_CLASS_LINE = 4_096;
 
 /**
  * Class collapse from per-class numbers: a class with enough examples of which none is recognised, while training is not just beginning. In mid-training it must
@@ -67,6 +69,7 @@ export class PerClass {
   /** The collapse that this line shows, as a sentence, or null. `early`: training is under way and far from its end. */
   read(text: string, early: boolean): string | null {
     if (this.told) return null;
+    if (text.length > MAX_CLASS_LINE) return this.over();
     const classes = this.classesOf(text);
     // Where no class is recognised it is not the classes: the labels are, or this is the very beginning.
     if (classes.length > MAX_CLASSES || (classes.length > 1 && classes.every(({ value }) => value === 0))) return null;

@@ -47,7 +47,7 @@ export function stripPrefix(line: string): Prefixed {
       const match = pattern.exec(text);
       if (!match) continue;
       // The inner prefix knows best: a host has many ranks.
-      who = match[1]!;
+      who = alone(match[1]!);
       text = text.slice(match[0].length);
       break;
     }
@@ -60,4 +60,9 @@ export function stripPrefix(line: string): Prefixed {
     if (text.length === before) break;
   }
   return { text, who, cut: line.length - text.length };
+}
+
+/** A copy that stands for itself: a slice keeps the whole block alive that it was cut from, and who printed is remembered for long. */
+function alone(text: string): string {
+  return ` ${text}`.slice(1);
 }

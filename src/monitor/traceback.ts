@@ -31,6 +31,8 @@ export interface RaisedException {
 const PATIENCE = 40;
 /** Frames kept of one traceback: the outermost and the innermost ones count, endless recursion does not. */
 const MAX_FRAMES = 200;
+/** Longer lines are no frames: a path of a thousand units and a function's name fit well. */
+const MAX_FRAME = 2_000;
 /** Tracebacks followed at the same time (ranks print interleaved). */
 const MAX_OPEN = 64;
 
@@ -38,11 +40,11 @@ const HEADER = 'Traceback (most recent call last)';
 // File "/workspace/train.py", line 12, in main      (without `in`: a syntax error)
 const FRAME = /^\s*(?:> )?File "([^"]{1,1000})", line (\d+)(?:, in (.{1,300}))?\s*$/;
 // rich: │ /workspace/train.py:42 in fit                  │
-const RICH = /^\s*[│|] (\S.{0,600}?\.\w{1,4}):(\d+) in (\S{1,200})\s*[│|]?\s*$/;
+const RICH = /^\s*[│|] (\S.{0,600}?\.\w{1,4}):(\d+) in (\S{1,200})(?:\s*[│|])?\s*$/;
 // … whose box is narrower than the path: │ /venv/lib/python3.8/site-packages/lightning/pytorch/loops/fit_loo │ and then │ p.py:201 in run │,
 // or the function alone below │ /home/me/train.py:1024 │
 const RICH_HALF = /^\s*[│|] ((?:\/|~\/|[A-Za-z]:\\)[^\s│|]{1,600})\s*[│|]\s*$/;
-const RICH_REST = /^\s*[│|] (\S.{0,400}?)\s*[│|]?\s*$/;
+const RICH_REST = /^\s*[│|] (\S.{0,400}?)(?:\s*[│|])?\s*$/;
 // IPython >= 8:  Cell In[24], line 75, in f(x)      File ~/x.py:12, in f(x)
 const CELL = /^\s*(Cell In ?\[\d+\]), line (\d+)(?:, in (.{1,300}))?/;
 const CELL_FILE = /^\s*File (\S.{0,600}?):(\d+)(?:,? in (.{1,300}))?\s*$/;
@@ -379,8 +381,10 @@ export class TracebackReader {
       this.open.delete(who);
       return false;
     }
-    if (state.idle <= 2 && SHRUG.test(text)) this.shrugged(who);
-    if (OTHER_SPEAKER.test(text) || (cut > 0 && state.cut === 0)) state.unfinished = false;
+    const other = OTHER_SPEAKER.test(text);
+    // Not what Python ignores (`Exception ignored in: …` stands below many a crash), nor what others do.
+    if (state.idle <= 2 && !state.ignored && !other && !IGNORED.test(text) && SHRUG.test(text)) this.shrugged(who);
+    if (other || (cut > 0 && state.cut === 0)) state.unfinished = false;
     // Below a whole sentence only what is set off from the margin still belongs to it.
     // The next line may name a second exception: that is the text of a message with more lines than one.
     else if (state.unfinished || (state.idle === 1 && isSecondName(text)) || (/^(?:\s|- )/.test(text) && state.idle <= 3 && !state.oneLine))
@@ -403,6 +407,7 @@ export class TracebackReader {
 function unwrapped(state: Open, text: string): string {
   const { half } = state;
   state.half = '';
+  if (text.length > MAX_FRAME) return text;
   const rest = half === '' ? null : RICH_REST.exec(text);
   const whole = rest ? `│ ${half}${rest[1]!.startsWith('in ') ? ' ' : ''}${rest[1]!} │` : text;
   state.half = RICH_HALF.exec(whole)?.[1] ?? '';
@@ -410,13 +415,14 @@ function unwrapped(state: Open, text: string): string {
 }
 
 function readFrame(text: string): Frame | null {
-  if (!text.includes('File "')) return null;
+  if (text.length > MAX_FRAME || !text.includes('File "')) return null;
   const match = FRAME.exec(text);
   return match ? { file: match[1]!, line: Number(match[2]), ...(match[3] ? { function: match[3] } : {}) } : null;
 }
 
 /** A frame as IPython prints it; `line` is 0 where an arrow below will tell. */
 function readCell(text: string): Frame | null {
+  if (text.length > MAX_FRAME) return null;
   let match = CELL.exec(text) ?? CELL_FILE.exec(text) ?? RICH.exec(text);
   if (match) return { file: match[1]!, line: Number(match[2]), ...(match[3] ? { function: match[3] } : {}) };
   const link = COLAB_LINK.exec(text);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { TrainingMonitor } from '../../../src/monitor/monitor.ts';
 import { FRAGMENTS, noise } from './fragments.ts';
@@ -117,5 +119,48 @@ describe('any input', () => {
         assert.ok(user + system < 400_000, `${kind}: ${(user + system) / 1000} ms`);
       }
     }
+  });
+
+  for (const [name, head, line] of [
+    ['the second line of a box', ['Traceback (most recent call last):', '│ /home/me/train.p │'], `│ a${' '.repeat(4_000)}x`],
+    ['a frame in a box', ['Traceback (most recent call last):'], `│ /a.py:1 in f${' '.repeat(16_000)}x`],
+    ['a frame of IPython', ['Traceback (most recent call last):'], `  File ${'a:1 in '.repeat(80)}${' '.repeat(16_000)}x`],
+    ['a row of a report', ['  precision    recall  f1-score   support'], `  a${' '.repeat(16_000)}x`],
+  ] as const)
+    it(`of one long line where ${name} is looked for is read in time`, () => {
+      const once = (): number => {
+        const monitor = new TrainingMonitor();
+        for (const before of head) monitor.processLine(before);
+        const start = process.cpuUsage();
+        monitor.processLine(line);
+        const { user, system } = process.cpuUsage(start);
+        return (user + system) / 1000;
+      };
+      const fastest = Math.min(once(), once(), once());
+      assert.ok(fastest < 50, `${fastest} ms`);
+    });
+
+  it('of processes without end is not remembered', () => {
+    const others = `${'x'.repeat(8_000)}\n`.repeat(7);
+    const monitor = new TrainingMonitor();
+    const failing = (pid: number): Uint8Array =>
+      new TextEncoder().encode(
+        ['Traceback (most recent call last):', '  File "/workspace/train.py", line 3, in main', 'ValueError: the header is broken']
+          .map((line) => `(train_fn pid=${pid}, ip=10.0.0.1) ${line}\n`)
+          .join('') + others,
+      );
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const used = (): number => {
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    for (let pid = 1_000; pid < 1_020; pid++) monitor.write(failing(pid));
+    const before = used();
+    for (let pid = 2_000; pid < 2_500; pid++) monitor.write(failing(pid));
+    // A slice of each block, kept, is 28 MB.
+    const growth = used() - before;
+    assert.ok(growth < 8e6, `${growth} bytes`);
+    assert.equal(monitor.getErrors().length, 1);
   });
 });
