@@ -13,7 +13,7 @@ export const INT = 1;
 export const FLOAT = 2;
 /** `nan`, `inf`, `-Infinity`: a number in every respect but its letters. */
 export const SPECIAL = 3;
-/** Times, dates, versions, addresses: `0:14:15`, `2.1.0`, `10.0.0.1`. */
+/** Times, dates, versions, addresses: `0:14:15`, `2.1.0`, `10.0.0.1`, `0x7f3a`. */
 export const COMPOUND = 4;
 
 // A template's step: a size, the kind of what follows, and whether that may have a sign.
@@ -23,7 +23,7 @@ export const SIZE_SHIFT = 4;
 
 /** What a number may go on with behind its first digits. */
 const GOES_ON = new Uint8Array(65_536);
-for (const char of ',.:-eE') GOES_ON[char.charCodeAt(0)] = 1;
+for (const char of ',_.:-eExX') GOES_ON[char.charCodeAt(0)] = 1;
 
 /** The characters of a line, or its bytes: where it is ASCII they are the same, and numbers always are. */
 type Units = Uint16Array | Uint8Array;
@@ -278,7 +278,7 @@ export class Scan {
             i = j;
             plain = digit !== 46 - 48 && digit !== 58 - 48;
           }
-        } else plain = next < 48 || next > 57 || (found === FLOAT && (code === 44 || code === 45));
+        } else plain = code !== 120 && code !== 88 && (next < 48 || next > 57 || (found === FLOAT && (code === 44 || code === 45)));
       }
       if (plain) {
         if (found !== kind) return -1;
@@ -312,7 +312,7 @@ export class Scan {
       return printed.startsWith('-') ? -Infinity : Infinity;
     }
     const plain = Number(printed);
-    return Number.isNaN(plain) ? Number(printed.replaceAll(',', '')) : plain;
+    return Number.isNaN(plain) ? Number(printed.replace(/[,_]/g, '')) : plain;
   }
 
   printed(index: number): string {
@@ -335,11 +335,26 @@ export class Scan {
       this.note(index, at, i, kind, scaled(codes[at] === 45, mantissa, decimals));
       return i;
     }
-    // 12,345 - groups of three, when the first has at most three
-    if (c === 44 && kind === INT && i - at <= 4) {
-      while (i + 3 < to && codes[i] === 44 && digits(codes, i + 1, to) === i + 4) {
+    // 0x80070005
+    if ((c === 120 || c === 88) && kind === INT && i === first + 1 && codes[first] === 48) {
+      const end = hexadecimals(codes, i + 1, to);
+      if (end > i + 1) {
+        this.note(index, at, end, COMPOUND, Number.NaN);
+        return end;
+      }
+    }
+    // 12,345 and Python's 12_345 - groups of three, when the first has at most three
+    if ((c === 44 || c === 95) && kind === INT && i - at <= 4) {
+      const groups = i;
+      const head = mantissa;
+      while (i + 3 < to && codes[i] === c && digits(codes, i + 1, to) === i + 4) {
         mantissa = mantissa * 1000 + (codes[i + 1]! - 48) * 100 + (codes[i + 2]! - 48) * 10 + (codes[i + 3]! - 48);
         i += 4;
+      }
+      // `12_100_loss` is a name.
+      if (c === 95 && i < to && CLASS[codes[i]!] === Class.Letter) {
+        i = groups;
+        mantissa = head;
       }
     }
     if (i < to && codes[i] === 46) {
@@ -461,6 +476,15 @@ function digits(codes: Units, i: number, to: number): number {
     i++;
   }
   return i;
+}
+
+function hexadecimals(codes: Units, i: number, to: number): number {
+  while (i < to && isHexadecimal(codes[i]!)) i++;
+  return i;
+}
+
+function isHexadecimal(code: number): boolean {
+  return isFigure(code) || ((code | 32) >= 97 && (code | 32) <= 102);
 }
 
 function written(codes: Units, from: number, to: number): string {

@@ -52,6 +52,8 @@ export function readHeader(line: string, scan: Scan): Table | null {
   // `Epoch Train_loss Val_loss`: names of one word, a space between
   if (separator === 'space' && columns.length === 1 && PLACE_FIRST.test(text)) columns = words(text, separator).map((cell) => cell.text);
   if (columns.length < 2 || columns.length > MAX_COLUMNS) return null;
+  // `print(loss, acc)`: source
+  if (separator === 'comma' && columns.some((name) => name.includes('(') !== name.includes(')'))) return null;
   if (!columns.every((name) => NAME.test(name) && name.split(' ').length <= 3)) return null;
   const kinds = columns.map((name) => kindOf(name));
   if (columns.every((name) => SPLITS.has(name.toLowerCase()))) return { columns, separator, plans: new Map() };
