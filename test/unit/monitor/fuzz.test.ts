@@ -125,6 +125,8 @@ describe('any input', () => {
     ['the second line of a box', ['Traceback (most recent call last):', '│ /home/me/train.p │'], `│ a${' '.repeat(4_000)}x`],
     ['a frame in a box', ['Traceback (most recent call last):'], `│ /a.py:1 in f${' '.repeat(16_000)}x`],
     ['a frame of IPython', ['Traceback (most recent call last):'], `  File ${'a:1 in '.repeat(80)}${' '.repeat(16_000)}x`],
+    ['a logger’s name', ['Traceback (most recent call last):'], `2024-06-01 10:00:00 ${'-'.repeat(60)}`],
+    ['the place of a log call', ['Traceback (most recent call last):'], `ERROR ${'1'.repeat(16_000)}`],
     ['a row of a report', ['  precision    recall  f1-score   support'], `  a${' '.repeat(16_000)}x`],
   ] as const)
     it(`of one long line where ${name} is looked for is read in time`, () => {
