@@ -109,13 +109,18 @@ async function inspectLarge(
   onLarge: ((file: LookedAt) => void) | undefined,
 ): Promise<Source> {
   const looked: LookedAt = { ...planned(file), from: file.source, ...(await factsOf(file.source)) };
-  if (looked.bytes > largeBytes) onLarge?.(looked);
+  const isLarge = looked.bytes > largeBytes;
+  if (isLarge) onLarge?.(looked);
+  // A large one may be on its way already as long as it was: what is appended to it meanwhile is not part of it.
+  const mostBytes = isLarge ? looked.bytes : Infinity;
   const hasher = createHash('sha256');
   let bytes = 0;
   for await (const chunk of contentOf(file.source)) {
     throwIfCancelled(signal, 'The upload');
-    hasher.update(chunk);
-    bytes += chunk.length;
+    const part = chunk.subarray(0, mostBytes - bytes);
+    hasher.update(part);
+    bytes += part.length;
+    if (bytes === mostBytes) break;
   }
   return { ...looked, bytes, sha256: hasher.digest('hex') };
 }
@@ -177,6 +182,7 @@ async function* readAhead(handle: FileHandle): AsyncGenerator<Buffer> {
       const { bytesRead, buffer } = await reading;
       if (bytesRead === 0) return;
       reading = handle.read({ buffer: free });
+      reading.catch(() => {}); // told when it is waited for
       free = buffer;
       yield buffer.subarray(0, bytesRead);
     }
