@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ChannelPool } from '../../src/pod/channelPool.ts';
+import { SessionRefused } from '../../src/pod/connection.ts';
 import { exec } from '../../src/pod/exec.ts';
 import { Link } from '../../src/pod/link.ts';
 import { startRequest } from '../../src/pod/request.ts';
@@ -69,6 +70,22 @@ describe('sessions', function () {
     withPool(5, async (pool) => {
       await exec(pool, 'true'); // the first is followed by few
       await Promise.all(Array.from({ length: 10 }, () => exec(pool, 'sleep 0.3')));
+      while (pool.readyCount < 5) await delay(10);
+    }));
+
+  it('are asked for again when the pod, busy with the end of others, had refused them', () =>
+    withPool(5, async (pool, link) => {
+      const connection = await link.get();
+      await exec(pool, 'true');
+      await Promise.all(
+        Array.from({ length: 10 }, async () => {
+          await exec(pool, 'sleep 0.3');
+          connection.openSessionEarly = () => {
+            Reflect.deleteProperty(connection, 'openSessionEarly');
+            return Promise.reject(new SessionRefused('open failed'));
+          };
+        }),
+      );
       while (pool.readyCount < 5) await delay(10);
     }));
 
