@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, open, rm, truncate, writeFile, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isUserError } from '../../../src/core/errors.ts';
-import { sameContent } from '../../../src/pod/source.ts';
+import { inspect, sameContent } from '../../../src/pod/source.ts';
 
 describe('a local file to send', () => {
   let folder = '';
@@ -38,5 +39,32 @@ describe('a local file to send', () => {
       process.off('unhandledRejection', onUnhandled);
       prototype.read = read;
     }
+  });
+
+  it('that is written over while it is read is none to send, and one that is appended to is what it was', async () => {
+    const bytes = 9_000_000;
+    const localPath = join(folder, 'model.ckpt');
+    await writeFile(localPath, '');
+    const handle = await open(localPath);
+    const prototype = Object.getPrototypeOf(handle) as Pick<FileHandle, 'read'>;
+    await handle.close();
+    const { read } = prototype;
+    const inspectWhile = async (change: () => void) => {
+      await truncate(localPath, bytes);
+      let reads = 0;
+      prototype.read = function (this: FileHandle, ...args: unknown[]) {
+        if (reads++ === 3) change();
+        return (read as (...args: unknown[]) => never).apply(this, args);
+      };
+      try {
+        return await inspect([{ source: { localPath }, remotePath: '/x' }], undefined);
+      } finally {
+        prototype.read = read;
+      }
+    };
+    const [appended] = await inspectWhile(() => appendFileSync(localPath, 'more'));
+    assert.equal(appended?.bytes, bytes);
+    const writtenOver = inspectWhile(() => writeFileSync(localPath, Buffer.alloc(bytes, 1), { flag: 'r+' }));
+    await assert.rejects(writtenOver, (error) => isUserError(error, 'local-failed'));
   });
 });
