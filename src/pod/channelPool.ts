@@ -156,7 +156,8 @@ export class ChannelPool implements Disposable {
     };
     open().catch((error: unknown) => {
       this.parked.delete(opening);
-      if (!(error instanceof SessionRefused)) this.log(`${this.link.name}: no warm channel: ${messageOf(error)}`);
+      if (error instanceof SessionRefused) this.parkLater(this.parkedWanted);
+      else this.log(`${this.link.name}: no warm channel: ${messageOf(error)}`);
     });
   }
 

@@ -23,6 +23,8 @@ import { openSharedReads, type SharedReads } from './sharedReads.ts';
 /** sshd's default for MaxSessions (sshd_config(5)); what a server really grants is learnt when it refuses. */
 const assumedSessions = 10;
 const trustRefusalMs = 60_000;
+/** After its end sshd counts a session until it has swept up; on a busy machine that takes a while. */
+const sweepingMs = 500;
 
 /** The server would not open one more session on this connection. */
 export class SessionRefused extends Error {}
@@ -30,6 +32,8 @@ export class SessionRefused extends Error {}
 /** One authenticated SSH connection, and how many sessions are open on it. */
 export class Connection {
   private openCount = 0;
+  /** Sessions that ended a moment ago. */
+  private endingCount = 0;
   /** The shortest time in which the pod answered anything: the line's round trip and a millisecond or two. Infinite while unknown. */
   roundTripMs = Infinity;
   private learnt: { readonly sessions: number; readonly untilMs: number } | undefined;
@@ -117,14 +121,14 @@ export class Connection {
     trips = 2,
   ): Promise<C> {
     if (this.ended) return Promise.reject(this.ended.error);
-    const others = this.openCount++;
+    const others = this.openCount++ + this.endingCount;
     const begunMs = performance.now();
     return new Promise<C>((resolve, reject) => {
       const fail = (error: Error) => {
         this.openCount--;
         // A refusal carries the server's reason code (RFC 4254, 5.1); anything else is the connection going down.
         if (this.ended || !('reason' in error)) return reject(this.ended?.error ?? connectionLost(this.name, error));
-        // Of those that were open when it was asked for; meanwhile some may have ended. At least one is granted by every server worth talking to.
+        // Of those that were open when it was asked for, or that the server may have counted still; meanwhile some may have ended. At least one is granted by every server worth talking to.
         this.limitSessions(Math.max(1, Math.min(others, this.sessionsGranted)));
         reject(new SessionRefused(error.message));
       };
@@ -132,7 +136,7 @@ export class Connection {
         start((error, channel) => {
           if (error) return fail(error);
           this.answeredWithin((performance.now() - begunMs) / trips);
-          channel.once('close', () => this.openCount--);
+          channel.once('close', () => this.sessionEnded());
           resolve(channel);
         });
       } catch (error) {
@@ -141,6 +145,12 @@ export class Connection {
         reject(connectionLost(this.name, error));
       }
     });
+  }
+
+  private sessionEnded(): void {
+    this.openCount--;
+    this.endingCount++;
+    setTimeout(() => this.endingCount--, sweepingMs).unref();
   }
 
   end(): void {

@@ -49,7 +49,7 @@ export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], o
   const common = { token: newToken(), keepStrangers: options.keepStrangers, signal: options.signal, onBytes };
   const aheadStop = new AbortController();
   const aheadSignal = options.signal ? AbortSignal.any([options.signal, aheadStop.signal]) : aheadStop.signal;
-  let ahead: Promise<{ readonly placing: Promise<Answer> } | undefined> | undefined;
+  let ahead: Promise<{ readonly placing: Promise<Answer>; readonly wasCut: () => boolean } | undefined> | undefined;
   const onLarge = (file: LookedAt) => {
     pool.park(stripesFor(pool.roundTripMs) + 2); // for these, one to look and one to put it in place
     if (files.length > 1 || file.version === undefined) return;
@@ -65,7 +65,7 @@ export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], o
       if (!sending) return undefined;
       const placing = placeWhileSending(pool, set, sending.parts, sending);
       placing.catch(() => {}); // awaited when the file was read
-      return { placing };
+      return { placing, wasCut: () => sending.parts.some(({ plan }) => plan.attempt > 1) };
     });
   };
   const inspected = inspect(files, options.signal, onLarge).then(async (sources) => {
@@ -84,7 +84,9 @@ export async function putFiles(pool: ChannelPool, files: readonly FileToPut[], o
     // Its bytes were seen on the pod, so that it may have them sooner from there.
     if (begun && isWorthAsking(cache, 0)) aheadStop.abort();
     const placed = await begun?.placing.catch((error: unknown) => {
-      if (!aheadStop.signal.aborted || options.signal?.aborted) throw error;
+      // The line may have taken with it only the word that all is in place; what was sent once more then lacks the rest. The usual road looks first.
+      const mayBeThere = begun.wasCut() && (isUserError(error, 'transfer-corrupt') || isUserError(error, 'remote-failed'));
+      if (options.signal?.aborted || !(aheadStop.signal.aborted || mayBeThere)) throw error;
     });
     if (placed) outcome = outcomeOf(placed);
     else {

@@ -50,6 +50,8 @@ result ok
 function hashBoth(remotePath: string): string {
   if (hasOddNames([remotePath])) return `${hashOne('w', '$t')} && ${hashOne('h', '$f')} || fail look`;
   return `if [ -n "$has256" ]; then v=$(sha256sum -- "$t" "$f"); else v=$(sums "$t" "$f"); fi || fail look
+  # Of one that cannot be read some tools say nothing, and do not fail either.
+  case $v in *"$nl"*) ;; *) fail look;; esac
   w=\${v%% *}; w=\${w%%"$nl"*}; h=\${v#*"$nl"}; h=\${h%% *}`;
 }
 

@@ -96,7 +96,8 @@ function keepWindowOpen(channel: ClientChannel): void {
     readonly _client: { readonly _protocol: { channelWindowAdjust(id: number, bytes: number): void } };
   };
   channel.on('data', () => {
-    const bytes = windowBytes - incoming.window;
+    // What has come and waits to be read counts: a reader that is slower than the line would have all of it in memory.
+    const bytes = windowBytes - incoming.window - channel.readableLength - channel.stderr.readableLength;
     if (bytes < grantBytes || incoming.state !== 'open') return;
     incoming.window += bytes;
     client._protocol.channelWindowAdjust(outgoing.id, bytes);

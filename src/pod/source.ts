@@ -109,15 +109,26 @@ async function inspectLarge(
   onLarge: ((file: LookedAt) => void) | undefined,
 ): Promise<Source> {
   const looked: LookedAt = { ...planned(file), from: file.source, ...(await factsOf(file.source)) };
-  if (looked.bytes > largeBytes) onLarge?.(looked);
-  const hasher = createHash('sha256');
-  let bytes = 0;
-  for await (const chunk of contentOf(file.source)) {
-    throwIfCancelled(signal, 'The upload');
-    hasher.update(chunk);
-    bytes += chunk.length;
-  }
-  return { ...looked, bytes, sha256: hasher.digest('hex') };
+  const isLarge = looked.bytes > largeBytes;
+  if (isLarge) onLarge?.(looked);
+  // A large one may be on its way already as long as it was: what is appended to it meanwhile is not part of it.
+  const mostBytes = isLarge ? looked.bytes : Infinity;
+  const read = async () => {
+    const hasher = createHash('sha256');
+    let bytes = 0;
+    for await (const chunk of contentOf(file.source)) {
+      throwIfCancelled(signal, 'The upload');
+      const part = chunk.subarray(0, mostBytes - bytes);
+      hasher.update(part);
+      bytes += part.length;
+      if (bytes === mostBytes) break;
+    }
+    return { bytes, sha256: hasher.digest('hex') };
+  };
+  const source = { ...looked, ...(await read()) };
+  // Written over meanwhile, it was read and perhaps sent with a part of the old and a part of the new. What was only appended to reads the same again.
+  if (isLarge && (await hasChanged(source)) && (await read()).sha256 !== source.sha256) throw changedMeanwhile(source);
+  return source;
 }
 
 /** @throws UserError 'bad-argument' for a path that cannot be a file's. */
@@ -177,6 +188,7 @@ async function* readAhead(handle: FileHandle): AsyncGenerator<Buffer> {
       const { bytesRead, buffer } = await reading;
       if (bytesRead === 0) return;
       reading = handle.read({ buffer: free });
+      reading.catch(() => {}); // told when it is waited for
       free = buffer;
       yield buffer.subarray(0, bytesRead);
     }

@@ -263,11 +263,14 @@ export async function* blocksToHash(
 
 /**
  * The same as `blocks | sumin` below in one process: nothing goes through a pipe, and no process is started for each segment and
- * each look at the notes. It reads stdin byte by byte, as a shell does, since what follows `end` is not its. Exit code 9: this python cannot.
+ * each look at the notes. It reads stdin byte by byte, as a shell does, since what follows `end` is not its. Exit code 8: it began, and
+ * what it was told or what it read broke off; with any other this python never got so far, and stdin is untouched.
  */
 const hashInPython = `
-try: import hashlib, os, sys, time
-except Exception: raise SystemExit(9)
+import hashlib, os, sys, time
+os.readv, time.monotonic
+def broke_off(*why): os._exit(8)
+sys.excepthook = broke_off
 path, mine = sys.argv[1], b"for " + sys.argv[2].encode() + b"\\n"
 part = None
 room = memoryview(bytearray(${blockBytes}))
@@ -277,13 +280,13 @@ def line():
     while True:
         byte = os.read(0, 1)
         if byte == b"\\n": return said.split()
-        if not byte: sys.exit(1)
+        if not byte: broke_off()
         said += byte
 def arrived(segment):
     told = 0
     while True:
         with open(path + ".done", "rb") as notes: said = b"\\n" + notes.read()
-        if not said.rpartition(b"\\nfor ")[2].startswith(mine[4:]): sys.exit(1)
+        if not said.rpartition(b"\\nfor ")[2].startswith(mine[4:]): broke_off()
         if b"\\n" + segment + b"\\n" in said: return
         if time.monotonic() - told > .02:
             os.write(3, b"rpo-wait\\n")
@@ -323,8 +326,9 @@ blocks() {
 hash_part() {
   f=$1; exec 3>&1
   echo "for $R" >>"$f.done" || return 1
+  # Programs of that name may be another Python, lack their libraries, or print before they begin.
   q=$(python3 -ISc ${quote(hashInPython)} "$f" "$R" 2>/dev/null)
-  case $? in 0) ;; 9|126|127) q=$(blocks | sumin);; *) return 1;; esac
+  case $?$q in 8*|129*|130*|137*|143*) return 1;; 0?*) q=\${q##*"$nl"};; *) q=$(blocks | sumin);; esac
   read -r v W && [ "$v" = whole ]
 }
 `;

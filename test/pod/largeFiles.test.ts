@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUserError } from '../../src/core/errors.ts';
@@ -194,12 +195,40 @@ describe('large files', function () {
       const there = join(practice.workspace, 'hashed.ckpt');
       await pod.putFiles([{ source: { content }, remotePath: there }]);
       assert.equal(await readFile(log, 'utf8').catch(() => ''), '');
-      await tool('python3', 'exit 9');
-      const other = randomBytes(size);
-      await pod.putFiles([{ source: { content: other }, remotePath: there }]);
-      assert.match(await readFile(log, 'utf8'), /openssl/);
-      assert.ok((await readFile(there)).equals(other));
+      // One that is not there, lacks its libraries, is Python 2, is none at all, or is made for another processor.
+      for (const end of ['exit 127', 'exit 1', 'echo "Unknown option: -I" >&2; exit 2', 'exit 0', 'kill -ILL $$']) {
+        await tool('python3', end);
+        await rm(log, { force: true });
+        const other = randomBytes(size);
+        await pod.putFiles([{ source: { content: other }, remotePath: there }]);
+        assert.match(await readFile(log, 'utf8'), /openssl/);
+        assert.ok((await readFile(there)).equals(other));
+      }
     }));
+
+  it('are hashed by a python3 that prints something before it begins', () =>
+    withPod({}, async ({ pod, practice }) => {
+      const python = join(practice.folder, 'bin', 'python3');
+      await rm(python); // a link to this machine's own
+      await writeFile(python, `#!/bin/sh\necho welcome\nexec ${which('python3')} "$@"\n`, { mode: 0o755 });
+      const there = join(practice.workspace, 'hashed.ckpt');
+      await pod.putFiles([{ source: { content }, remotePath: there }]);
+      assert.ok((await readFile(there)).equals(content));
+    }));
+
+  it('that are appended to while they are sent arrive as they were', async () => {
+    const path = join(t.tmp, 'events.log');
+    await writeFile(path, content);
+    const timer = setInterval(() => appendFileSync(path, 'more'), 1);
+    try {
+      const [put] = await t.pod.putFiles([{ source: { localPath: path }, remotePath: at('events.log') }]);
+      const there = await readFile(at('events.log'));
+      assert.ok(there.length >= size && there.subarray(0, size).equals(content));
+      assert.deepEqual([put?.bytes, put?.sha256], [there.length, sha(there)]);
+    } finally {
+      clearInterval(timer);
+    }
+  });
 
   it('that do not fit are known not to before they are sent', async function () {
     const folder = at('small-disk');
@@ -419,6 +448,25 @@ describe('a pod with few tools', function () {
 
   it('nor openssl where python3 is', async () => {
     await roundTrip(Object.fromEntries([...common, 'tar', 'python3'].map((name) => [name, which(name)])));
+  });
+
+  it('a small file is not taken for the same as one that cannot be read there', async () => {
+    await withPod({}, async ({ pod, practice, connect }) => {
+      pod.dispose();
+      const bin = join(practice.folder, 'few');
+      await pathOf(bin, Object.fromEntries([...common, 'readlink'].map((name) => [name, which(name)])));
+      // As it is for somebody who is not root.
+      const openssl = `case $(readlink /proc/self/fd/0) in */secret) exit 1;; esac; exec ${which('openssl')} "$@"`;
+      await writeFile(join(bin, 'openssl'), `#!/bin/sh\n${openssl}\n`, { mode: 0o755 });
+      await practice.restart({ environment: { PATH: bin } });
+      const few = connect();
+      const remotePath = join(practice.workspace, 'secret');
+      await writeFile(remotePath, 'old');
+      const putting = few.putFiles([{ source: { content: Buffer.from('new') }, remotePath }]);
+      await assert.rejects(putting, (error) => isUserError(error, 'remote-failed'));
+      assert.equal(await readFile(remotePath, 'utf8'), 'old');
+      few.dispose();
+    });
   });
 
   it('without any way to compare, nothing is sent or fetched and the sentence says what to install', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -71,6 +72,25 @@ describe('a large file, before the pod has said that it is wanted', function () 
       const [put] = await putFiles(pool, [{ source: await local(), remotePath: join(folder, 'model.ckpt') }]);
       assert.equal(put?.changed, false);
       assert.ok(proxy.carried.up - before < 6 * megabyte, `${proxy.carried.up - before} bytes`);
+      assert.deepEqual(await readdir(folder), ['model.ckpt']);
+    }));
+
+  it('is not called corrupt when the line broke after it was in place and before that was told', () =>
+    withPool(async (pool, proxy) => {
+      const folder = join(t.practice.workspace, 'told');
+      const remotePath = join(folder, 'model.ckpt');
+      const putting = putFiles(pool, [{ source: await local(), remotePath }], {
+        onProgress: ({ bytesDone }) => {
+          if (bytesDone > content.length - 3 * megabyte && proxy.carried.connections === 1) proxy.line.holdDown = true;
+        },
+      });
+      putting.catch(() => {}); // awaited below
+      for (let round = 0; round < 1000 && !existsSync(remotePath); round++) await delay(10);
+      proxy.cut();
+      proxy.line.holdDown = false;
+      // Lost after all of it was known to have arrived, it says that it may be in place.
+      await putting.catch((error: unknown) => assert.ok(isUserError(error, 'connection-lost'), String(error)));
+      assert.ok((await readFile(remotePath)).equals(content));
       assert.deepEqual(await readdir(folder), ['model.ckpt']);
     }));
 

@@ -3,8 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ChannelPool } from '../../src/pod/channelPool.ts';
+import { SessionRefused } from '../../src/pod/connection.ts';
 import { exec } from '../../src/pod/exec.ts';
 import { Link } from '../../src/pod/link.ts';
+import { startRequest } from '../../src/pod/request.ts';
 import { FaultProxy } from './support/faultProxy.ts';
 import { usePod, withPod } from './support/pod.ts';
 
@@ -71,6 +73,22 @@ describe('sessions', function () {
       while (pool.readyCount < 5) await delay(10);
     }));
 
+  it('are asked for again when the pod, busy with the end of others, had refused them', () =>
+    withPool(5, async (pool, link) => {
+      const connection = await link.get();
+      await exec(pool, 'true');
+      await Promise.all(
+        Array.from({ length: 10 }, async () => {
+          await exec(pool, 'sleep 0.3');
+          connection.openSessionEarly = () => {
+            Reflect.deleteProperty(connection, 'openSessionEarly');
+            return Promise.reject(new SessionRefused('open failed'));
+          };
+        }),
+      );
+      while (pool.readyCount < 5) await delay(10);
+    }));
+
   it('are not parked while a large file goes its way, and are afterwards', () =>
     withPool(2, async (pool, link) => {
       const connection = await link.get();
@@ -99,6 +117,34 @@ describe('sessions', function () {
         };
         await exec(pool, 'head -c 4000000 /dev/zero', { onStdout: () => {}, discardOutput: true });
         assert.ok(grants > 10, `${grants} grants`);
+      },
+      proxy.port,
+    );
+    await proxy.stop();
+  });
+
+  it('and no more than somebody who is slow to read can have in memory', async () => {
+    const proxy = await FaultProxy.start(t.practice.port, { roundTripMs: 20 });
+    await withPool(
+      0,
+      async (pool) => {
+        await exec(pool, 'true');
+        const { stdout, stderr, terminate } = await startRequest(pool, 'head -c 300000000 /dev/zero');
+        stderr.resume();
+        let readBytes = 0;
+        let mostWaiting = 0;
+        await new Promise<void>((resolve) => {
+          stdout.on('data', ({ length }: Buffer) => {
+            readBytes += length;
+            mostWaiting = Math.max(mostWaiting, stdout.readableLength);
+            if (readBytes > 8_000_000) return resolve();
+            stdout.pause();
+            setTimeout(() => stdout.resume(), 5);
+          });
+          stdout.resume();
+        });
+        await terminate();
+        assert.ok(mostWaiting < 6_000_000, `${mostWaiting} bytes`);
       },
       proxy.port,
     );

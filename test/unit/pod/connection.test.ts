@@ -22,6 +22,21 @@ describe('a connection', () => {
     assert.deepEqual([connection.sessionsOpen, connection.sessionsGranted], [1, 4]);
   });
 
+  it('learns nothing from a refusal while the server still sweeps up after sessions that have just ended', async () => {
+    const asked: Done[] = [];
+    const client = Object.assign(new EventEmitter(), { exec: (_command: string, _options: object, done: Done) => void asked.push(done) });
+    const connection = new Connection(client as unknown as Client, 'pod', () => {});
+    const channels = Array.from({ length: 10 }, () => new EventEmitter());
+    const opening = channels.map(() => connection.openSession('true'));
+    channels.forEach((channel, index) => asked[index]?.(undefined, channel));
+    await Promise.all(opening);
+    for (const channel of channels) channel.emit('close');
+    const refused = connection.openSession('true');
+    asked[10]?.(Object.assign(new Error('open failed'), { reason: 4 }), new EventEmitter());
+    await assert.rejects(refused, SessionRefused);
+    assert.deepEqual([connection.sessionsOpen, connection.sessionsGranted], [0, 10]);
+  });
+
   it('has a session when it is open, and the command of one that is not started ends', () => {
     const sent: string[] = [];
     const opened: Done[] = [];
