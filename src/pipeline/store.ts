@@ -3,6 +3,7 @@ import { UserError } from '../core/errors.ts';
 import { quote } from '../core/shell.ts';
 import type { Pod } from '../pod/pod.ts';
 import { remoteFailure } from '../pod/remoteFailure.ts';
+import { compareBeginnings } from '../runs/run.ts';
 import { isPipelineId, type PipelinePlan, runIdOf } from './plan.ts';
 
 /** A pipeline as its folder on the pod tells it; what its jobs came to is told by their runs. */
@@ -128,7 +129,7 @@ exit 0`,
   }
 }
 
-/** A plan that cannot be read is left out with all that belongs to it: the folder may hold anything. */
+/** Oldest first. A plan that cannot be read is left out with all that belongs to it: the folder may hold anything. */
 export function parsePipelines(text: string): readonly StoredPipeline[] {
   const found: { plan: PipelinePlan; rounds: string[]; rejected: Set<string>; isFinished: boolean }[] = [];
   let current: (typeof found)[number] | undefined;
@@ -142,7 +143,11 @@ export function parsePipelines(text: string): readonly StoredPipeline[] {
     else if (kind === 'rejected') current?.rejected.add(rest);
     else if (kind === 'finished' && current) current.isFinished = true;
   }
-  return found.filter(({ rounds }) => rounds.length > 0);
+  return found.filter(({ rounds }) => rounds.length > 0).sort((a, b) => compareBeginnings(beginningOf(a), beginningOf(b)));
+}
+
+function beginningOf({ plan, rounds }: StoredPipeline): { readonly id: string; readonly startedAt: string } {
+  return { id: plan.id, startedAt: rounds[0] ?? '' };
 }
 
 function parsePlan(line: string): PipelinePlan | null {

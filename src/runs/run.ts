@@ -70,3 +70,18 @@ export function statusWord(status: RunStatus): 'running' | 'succeeded' | 'failed
   if (status.stopped) return 'stopped';
   return status.exitCode === 0 ? 'succeeded' : 'failed';
 }
+
+/** What began earlier comes first. Ids tell the second; they go on with a name, so within one second the time beside them counts. */
+export function compareBeginnings(a: Beginning, b: Beginning): number {
+  return compare(secondOf(a), secondOf(b)) || compare(a.startedAt, b.startedAt);
+}
+
+type Beginning = Pick<RunManifest, 'id' | 'startedAt'>;
+
+function secondOf({ id }: Beginning): string {
+  return id.slice(0, '20261124-153012'.length);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,7 +1,7 @@
 import { isUserError, throwIfCancelled, UserError } from '../core/errors.ts';
 import type { ExecResult, Pod } from '../pod/pod.ts';
 import { remoteFailure } from '../pod/remoteFailure.ts';
-import { isRunId, type Run, type RunManifest, type RunStatus } from './run.ts';
+import { compareBeginnings, isRunId, type Run, type RunManifest, type RunStatus } from './run.ts';
 import { followScript, listScript, readEndScript, readScript, startScript, stopScript } from './scripts.ts';
 
 export interface FollowOptions {
@@ -224,16 +224,7 @@ export function parseRuns(text: string): readonly Run[] {
     const tookMs = status.kind !== 'exited' || !began || !ended ? null : Math.max(0, Math.round((ended - began) * 1000));
     runs.push({ manifest, status, logBytes, lastOutputMs: logBytes === 0 ? null : changedMs, silentMs, tookMs });
   }
-  // By their names, but for those of one second: there a name goes on with the model.
-  return runs.sort(({ manifest: a }, { manifest: b }) => compare(secondOf(a), secondOf(b)) || compare(a.startedAt, b.startedAt));
-}
-
-function secondOf({ id }: RunManifest): string {
-  return id.slice(0, '20261124-153012'.length);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return runs.sort((a, b) => compareBeginnings(a.manifest, b.manifest));
 }
 
 function parseManifest(line: string): RunManifest | null {

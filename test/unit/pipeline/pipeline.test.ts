@@ -304,4 +304,14 @@ describe('what the pod says of its pipelines', () => {
     assert.equal(more.length, 0);
     assert.deepEqual([only?.plan, only?.rounds.length, [...(only?.rejected ?? [])], only?.isFinished], [plan(), 2, ['r1'], true]);
   });
+
+  it('is in the order in which they began, also within one second', () => {
+    const told = (id: string, startedAt: string) => `plan ${JSON.stringify({ ...plan(), id })}\nround ${startedAt}\n`;
+    const text =
+      told('20261124-100000-pipeline-1111', '2026-11-24T10:00:00.900Z') + told('20261124-100000-pipeline-ffff', '2026-11-24T10:00:00.100Z');
+    assert.deepEqual(
+      parsePipelines(text).map(({ plan: { id } }) => id),
+      ['20261124-100000-pipeline-ffff', '20261124-100000-pipeline-1111'],
+    );
+  });
 });
