@@ -86,21 +86,20 @@ const farMs = 5;
  * large. To be called on a paused channel, which a listener does not start.
  */
 function keepWindowOpen(channel: ClientChannel): void {
-  const {
-    incoming,
-    outgoing,
-    _client: client,
-  } = channel as unknown as {
-    readonly incoming: { window: number; readonly state: string };
+  const { incoming, outgoing, _client } = channel as unknown as {
+    readonly incoming?: { window?: number; readonly state: string };
     readonly outgoing: { readonly id: number };
-    readonly _client: { readonly _protocol: { channelWindowAdjust(id: number, bytes: number): void } };
+    readonly _client?: { readonly _protocol?: { channelWindowAdjust?(id: number, bytes: number): void } };
   };
+  const protocol = _client?._protocol;
+  // Another ssh2 may have them elsewhere; then its own grants have to do.
+  if (incoming?.window === undefined || protocol?.channelWindowAdjust === undefined) return;
   channel.on('data', () => {
     // What has come and waits to be read counts: a reader that is slower than the line would have all of it in memory.
-    const bytes = windowBytes - incoming.window - channel.readableLength - channel.stderr.readableLength;
+    const bytes = windowBytes - (incoming.window ?? windowBytes) - channel.readableLength - channel.stderr.readableLength;
     if (bytes < grantBytes || incoming.state !== 'open') return;
-    incoming.window += bytes;
-    client._protocol.channelWindowAdjust(outgoing.id, bytes);
+    incoming.window = (incoming.window ?? 0) + bytes;
+    protocol.channelWindowAdjust?.(outgoing.id, bytes);
   });
 }
 
