@@ -40,12 +40,7 @@ export class ProjectFiles {
     options: TransferOptions = {},
   ): Promise<{ readonly remotePath: string; readonly bytes: number; readonly sha256: string; readonly reused: boolean }> {
     const localPath = resolve(this.on.project.root, local);
-    const remotePath = remote === undefined ? this.on.map.toRemote(localPath) : this.on.remotePath(remote);
-    if (remotePath === null)
-      throw new UserError(
-        'outside-project',
-        `${local} is not below the project folder ${this.on.project.root}. Say where it should go on the pod.`,
-      );
+    const remotePath = this.targetOf(local, remote);
     const [put] = await this.deployer.upload([{ source: { localPath }, remotePath }], options);
     if (!put) throw new UserError('remote-failed', `The pod did not confirm ${remotePath}. Try again.`);
     return put;
@@ -78,12 +73,7 @@ export class ProjectFiles {
    */
   async uploadFolder(local: string, remote?: string, options: FolderOptions = {}): Promise<DeployReport> {
     const folder = resolve(this.on.project.root, local);
-    const target = remote === undefined ? this.on.map.toRemote(folder) : this.on.remotePath(remote);
-    if (target === null)
-      throw new UserError(
-        'outside-project',
-        `${local} is not below the project folder ${this.on.project.root}. Say where it should go on the pod.`,
-      );
+    const target = this.targetOf(local, remote);
     const startedAt = Date.now();
     const config = projectSchema.parse({ exclude: options.exclude ?? [], gitignore: false });
     const { files, emptyFolders } = await listTree({ root: folder, config, configFile: null }, options.signal);
@@ -181,5 +171,16 @@ export class ProjectFiles {
   /** Files that came from the pod: what is here as it is there counts as deployed. */
   async fetched(files: Parameters<Deployer['fetched']>[0]): Promise<void> {
     await this.deployer.fetched(files);
+  }
+
+  /** Where an upload goes, absolute on the pod. */
+  private targetOf(local: string, remote: string | undefined): string {
+    if (remote !== undefined) return this.on.remotePath(remote);
+    const target = this.on.map.toRemote(resolve(this.on.project.root, local));
+    if (target !== null) return target;
+    throw new UserError(
+      'outside-project',
+      `${local} is not below the project folder ${this.on.project.root}. Say where it should go on the pod.`,
+    );
   }
 }

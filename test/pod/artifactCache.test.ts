@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { isUserError } from '../../src/core/errors.ts';
 import type { SshPod } from '../../src/pod/connect.ts';
 import type { PutFile, PutOptions } from '../../src/pod/pod.ts';
+import { mounted } from './support/mounted.ts';
 import { FaultProxy } from './support/faultProxy.ts';
 import { pathOf, which } from './support/fewTools.ts';
 import { usePod, withPod } from './support/pod.ts';
@@ -164,13 +165,7 @@ describe('large files that the pod has under another name', function () {
 
   it('are kept within a part of the free room, and go when it is needed', async function () {
     const disk = at('small-disk');
-    await mkdir(disk);
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=60m', 'tmpfs', disk], { stdio: 'ignore' });
-    } catch {
-      this.skip();
-    }
-    try {
+    await mounted(this, disk, 'size=60m', async () => {
       const folder = join(disk, '.runpod/cache');
       const versions = Array.from({ length: 5 }, () => randomBytes(3_000_000));
       for (const version of versions) await put('small-disk/model.ckpt', version, { cache: cache(folder) });
@@ -191,9 +186,7 @@ describe('large files that the pod has under another name', function () {
       await rm(join(disk, 'model.ckpt'));
       assert.ok((await put('small-disk/moved.ckpt', versions[4]!, { cache: cache(folder) })).reused);
       assert.deepEqual((await readdir(disk)).sort(), ['.runpod', 'filler', 'moved.ckpt', 'other.ckpt']);
-    } finally {
-      execFileSync('umount', ['-l', disk]);
-    }
+    });
   });
 
   it('are put also where the cache cannot be made or is not what it says', async () => {

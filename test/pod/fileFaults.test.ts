@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { appendFile, mkdir, readdir, readFile, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUserError, type Reason } from '../../src/core/errors.ts';
 import type { SshPod } from '../../src/pod/connect.ts';
+import { mounted } from './support/mounted.ts';
 import { FaultProxy, seededRandom } from './support/faultProxy.ts';
 import { describeBothWays, usePod } from './support/pod.ts';
 import { remainsIn } from './support/remains.ts';
@@ -146,25 +146,9 @@ describeBothWays('files, when something goes wrong', function (podOptions) {
   });
 
   describe('the pod', () => {
-    /** A small or read-only file system, where this machine lets us mount one. */
-    async function mounted(options: string, run: (folder: string) => Promise<void>): Promise<boolean> {
-      const folder = at(`mount-${options.replace(/\W/g, '')}`);
-      await mkdir(folder, { recursive: true });
-      try {
-        execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder], { stdio: 'ignore' });
-      } catch {
-        return false;
-      }
-      try {
-        await run(folder);
-      } finally {
-        execFileSync('umount', ['-l', folder], { stdio: 'ignore' });
-      }
-      return true;
-    }
-
     it('is full: the old file stays, and the sentence says so', async function () {
-      const ran = await mounted('size=600k', async (folder) => {
+      const folder = at('small-disk');
+      await mounted(this, folder, 'size=600k', async () => {
         await t.pod.putFiles([{ source: { content: Buffer.from('old') }, remotePath: join(folder, 'x/model.bin') }]);
         for (const set of [['x/model.bin'], ['x/model.bin', 'fresh/other.bin']]) {
           const files = set.map((name) => ({
@@ -176,17 +160,16 @@ describeBothWays('files, when something goes wrong', function (podOptions) {
           assert.deepEqual([await readdir(folder), await readdir(join(folder, 'x'))], [['x'], ['model.bin']]);
         }
       });
-      if (!ran) this.skip();
     });
 
     it('does not permit it', async function () {
-      const ran = await mounted('ro', async (folder) => {
+      const folder = at('read-only-disk');
+      await mounted(this, folder, 'ro', async () => {
         await assert.rejects(
           t.pod.putFiles([{ source: { content: Buffer.from('x') }, remotePath: join(folder, 'a/b') }]),
           is('remote-denied'),
         );
       });
-      if (!ran) this.skip();
     });
 
     it('has a file where a folder is needed, or a folder where the file should be', async () => {

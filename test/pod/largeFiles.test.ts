@@ -8,6 +8,7 @@ import { isUserError } from '../../src/core/errors.ts';
 import type { SshPod } from '../../src/pod/connect.ts';
 import type { FileToPut, TransferProgress } from '../../src/pod/pod.ts';
 import { fetchResults } from '../../src/results/fetch.ts';
+import { mounted } from './support/mounted.ts';
 import { FaultProxy } from './support/faultProxy.ts';
 import { common, pathOf, which } from './support/fewTools.ts';
 import { usePod, withPod } from './support/pod.ts';
@@ -232,13 +233,7 @@ describe('large files', function () {
 
   it('that do not fit are known not to before they are sent', async function () {
     const folder = at('small-disk');
-    await mkdir(folder);
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=20m', 'tmpfs', folder], { stdio: 'ignore' });
-    } catch {
-      this.skip();
-    }
-    try {
+    await mounted(this, folder, 'size=20m', async () => {
       let sent = 0;
       await assert.rejects(
         t.pod.putFiles([{ source: { content }, remotePath: join(folder, 'new/model.ckpt') }], { onProgress: () => sent++ }),
@@ -250,9 +245,7 @@ describe('large files', function () {
       );
       assert.equal(sent, 0);
       assert.deepEqual(await readdir(folder), []);
-    } finally {
-      execFileSync('umount', ['-l', folder]);
-    }
+    });
   });
 });
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -10,6 +9,7 @@ import { ChannelPool } from '../../src/pod/channelPool.ts';
 import { exec } from '../../src/pod/exec.ts';
 import { Link } from '../../src/pod/link.ts';
 import { putFiles } from '../../src/pod/putFiles.ts';
+import { mounted } from './support/mounted.ts';
 import { FaultProxy } from './support/faultProxy.ts';
 import { usePod } from './support/pod.ts';
 
@@ -115,13 +115,7 @@ describe('a large file, before the pod has said that it is wanted', function () 
 
   it('is not begun where it does not fit', async function () {
     const folder = join(t.practice.workspace, 'disk');
-    await mkdir(folder);
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=21m', 'tmpfs', folder], { stdio: 'ignore' });
-    } catch {
-      this.skip();
-    }
-    try {
+    await mounted(this, folder, 'size=21m', async () => {
       await withPool(async (pool) => {
         let told = 0;
         const sending = putFiles(pool, [{ source: await local(), remotePath: join(folder, 'model.ckpt') }], { onProgress: () => told++ });
@@ -129,9 +123,7 @@ describe('a large file, before the pod has said that it is wanted', function () 
         assert.equal(told, 0);
         assert.deepEqual(await readdir(folder), []);
       });
-    } finally {
-      execFileSync('umount', ['-l', folder]);
-    }
+    });
   });
 });
 
