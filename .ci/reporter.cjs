@@ -5,9 +5,11 @@ const { basename } = require('node:path');
 const { reporters } = require('mocha');
 
 function keepCounts(reporter, runner) {
+  const failures = [];
+  runner.on('fail', (test, { message }) => failures.push(`${basename(test.file ?? '')}: ${test.fullTitle()}: ${message}`));
   runner.once('end', () => {
     const { passes: passed, failures: failed, pending: skipped } = reporter.stats;
-    if (process.env.RPO_TEST_COUNTS) writeFileSync(process.env.RPO_TEST_COUNTS, JSON.stringify({ passed, failed, skipped }));
+    if (process.env.RPO_TEST_COUNTS) writeFileSync(process.env.RPO_TEST_COUNTS, JSON.stringify({ passed, failed, skipped, failures }));
   });
 }
 

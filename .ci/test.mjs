@@ -41,6 +41,9 @@ while (args.length > 0 && steps[args[0]] && !(named.length > 0 && named[0] === '
 const chosen = named.length > 0 ? named : all;
 
 const total = { passed: 0, failed: 0, skipped: 0 };
+/** What failed, a few words each: said once more at the end, since whoever reads a long log begins there. */
+const failures = [];
+const wordsOfAFailure = 400;
 const summary = new Map();
 const start = Date.now();
 try {
@@ -60,6 +63,7 @@ try {
   total.failed++;
 }
 console.log();
+for (const failure of failures) console.log(`FAILED ${failure.replace(/\s+/g, ' ').slice(0, wordsOfAFailure)}`);
 for (const name of chosen.filter((name) => summary.has(name))) {
   const { passed, failed, skipped, seconds } = summary.get(name);
   console.log(
@@ -76,6 +80,7 @@ async function step(name, print) {
   say(`\n== ${name}\n`);
   const counts = await steps[name].run({ args: args.filter((arg) => arg !== '--'), print });
   for (const key of Object.keys(total)) total[key] += counts[key];
+  failures.push(...(counts.failures ?? (counts.failed > 0 ? [name] : [])));
   const seconds = (Date.now() - started) / 1000;
   summary.set(name, { ...counts, seconds });
   if (chosen.length > 1) say(`== ${name}: ${counts.failed === 0 ? 'ok' : 'FAILED'}, ${seconds.toFixed(1)} s\n`);
@@ -122,8 +127,8 @@ async function tests(folder, command, print) {
   const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 0, skipped: 0 };
   rmSync(file, { force: true });
   if (counts.passed + counts.failed === 0) (print ?? console.log)(`No test ran in ${folder}.\n`);
-  if (counts.failed === 0 && (code !== 0 || counts.passed === 0)) counts.failed = 1;
-  return counts;
+  if (counts.failed > 0 || (code === 0 && counts.passed > 0)) return counts;
+  return { ...counts, failed: 1, failures: [`${folder}: exit code ${code} after ${counts.passed} passed`] };
 }
 
 /** By size, which says roughly how long a file takes: with the short ones last, those who share the work end at about the same time. */

@@ -34,7 +34,7 @@ export const status = operation({
   async handle(context, input, { signal }) {
     const orchestrator = await context.orchestrator();
     const { manifest } = await chosenRun(orchestrator, input.run, signal);
-    return withTail(orchestrator, manifest.id, async (tail) => {
+    return withTail(orchestrator, manifest.id, signal, async (tail) => {
       const run = await tail.catchUp(orchestrator.runs, manifest.id, signal);
       const isRunning = run.status.kind === 'running';
       const since = (ms: number) => (isRunning && Number.isFinite(ms) ? Math.max(0, (Date.now() - ms) / 1000) : null);
@@ -77,7 +77,7 @@ export const findings = operation({
   async handle(context, input, { signal }) {
     const orchestrator = await context.orchestrator();
     const { manifest } = await chosenRun(orchestrator, input.run, signal);
-    return withTail(orchestrator, manifest.id, async (tail) => {
+    return withTail(orchestrator, manifest.id, signal, async (tail) => {
       const run = await tail.catchUp(orchestrator.runs, manifest.id, signal);
       const located = await Promise.all(tail.monitor.getErrors().map((finding) => orchestrator.findings.locate(finding, manifest)));
       const all = await ranked(located);
@@ -181,7 +181,7 @@ async function endOf(orchestrator: Orchestrator, id: string, question: LogQuesti
 
 /** The line of the log that a finding is about, by its rank. */
 async function lineOf(orchestrator: Orchestrator, { id, ...manifest }: RunManifest, rank: number, signal: AbortSignal): Promise<number> {
-  return withTail(orchestrator, id, async (tail) => {
+  return withTail(orchestrator, id, signal, async (tail) => {
     await tail.catchUp(orchestrator.runs, id, signal);
     const all = await ranked(await Promise.all(tail.monitor.getErrors().map((finding) => orchestrator.findings.locate(finding, manifest))));
     const found = all[rank - 1];

@@ -1,26 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../core/errors.ts';
 import type { Orchestrator } from '../orchestrator.ts';
 import type { RunPosition, RunTail } from '../runs/tail.ts';
 
-/** What was read of each run stays for the next question about it; reading a log again from its start gives the same. */
-const known = new WeakMap<Orchestrator, Map<string, RunTail>>();
-const keptTails = 16;
+interface Tails {
+  /** What was read of each run stays for the next question about it; reading a log again from its start gives the same. */
+  readonly kept: Map<string, RunTail>;
+  /** Of runs whose reader was cancelled and has not let go yet. */
+  readonly leaving: Map<string, Promise<void>>;
+}
 
-/** Lends the tail of a run to one question at a time; a second one at the same time reads for itself. */
-export async function withTail<T>(orchestrator: Orchestrator, run: string, work: (tail: RunTail) => Promise<T>): Promise<T> {
-  const tails = known.get(orchestrator) ?? new Map<string, RunTail>();
+const known = new WeakMap<Orchestrator, Tails>();
+const keptTails = 16;
+/** A pod that is frozen may keep a cancelled reader for longer than anybody wants to wait. */
+const leavingMs = 1_000;
+
+/**
+ * Lends the tail of a run to one question at a time; a second one at the same time reads for itself. One that follows upon a
+ * cancelled one waits until that has let go: a client that gave up asks again at once, and shall find what was read.
+ *
+ * @param signal cancels `work`
+ */
+export async function withTail<T>(
+  orchestrator: Orchestrator,
+  run: string,
+  signal: AbortSignal,
+  work: (tail: RunTail) => Promise<T>,
+): Promise<T> {
+  const tails: Tails = known.get(orchestrator) ?? { kept: new Map(), leaving: new Map() };
   known.set(orchestrator, tails);
+  const { kept, leaving } = tails;
   // The monitor is loaded by the verbs that need it.
-  const tail = tails.get(run) ?? new (await import('../runs/tail.ts')).RunTail({ thresholds: orchestrator.project.config.monitor });
-  tails.delete(run);
+  const { RunTail } = await import('../runs/tail.ts');
+  const leaver = leaving.get(run);
+  if (leaver) await Promise.race([leaver, sleep(leavingMs, undefined, { ref: false })]);
+  const tail = kept.get(run) ?? new RunTail({ thresholds: orchestrator.project.config.monitor });
+  kept.delete(run);
+  let letGo: () => void = () => undefined;
+  const gone = new Promise<void>((resolve) => (letGo = resolve));
+  const onAbort = () => leaving.set(run, gone);
+  signal.addEventListener('abort', onAbort, { once: true });
   try {
     return await work(tail);
   } finally {
+    signal.removeEventListener('abort', onAbort);
+    if (leaving.get(run) === gone) leaving.delete(run);
     // Also after a cancel: a long log is not begun anew because a client has less patience than it takes. Of two readers the one that got further stays.
-    const other = tails.get(run);
-    if (tail.isSound && (other === undefined || other.offset <= tail.offset)) tails.set(run, tail);
-    const [oldest] = tails.keys();
-    if (tails.size > keptTails && oldest !== undefined) tails.delete(oldest);
+    const other = kept.get(run);
+    if (tail.isSound && (other === undefined || other.offset <= tail.offset)) kept.set(run, tail);
+    const [oldest] = kept.keys();
+    if (kept.size > keptTails && oldest !== undefined) kept.delete(oldest);
+    letGo();
   }
 }
 

@@ -57,7 +57,7 @@ export const task = operation({
     const tag = input.tag ?? (await activeTag(file));
     const orchestrator = await context.orchestrator();
     const { manifest } = await chosenRun(orchestrator, id, signal);
-    return withTail(orchestrator, manifest.id, async (tail) => {
+    return withTail(orchestrator, manifest.id, signal, async (tail) => {
       const run = await tail.catchUp(orchestrator.runs, manifest.id, signal);
       if (run.status.kind === 'running')
         throw new UserError(

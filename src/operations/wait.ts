@@ -88,7 +88,7 @@ export const wait = operation({
       throw new UserError('bad-argument', `The cursor belongs to run ${given.run}, not to ${input.run}. Leave one of them out.`);
     const id = given?.run ?? input.run ?? (await chosenRun(orchestrator, undefined, call.signal)).manifest.id;
     const cursor = given ?? startCursor(id);
-    return withTail(orchestrator, id, async (tail) => {
+    return withTail(orchestrator, id, call.signal, async (tail) => {
       const untilMs = startedAt + 1000 * input.timeoutSeconds;
       const waiting = { ...input, cursor, wanted: () => tail.after(cursor.position).filter((event) => isWanted(event, input)) };
       let lost: string | null = null;

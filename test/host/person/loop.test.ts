@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Editor } from '../support/editor';
 import { startEditor } from '../support/editor';
 
@@ -123,13 +124,20 @@ describe('the loop, as a person goes through it', function () {
   });
 
   it('goes on following a run after the window was reloaded', async () => {
+    // Long enough to be going on yet when the window is back, however slow this machine is.
+    writeFileSync(file(), readFileSync(file(), 'utf8').replace('epochs: int = 60', 'epochs: int = 400'));
+    await editor.command('RunPod: Deploy Current File to Pod');
+    for (const until = Date.now() + 30_000; !/epochs: int = 400/.test(readFileSync(onPod(), 'utf8'));) {
+      assert.ok(Date.now() < until, 'the longer training was not deployed');
+      await sleep(100);
+    }
     await editor.command('RunPod: Train Model');
     await editor.pick('logreg');
     await editor.page.locator('.statusbar', { hasText: /logreg epoch \d+/ }).waitFor({ timeout: 60_000 });
     await editor.page.reload();
     await editor.page.waitForSelector('.monaco-workbench .statusbar');
     await editor.page.locator('.statusbar', { hasText: /logreg (epoch|done)/ }).waitFor({ timeout: 60_000 });
-    await editor.page.locator('.statusbar', { hasText: /logreg done/ }).waitFor({ timeout: 60_000 });
+    await editor.page.locator('.statusbar', { hasText: /logreg done/ }).waitFor({ timeout: 120_000 });
     await editor.page.locator('.output-view-pane, .output-view', { hasText: 'Ended with exit code 0' }).waitFor();
     await editor.screenshot('12-after-reload');
   });

@@ -10,6 +10,8 @@ export interface Counts {
   passed: number;
   failed: number;
   skipped: number;
+  /** What failed, for the list at the end of npm test. */
+  failures: string[];
 }
 
 /** Nothing heard from the window for so long: it hangs. Longer than any single test may take. */
@@ -18,10 +20,9 @@ const startMs = 120_000;
 
 /** Listens to the tests in one window, prints what happens as it happens, counts. */
 export class Report {
-  readonly counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+  readonly counts: Counts = { passed: 0, failed: 0, skipped: 0, failures: [] };
   /** What is wrong beyond failed tests, or undefined when all of them ran. */
   readonly finished: Promise<string | undefined>;
-  private readonly failures: string[] = [];
   private finish!: (problem: string | undefined) => void;
   private timer: NodeJS.Timeout;
   private readonly server: Server;
@@ -56,13 +57,13 @@ export class Report {
   /** A failure that is not a test's. */
   fail(what: string): void {
     this.counts.failed++;
-    this.failures.push(what);
+    this.counts.failures.push(what);
   }
 
   close(): Counts {
     clearTimeout(this.timer);
     this.server.close();
-    this.failures.forEach((failure, i) => {
+    this.counts.failures.forEach((failure, i) => {
       console.log(`\n  ${i + 1}) ${failure.replaceAll('\n', '\n     ')}`);
     });
     return this.counts;

@@ -25,9 +25,10 @@ async function main(args: readonly string[]): Promise<void> {
   const unknown = names.find((name) => name !== 'person' && !(name in windows));
   if (unknown !== undefined) throw new Error(`There is no window "${unknown}"; choose from ${Object.keys(windows).join(', ')}, person.`);
   const wanted = (name: string) => names.length === 0 || names.includes(name);
-  const sum: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const sum: Counts = { passed: 0, failed: 0, skipped: 0, failures: [] };
   const add = (more: Counts) => {
     for (const key of ['passed', 'failed', 'skipped'] as const) sum[key] += more[key];
+    sum.failures.push(...more.failures);
   };
   for (const [name, { folder, options }] of Object.entries(windows)) {
     const files = testFiles(folder);
@@ -116,9 +117,10 @@ async function asPerson(files: readonly string[], grep: string | undefined): Pro
   const args = ['--import', 'tsx', join(root, 'node_modules/mocha/bin/mocha.js'), ...own, ...(grep ? ['--grep', grep] : []), ...files];
   const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit', env: { ...process.env, RPO_TEST_COUNTS: counted } });
   const code = await new Promise<number | null>((done) => child.once('close', done));
-  const counts = existsSync(counted) ? (JSON.parse(readFileSync(counted, 'utf8')) as Counts) : { passed: 0, failed: 0, skipped: 0 };
+  const none: Counts = { passed: 0, failed: 0, skipped: 0, failures: [] };
+  const counts = existsSync(counted) ? (JSON.parse(readFileSync(counted, 'utf8')) as Counts) : none;
   rmSync(counted, { force: true });
-  return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+  return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1, failures: [`${personFolder}: exit code ${code}`] } : counts;
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
