@@ -18,7 +18,7 @@ describe('what was read of a run', () => {
   it('is there for who asks right after a cancel, though the cancelled one takes its time to let go', async () => {
     const one = orchestrator();
     const cancel = new AbortController();
-    let letGo = () => undefined as void;
+    let letGo: () => void = () => undefined;
     const held = new Promise<void>((resolve) => (letGo = resolve));
     let lent: RunTail | undefined;
     await new Promise<void>((begun) => {
