@@ -174,7 +174,7 @@ describe('agents in the editor', function () {
     };
     const { stdout } = await training;
     const run = runIn(stdout);
-    await until('the run of the terminal is in the output', async () => (await shown()) === run, 5);
+    await until('the run of the terminal is in the output', async () => (await shown()) === run);
     await command(commands.showJournal);
     const journal = vscode.window.activeTextEditor?.document.getText() ?? '';
     assert.match(journal, /agent \S.* start_training .*"model":"logreg"/);

@@ -75,8 +75,12 @@ export async function replaceIn(path: string, from: string, to: string): Promise
 
 /** The editor looks at the disk when it pleases; an open document must be the new one before anything is done with it. */
 async function rewrite(path: string, text: string): Promise<void> {
-  await writeFile(at(path).fsPath, text);
-  await until(`${path} is read again`, async () => (await vscode.workspace.openTextDocument(at(path))).getText() === text);
+  let tries = 0;
+  await until(`${path} is read again`, async () => {
+    // Now and then the editor's watcher misses a change when much goes on.
+    if (tries++ % 60 === 0) await writeFile(at(path).fsPath, text);
+    return (await vscode.workspace.openTextDocument(at(path))).getText() === text;
+  });
 }
 
 interface Bug {
@@ -143,7 +147,7 @@ export const output = () =>
     .find(({ uri, languageId }) => uri.scheme === 'output' && languageId === 'log' && uri.path.includes('RunPod'))
     ?.getText() ?? '';
 
-export async function until(what: string, check: () => boolean | Promise<boolean>, seconds = 20): Promise<void> {
+export async function until(what: string, check: () => boolean | Promise<boolean>, seconds = 60): Promise<void> {
   for (const end = Date.now() + seconds * 1000; ;) {
     if (await check()) return;
     if (Date.now() > end) throw new Error(`waited ${seconds} s in vain until ${what}`);

@@ -2,7 +2,7 @@ import { ask, type Request } from './channel.ts';
 
 /**
  * The person in front of the window, for tests that run inside the extension host. Selectors are playwright's
- * (`text=Deploy`, `.notifications-toasts .monaco-button >> text=Retry`); each waits up to 15 s for what it names.
+ * (`text=Deploy`, `.notifications-toasts .monaco-button >> text=Retry`); each waits up to 30 s for what it names.
  * Where there is no browser (npm run test:electron) `available` is false and screenshots are skipped.
  */
 export const person = {

@@ -74,7 +74,7 @@ async function actAsPerson(editor: Editor | undefined, { action, argument }: Req
   if (!editor) return { error: 'The window is not open.' };
   const { page } = editor;
   const target = page.locator(argument).first();
-  const timeout = 15_000;
+  const timeout = 30_000;
   try {
     switch (action) {
       case 'screenshot':
