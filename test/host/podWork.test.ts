@@ -307,8 +307,11 @@ describe('on the pod', function () {
   it('says so when the pod cannot be reached', async () => {
     const pod = await findPracticePod(folder);
     await pod?.goDown();
+    // One that was connected is tried again for a minute, so this is asked of one that was not.
+    await command(commands.addPod, { line: `ssh root@127.0.0.1 -p ${pod?.port} -i ${pod?.identityFile}`, name: 'gone' });
     assert.equal(await command(commands.runCommand, { command: 'true' }), undefined);
     await notified('refuses connections', 'Try Again');
+    await command(commands.removePod, { pod: 'gone' });
   });
 });
 
