@@ -64,9 +64,13 @@ export async function sendAhead(
   const ahead = isAhead
     ? { bytes, guard: guardScript(part, token, options.cacheFolder), isWanted: looking.then((said) => /^rpo-fresh$/m.test(said)) }
     : undefined;
-  const begun = ahead && startSending(pool, [part], { ...options, ahead });
+  let isOver = false;
+  // Sent in vain, what its sessions go on to confirm is no progress of whoever sends it in another way.
+  const onBytes = (sent: number) => isOver || options.onBytes(sent);
+  const begun = ahead && startSending(pool, [part], { ...options, onBytes, ahead });
   const said = await looking;
   if (begun && (await ahead.isWanted)) return begun;
+  isOver = true;
   if (!/^rpo-new$/m.test(said)) return undefined;
   try {
     const resumed = partOf(file, 0);
