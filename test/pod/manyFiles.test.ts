@@ -62,7 +62,7 @@ describe('many files over a long way', function () {
         await pod.connect();
         // The sessions that wait for requests are opened in the background.
         await pod.exec('true');
-        await delay(1_000);
+        await proxy.whenQuiet();
         await run({ pod, proxy, practice, put, there });
       } finally {
         pod.dispose();
@@ -160,7 +160,7 @@ describe('many files over a long way', function () {
         remotePath: join(practice.workspace, `text/more/${index}`),
       }));
       await pod.putFiles(more);
-      await delay(1_000);
+      await proxy.whenQuiet();
       const paths = [
         ...Array.from({ length: 60 }, (_, index) => `${index % 7}/${index}`),
         ...Array.from({ length: 240 }, (_, index) => `more/${index}`),

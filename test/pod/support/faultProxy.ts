@@ -1,4 +1,5 @@
 import { createServer, connect as connectSocket, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** How the line behaves. All of it can be changed while it is in use. */
 export interface Line {
@@ -59,6 +60,14 @@ export class FaultProxy {
   async stop(): Promise<void> {
     this.cut();
     await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  /** Settles when nothing has been carried for so long: what is opened or read in the background is there by then. */
+  async whenQuiet(quietMs = 700): Promise<void> {
+    for (let before = -1; before !== this.carried.up + this.carried.down;) {
+      before = this.carried.up + this.carried.down;
+      await delay(quietMs);
+    }
   }
 
   private carry(client: Socket, targetPort: number): void {
