@@ -173,7 +173,10 @@ export class MetricReader {
       return null;
     }
     if (plan.lone && this.settings >= DUMP_RUN) return null;
-    if (plan.grouped === 'other' && this.outcomeIn === Group.None) return null;
+    if (plan.grouped === 'other' && this.outcomeIn === Group.None) {
+      if (known.group === Group.List) this.settings++;
+      return null;
+    }
     if (plan.grouped === 'outcome') this.outcomeIn = known.group;
     this.settings = 0;
     this.begun = true;
