@@ -15,7 +15,7 @@ import type { Plan } from './metrics/plan.ts';
 import { MetricReader } from './metrics/reader.ts';
 import { PerClass } from './perClass.ts';
 import { stripPrefix } from './prefix.ts';
-import { readErrorRecord } from './record.ts';
+import { readContainerRecord, readErrorRecord } from './record.ts';
 import type { Rule } from './rule.ts';
 import { LINE_GATE, classifyException, classifyLine } from './rules.ts';
 import { summarize } from './summary.ts';
@@ -95,6 +95,17 @@ function interest(text: string): number {
 
 function isBlank(piece: Piece): boolean {
   return piece.bytes === null ? piece.text === '' : piece.bytes.to === piece.bytes.from;
+}
+
+const CONTAINER_HEAD = '{"log":"';
+const HEAD_WORD = Buffer.from(CONTAINER_HEAD).readInt32LE(1);
+
+/** What the program printed, where its container keeps the log as JSON. Nearly no line is so: its first bytes say that without a call. */
+function unwrapped(piece: Piece): Piece {
+  const { bytes } = piece;
+  if (bytes === null ? !piece.text.startsWith(CONTAINER_HEAD) : bytes.view.getInt32(bytes.from + 1, true) !== HEAD_WORD) return piece;
+  const text = readContainerRecord(piece.text);
+  return text === null ? piece : pieceOf(text);
 }
 
 /** Reads the output of a training run, live or finished, and says what it means. The same bytes give the same events, however they are cut into chunks. */
@@ -240,9 +251,9 @@ export class TrainingMonitor {
       this.redraws++;
       return;
     }
-    let line = piece;
-    if (this.metrics.look(piece)) {
-      const parts = splitMoves(piece.text)
+    let line = unwrapped(piece);
+    if (this.metrics.look(line)) {
+      const parts = splitMoves(line.text)
         .map(stripControl)
         .filter((part) => part !== '');
       line = pieceOf(parts.pop() ?? '');

@@ -13,6 +13,25 @@ const ERROR_RECORD =
 const MAX_RECORD = 32_000;
 const MESSAGES: readonly string[] = ['message', 'msg', 'event', 'text', 'error', 'err', 'reason', 'detail'];
 
+/** `{"log":"loss 0.5\\n","stream":"stdout","time":"…"}`: how Docker keeps a container's output. */
+const CONTAINER = /^\{"log":"(?:[^"\\]|\\.)*","stream":"std(?:out|err)"/;
+
+/** What a program printed, of a line in which its container keeps it; null when it is no such line. */
+export function readContainerRecord(text: string): string | null {
+  if (!CONTAINER.test(text)) return null;
+  try {
+    const { log } = JSON.parse(text) as { log: string };
+    return (
+      log
+        .replace(/\n$/, '')
+        .split('\r')
+        .findLast((part) => part !== '') ?? ''
+    );
+  } catch {
+    return null;
+  }
+}
+
 /** The failure that a line in JSON tells, or null. The line is parsed only when it says that it is an error. */
 export function readErrorRecord(text: string): ErrorRecord | null {
   if (text.length > MAX_RECORD || !ERROR_RECORD.test(text)) return null;

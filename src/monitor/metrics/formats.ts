@@ -1,5 +1,5 @@
 import { EPOCH_NAMES, STEP_NAMES, classOfName } from './names.ts';
-import { PlanBuilder, isWhole, numberAt } from './plan.ts';
+import { PlanBuilder, isWhole, numberAt, templated } from './plan.ts';
 import type { Plan } from './plan.ts';
 import type { Scan } from './scan.ts';
 
@@ -105,6 +105,23 @@ export const FORMATS: readonly Format[] = [
     pattern: re(String.raw`\bat (?:step|iteration)\s+(?<step>\d+):\s+(?<value>NUM) (?<name>[A-Za-z][\w-]{1,20})\.?\s*$`),
   },
   {
+    from: 'Tacotron 2, WaveGlow and kin: the iteration behind the name',
+    sample: 'Train loss 1200 0.412311 Grad Norm 0.512311 1.71s/it',
+    hint: 'oss ',
+    pattern: re(
+      String.raw`(?:^|[\]:>-] )\W{0,8}(?<name>(?:train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?)[ _]loss) (?<step>\d+)(?:: {1,8}| )(?<value>\d+\.\d\S*|nan|inf)(?!.{0,200}loss \d{1,9}[: ])`,
+      'i',
+    ),
+    andGeneric: true,
+  },
+  {
+    from: 'keras-rl: n of N steps, and the episode',
+    sample: ' 1200/50000: episode: 12, duration: 1.412s, episode steps: 121, episode reward: 121.000, loss: 0.412311',
+    hint: ': episode: ',
+    pattern: re(String.raw`(?:^|\s)(?<step>\d+)/(?<steps>\d+): episode: \d`),
+    andGeneric: true,
+  },
+  {
     from: 'Lightning checkpoint callback',
     sample: "Epoch 3, global step 3752: 'val_loss' reached 0.08123 (best 0.08123), saving model to 'x.ckpt' as top 1",
     hint: ' reached ',
@@ -136,7 +153,7 @@ export const FORMATS: readonly Format[] = [
     from: 'PyTorch tutorials',
     sample: 'Accuracy of the network on the 10000 test images: 54 %',
     pattern: re(
-      String.raw`^\W*(?<name>(?:[A-Za-z]+ ){0,3}?(?:accuracy|acc|error|loss) (?:of|at|on|for|over) .{1,80}?)\s?(?::|=| is)\s*(?<value>NUM)\s?%{0,2}\s*$`,
+      String.raw`^\W*(?<name>(?:[A-Za-z]+ ){0,3}?(?:accuracy|acc|error|loss) (?:of|at|on|for|over) (?!(?:the )?(?:epoch|step|iter(?:ation)?|batch|round) \d+ ?(?:[:=]|is|was)).{1,80}?)\s?(?::|=| is)\s*(?<value>NUM)\s?%{0,2}\s*$`,
       'i',
     ),
     andGeneric: true,
@@ -329,7 +346,7 @@ function fill(plan: PlanBuilder, match: RegExpExecArray, scan: Scan, format: For
         return true;
       }
       if (kind === 'unknown' && isWhole(scan, index)) return true;
-      if (format.box) plan.boxed = kind === 'unknown' || isRate(name) ? 'other' : 'outcome';
+      if (format.box) plan.grouped = kind === 'unknown' || isRate(name) ? 'other' : 'outcome';
     }
     plan.metric(templated(name.trim(), spans['name']?.[0] ?? -1, scan), index);
   }
@@ -341,19 +358,4 @@ function fill(plan: PlanBuilder, match: RegExpExecArray, scan: Scan, format: For
     plan.metric(groups[label].trim() + of, index);
   }
   return plan.names.length > 0 || plan.hasPlace;
-}
-
-/** A name with the line's numbers in it, by index, so that it serves every line of the shape. */
-export function templated(name: string, start: number, scan: Scan): string {
-  if (start < 0 || !/\d/.test(name)) return name;
-  let made = '';
-  let from = 0;
-  for (let i = 0; i < scan.count; i++) {
-    const at = scan.start[i]! - start;
-    const end = scan.end[i]! - start;
-    if (at < from || end > name.length) continue;
-    made += `${name.slice(from, at)}\0${i}\0`;
-    from = end;
-  }
-  return made + name.slice(from);
 }

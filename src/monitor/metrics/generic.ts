@@ -1,6 +1,6 @@
-import { EPOCH_NAMES, STEP_NAMES, classOfName } from './names.ts';
+import { EPOCH_NAMES, STEP_NAMES, classOfName, roleOf } from './names.ts';
 import type { NameClass } from './names.ts';
-import { PlanBuilder, headLength, isWhole } from './plan.ts';
+import { PlanBuilder, headLength, isWhole, templated } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { COMPOUND, INT, SPECIAL } from './scan.ts';
 import type { Scan } from './scan.ts';
@@ -46,6 +46,26 @@ const SCOPE = /(?:^|[\s[(|,;'"])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?
 const JOINED = /^(-[a-z][\w-]*)\s*[:=]?\s*$/i;
 /** What Chinese counts by, behind the number: rounds, generations, epochs, steps, iterations. */
 const COUNTED = /^\s*(轮|代|个?周期|步|次迭代)/;
+/** `Precision at k = 5: 0.4`, `Hits at 10: 0.7`, `IoU of class 3: 0.5`: what a score was taken at stands behind such a word. */
+const TAKEN_AT = /(?:^|[ _@])(?:at|@|k|n|top|rank|class|label|task|fold|fpr|tpr|iou)$/i;
+/** Between a name and its number: it stands alone there when the name ends in a number of its own. */
+const SEPARATED = /^["']?\s*(?::|=+>?|->|→|\bis|\bwas)\s*$/;
+/** Behind a number in a bracket behind a name: `Mean reward (last 100 episodes): 23.1`. */
+const BRACKET_END = /^(-[a-z]{1,12}|[^()]{0,40})\)\s*[:=]\s*$/i;
+/** A bracket that says where training is; the name is the same without it. */
+const PLACED = /\b(?:ep|epoch|step|it|iter|iteration|batch|round)\b/i;
+/** `loss.0: 0.4`, `loss.0.cls: 0.4`: a key that ends in a point, its number, and how it goes on. */
+const KEY = /([A-Za-z][\w/-]{0,60}(?:\.[A-Za-z][\w/-]{0,60}){0,4}\.)$/;
+const KEY_END = /^((?:\.[A-Za-z][\w/-]{0,60}){0,4})["']?\s*[:=]\s*$/;
+/** `Cost after 100 iterations: 0.6` */
+const AFTER = /\s+(?:after|at|in)$/i;
+const COUNTERS = /^(?:(epochs?)|iterations?|iters?|steps?|updates?)$/i;
+const STATISTIC = /^(?:(?:Mean|Avg|Average)[A-Z]\w*|(?:mean|avg|average)_\w+)$/;
+const LENGTH = /len(?:gth)?$/i;
+/** Papers call losses L with an index, and so do programs: `Lrec: 0.2, Ladv: 1.1, Lsty: 0.4`. */
+const LETTER_LOSS = /^L_?[A-Za-z]\w{0,14}$/;
+/** … which no other word begins with (Left, Level, Low). */
+const NO_WORD = /^L(?:_|[b-df-hj-np-tv-xz])/;
 const OUTER = /\b(\w+)\[\w+=$/;
 /** A phase by itself names a score (`Validation: 33.5%`), but not a counter (`Test: [20/24]`). */
 const SPLIT = /^(?:train|training|val|valid|validation|test|testing|dev|eval)$/i;
@@ -56,6 +76,8 @@ const RULE = /\b(?:should|must|need(?:s|ed)?|stop|until|unless|thresh(?:old)?s?|
 /** `precision: 16-mixed`: of the numbers, not of the model. */
 const PRECISION = /\bprecision$/i;
 const BITS = /^(?:8|16|32|64)$/;
+/** Behind how full a bar is. */
+const FILLED = /^%(?:\||\s+\d{1,12}\/\d{1,12} \[\d)/;
 /** `loss < 0.01` */
 const COMPARED = /<=?\s*$/;
 /** Part of a file's name, or of an absolute path: `epoch=3-val_loss=0.41.ckpt`. */
@@ -74,24 +96,51 @@ export function readGeneric(text: string, scan: Scan, plan = new PlanBuilder()):
   const found = readNames(text, scan, from, plan);
   const counted = bar(text, scan, plan);
   leading(text, scan, from, plan, found);
+  if (isLetterLosses(found, text, scan)) for (const n of found) n.kind = 'outcome';
   if (RESULTS.test(text)) for (const n of found) if (n.kind === 'unknown' && n.strong && !isWhole(scan, n.index)) n.kind = 'outcome';
   const telling = (n: Named): boolean =>
     (n.kind === 'outcome' && (n.strong || !isWhole(scan, n.index) || plan.hasPlace)) ||
     (plan.hasPlace && (n.kind === 'aux' || (n.kind === 'unknown' && !isWhole(scan, n.index) && (n.strong || n.name.length < 24))));
   if (!found.some(telling)) {
+    if (!plan.hasPlace && found.length === 1 && isStatistic(found[0]!, text, scan)) {
+      plan.metric(found[0]!.name, found[0]!.index);
+      plan.grouped = 'other';
+      return plan.build();
+    }
     // A bar that counts something else (files, shards) says nothing about training; a bare one does, the Trainer's has no words.
     if (plan.epoch < 0 && counted && !/^\s*\d+%/.test(text)) return null;
     return plan.build();
   }
   for (const n of found) {
-    if (n.kind === 'place' || n.kind === 'skip') continue;
+    if (n.kind === 'place' || n.kind === 'skip' || n.index === plan.step || n.index === plan.epoch) continue;
     if (n.kind === 'unknown' && (isWhole(scan, n.index) || (!n.strong && !plan.hasPlace))) continue;
     if (n.kind === 'outcome' && !n.strong && isWhole(scan, n.index) && !plan.hasPlace) continue;
     if (!plan.metric(n.name, n.index) && n.scope !== '') plan.metric(`${n.scope} ${n.name}`, n.index);
   }
   const only = found[0];
-  plan.lone = found.length === 1 && only !== undefined && only.strong && text.trimStart().startsWith(only.name);
+  plan.lone = found.length === 1 && only !== undefined && isLone(only, text);
+  if (plan.lone && plan.grouped === null) plan.grouped = 'outcome';
   return plan.build();
+}
+
+function isLetterLosses(found: readonly Named[], text: string, scan: Scan): boolean {
+  return (
+    found.length > 2 &&
+    text.trimStart().startsWith(found[0]!.name) &&
+    found.every((n) => n.kind === 'unknown' && n.strong && !isWhole(scan, n.index) && LETTER_LOSS.test(n.name)) &&
+    found.filter((n) => NO_WORD.test(n.name)).length > found.length / 2
+  );
+}
+
+function isLone({ name, strong }: Named, text: string): boolean {
+  return strong && text.trimStart().startsWith(name);
+}
+
+/** `MeanSlowdown: 8.2` alone on its line: beside outcomes it is one, under its environment's own name. */
+function isStatistic(only: Named, text: string, scan: Scan): boolean {
+  return (
+    (only.kind === 'unknown' || LENGTH.test(only.name)) && STATISTIC.test(only.name) && !isWhole(scan, only.index) && isLone(only, text)
+  );
 }
 
 function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): Named[] {
@@ -109,8 +158,8 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
     if (scan.kind[i] === COMPOUND) continue;
     const [, attached, apart] = UNIT.exec(text.slice(previousEnd, previousEnd + UNIT_REACH)) ?? [];
     const unit = attached ?? apart ?? '';
-    // `Map: 100%|███`: how full a bar is
-    if (text.startsWith('%|', previousEnd)) continue;
+    // `Map: 100%|███`, and where no bar is drawn `Map: 100% 500/500 [00:03`: how full it is
+    if (text[previousEnd] === '%' && FILLED.test(text.slice(previousEnd, previousEnd + UNIT_REACH))) continue;
     // `lr=0.1_acc=0.9`, `https://…/acc=0.9`: the name of a run or a page
     if (
       /^_[A-Za-z]/.test(gap) ||
@@ -148,7 +197,13 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
       last.unit === '' &&
       (named.name === '' ? /^\s+$/.test(gap) : named.strong && /^ [a-z][\w ]*\s*[:=]/.test(gap))
     ) {
-      last.name = `${last.name} \0${i - 1}\0${named.name === '' ? '' : ` ${named.name}`}`;
+      const head = last.name.replace(AFTER, '');
+      const counter = head !== last.name && classOfName(head) === 'outcome' && !/^no\b/i.test(head) ? COUNTERS.exec(named.name) : null;
+      if (counter && !plan.hasPlace) {
+        if (counter[1] === undefined) plan.step = i - 1;
+        else plan.epoch = i - 1;
+      }
+      last.name = counter ? head : `${last.name} \0${i - 1}\0${named.name === '' ? '' : ` ${named.name}`}`;
       found[found.length - 1] = { ...last, index: i, unit, strong: true, kind: classOfName(last.name) };
       continue;
     }
@@ -166,12 +221,37 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
       found[found.length - 1] = { ...last, index: i, unit, strong: true, kind: classOfName(last.name) };
       continue;
     }
+    // `Recall at k = 5: 0.4`; but `loss at 500: 0.4` is no loss of its own, and `loss: 0.5 = 0.3 + 0.2` is a sum
+    if (
+      last?.index === i - 1 &&
+      last.kind === 'outcome' &&
+      last.unit === '' &&
+      named.name === '' &&
+      TAKEN_AT.test(last.name) &&
+      SEPARATED.test(gap) &&
+      !(last.strong && gap.includes('=')) &&
+      roleOf(last.name) !== 'loss'
+    ) {
+      const name = printed(text.lastIndexOf(last.name, scan.start[i - 1]), scan.end[i - 1]!, text, scan);
+      found[found.length - 1] = { ...last, index: i, name, strong: true, unit };
+      continue;
+    }
+    const key = i > 0 && isWhole(scan, i - 1) && last?.index !== i - 1 ? keyBefore(text, scan, i, gap) : null;
+    if (key) {
+      found.push({ index: i, ...key, strong: true, unit, scope });
+      continue;
+    }
     // `Best Validation (Ep. 2): 33`, `Loss (top 1) = 0.3`, `Accuracy (4-digits): 98`: the name stands before the bracket
-    if (named.name === '' && /^(?:-[a-z]{1,12})?\)\s*[:=]\s*$/i.test(gap)) {
+    const rest = named.name === '' ? BRACKET_END.exec(gap)?.[1] : undefined;
+    if (rest !== undefined) {
       const open = text.lastIndexOf('(', start);
       const before = open > from ? cutName(text.slice(from, open)) : '';
-      if (/[A-Za-z]/.test(before) && before.length < 40)
-        found.push({ index: i, name: before, kind: classOfName(before), strong: true, unit, scope });
+      if (!/[A-Za-z]/.test(before) || before.length >= 40) continue;
+      // `Mean cosine (100 pairs): 0.9`, `mAP (IoU = 0.5): 0.4`: what is in it tells one score from another, unless it is where training is
+      const inner = last !== undefined && scan.start[last.index]! > open ? found.pop() : undefined;
+      const whole = (rest !== '' && !rest.startsWith('-')) || (inner?.strong ?? false) ? !PLACED.test(text.slice(open, start)) : false;
+      const name = whole ? printed(text.lastIndexOf(before, open), start - (gap.length - gap.indexOf(')') - 1), text, scan) : before;
+      found.push({ index: i, name: name.length > 80 ? before : name, kind: classOfName(before), strong: true, unit, scope });
       continue;
     }
     if (named.name === '' && RATE_UNIT.test(unit) && (/[|:]\s*$/.test(gap) || (last?.kind === 'outcome' && gap === ', '))) {
@@ -185,7 +265,7 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
     if (kind === 'place') {
       const head = named.strong ? '' : named.name.replace(/\s+(?:after|at|for|in|of)\s+(?:the )?\w+$/i, '');
       const next = i + 1 < scan.count ? text.slice(scan.end[i], scan.start[i + 1]) : '';
-      if (head !== named.name && /^\s*[:=]\s*$/.test(next) && classOfName(head) === 'outcome')
+      if (head !== named.name && SEPARATED.test(next) && classOfName(head) === 'outcome')
         found.push({ index: i + 1, name: head, kind: 'outcome', strong: true, unit: '', scope });
       continue;
     }
@@ -207,6 +287,22 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
     });
   }
   return found;
+}
+
+/** A stretch of the line as a name: its numbers by index. */
+function printed(from: number, to: number, text: string, scan: Scan): string {
+  return templated(text.slice(from, to), from, scan).replace(/\s+/g, ' ');
+}
+
+/** The name when what stands before the number is a key with a number in it, and names an outcome: `loss.0: `. */
+function keyBefore(text: string, scan: Scan, i: number, gap: string): { name: string; kind: NameClass } | null {
+  const rest = KEY_END.exec(gap)?.[1];
+  if (rest === undefined) return null;
+  const at = scan.start[i - 1]!;
+  const base = KEY.exec(text.slice(Math.max(0, at - 80), at))?.[1];
+  if (base === undefined) return null;
+  const kind = classOfName(`${base}${rest.slice(1)}`);
+  return kind === 'outcome' ? { name: `${base}\0${i - 1}\0${rest}`, kind } : null;
 }
 
 /** `3/10` after an epoch or step, `[3][50/271]`, `[1](100/2500)`: totals and steps that have no name of their own. */
@@ -255,7 +351,8 @@ function placeOf(text: string, name: string, scan: Scan, i: number, strong: bool
   // `steps:  10%|█` : a bar's percentage, not the step
   const whole = scan.kind[i] === INT && text[scan.end[i]!] !== '%';
   // `Total optimization steps = 375` counts, `Steps: 375` says where
-  if (last !== lower && /^(?:steps|iters|iterations|batches|updates|epochs)$/.test(last)) return 'skip';
+  if (last !== lower && /^(?:steps|iters|iterations|batches|updates|epochs)$/.test(last))
+    return classOfName(name) === 'aux' ? 'aux' : 'skip';
   if ((EPOCH_NAMES.has(lower) || EPOCH_NAMES.has(last)) && !/\b(?:per|best|max|num|total|each|every) epochs?$/.test(lower)) {
     if (
       plan.epoch < 0 &&
@@ -365,11 +462,11 @@ function lastSentence(text: string): number {
   return at >= 0 && !/\b(?:avg|ave|acc|val|no|num|max|min|std|vs|approx|iter|ep|ex|cls|reg|prec|rec)$/i.test(text.slice(0, at)) ? at : -1;
 }
 
-/** tqdm: `| 34/313 [00:32<04:25`; Keras: `363/363 [====`, `51/51 ━━━`; rich: `━━━╸━ 44/57 0:02:03`; Paddle and TFLearn: `step 7/7 -`, `iter: 1309/1309`. */
+/** tqdm: `| 34/313 [00:32<04:25`, where no bar is drawn `10% 34/313 [00:32`; Keras: `363/363 [====`, `51/51 ━━━`; rich: `━━━╸━ 44/57 0:02:03`; Paddle and TFLearn: `step 7/7 -`, `iter: 1309/1309`. */
 function bar(text: string, scan: Scan, plan: PlanBuilder): boolean {
   if (plan.step >= 0) return false;
   const match =
-    /\|\s*(\d+)\/(\d+)\s+\[|^\s*(?:step )?(\d+)\/(\d+)\s+(?:\[[=>.-]|[━─-]{4}|\x20?[━─]|- )|\b(?:train|val|valid|validation|test|eval)\w*\]?:?\s*[[(]\s*(\d+)\/(\d+)|[━╸╺] (\d+)\/(\d+) \d+:\d\d/di.exec(
+    /(?:\||\d%)\s*(\d+)\/(\d+)\s+\[|^\s*(?:step )?(\d+)\/(\d+)\s+(?:\[[=>.-]|[━─-]{4}|\x20?[━─]|- )|\b(?:train|val|valid|validation|test|eval)\w*\]?:?\s*[[(]\s*(\d+)\/(\d+)|[━╸╺] (\d+)\/(\d+) \d+:\d\d/di.exec(
       text,
     );
   if (!match) return false;

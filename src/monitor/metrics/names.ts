@@ -130,9 +130,11 @@ export const STEP_NAMES = new Set([
   'global_step',
   'global step',
   'globalstep',
+  'global-step',
   'num_updates',
   'current_steps',
   'train_step',
+  'train-step',
   'training step',
   'update',
   'updates',
@@ -145,6 +147,7 @@ export const STEP_NAMES = new Set([
   'mb',
   'num_steps',
   'training_step',
+  'training-step',
   'trainer/global_step',
   'train/global_step',
   'optimizer_step',
@@ -194,12 +197,14 @@ function judge(name: string): NameClass {
     !/^(?:max|min)|limit/.test(name)
   )
     return 'outcome';
+  // … and how many steps it took; alone, how many it may take.
+  if (/^ep(?:isode)?[ _]steps$/.test(name)) return 'aux';
   // R@1, pass@10, top-5
   if (/^(?:.*[\s_/-])?(?:(?:r|p|rec|pass|maj|recall|precision)@\d+|top[-_ ]?(?:1|3|5|10))$/.test(name)) return 'outcome';
   // 训练损失 (training loss), 准确率 (accuracy) and their kin: there, words are not set apart. (第3轮 损失 is the third round's.)
   if (!name.includes('第') && /(?:损失|误差|准确率|精度|召回率|精确率|奖励|损失值|得分)$/.test(name)) return 'outcome';
   // One that is said to be current is no setting.
-  if (/^(?:current|curr?|new)[ _](?:lr|learning[ _]rate)$/.test(name)) return 'outcome';
+  if (/^(?:current|curr?|new)[ _](?:lr|learning[ _]rate|(?:kl|entropy)[ _]coeff?)$/.test(name)) return 'outcome';
   // LightGBM: `valid's l2`; by itself it is a weight decay
   if (/'s l[12]$/.test(name)) return 'outcome';
   if (/grad.*norm|norm.*grad|learn(?:ing)?.?rate|^lr\b|_lr$|\/lr$|^lr[-_/\d]/.test(name)) return 'aux';

@@ -18,8 +18,8 @@ export interface Plan {
   measures: readonly Measure[] | null;
   /** The line is nothing but `name: value`: in the middle of a dump of settings it is one of them. */
   readonly lone: boolean;
-  /** A row of a box of two columns: whether it names an outcome, or may as well be a setting; null when it is no such row. */
-  readonly boxed: 'outcome' | 'other' | null;
+  /** A row of a box of two columns, or `name: value`: whether it names an outcome, or counts only beside one; null when it is no such row. */
+  readonly grouped: 'outcome' | 'other' | null;
   /** Indices of the numbers, or -1. */
   readonly epoch: number;
   readonly epochs: number;
@@ -35,7 +35,7 @@ export class PlanBuilder {
   readonly names: string[] = [];
   readonly at: number[] = [];
   lone = false;
-  boxed: Plan['boxed'] = null;
+  grouped: Plan['grouped'] = null;
   epoch = -1;
   epochs = -1;
   step = -1;
@@ -56,10 +56,10 @@ export class PlanBuilder {
 
   build(): Plan | null {
     if (this.names.length === 0 && !this.hasPlace) return null;
-    const { names, at, lone, boxed, epoch, epochs, step, steps } = this;
+    const { names, at, lone, grouped, epoch, epochs, step, steps } = this;
     const dynamic = names.some((name) => name.includes('\0'));
     const plain = !dynamic && !names.some((name) => UNORDERED.test(name));
-    return { names, at, lone, boxed, epoch, epochs, step, steps, dynamic, plain, measures: null };
+    return { names, at, lone, grouped, epoch, epochs, step, steps, dynamic, plain, measures: null };
   }
 }
 
@@ -71,6 +71,21 @@ export function numberAt(scan: Scan, position: number): number {
 
 export function isWhole(scan: Scan, index: number): boolean {
   return scan.kind[index] === INT;
+}
+
+/** A name with the line's numbers in it, by index, so that it serves every line of the shape. */
+export function templated(name: string, start: number, scan: Scan): string {
+  if (start < 0 || !/\d/.test(name)) return name;
+  let made = '';
+  let from = 0;
+  for (let i = 0; i < scan.count; i++) {
+    const at = scan.start[i]! - start;
+    const end = scan.end[i]! - start;
+    if (at < from || end > name.length) continue;
+    made += `${name.slice(from, at)}\0${i}\0`;
+    from = end;
+  }
+  return made + name.slice(from);
 }
 
 /** Begins a log record; what stands before belongs to the logger. */

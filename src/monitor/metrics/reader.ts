@@ -19,11 +19,20 @@ const TABLE_PATIENCE = 100;
 const DUMP_RUN = 3;
 /** `optimizer:`, alone on its line, opens a block of YAML: of settings, as long as training did not begin (then it may be a report). */
 const BLOCK = /^\s*(?!(?:results?|valid\w*|test\w*|eval\w*|scores?|performance|report|summary)\b)[a-z][\w.-]*:\s*$/;
+/** … and these a report of Ray Tune, whose fields stand in alphabetical order, one a line, down to a blank line. */
+const REPORT = /^\s*(?:Result for \S+:|(?:custom|connector)_metrics: (?:\{\})?|done: (?:true|false))\s*$/;
 const LF = 10;
 const BOX = /^\s*[|│┃]/;
 const SETTING = /^\s*(?:\S+ - )*[\w.'"-]+\s*[:=]\s*\S/;
 /** A line without any of these cannot be a table's header: two names with a gap, a bar or a comma between. */
 const MAYBE_HEADER = /[a-z#\d](?: {2,}| ?\t|\s?[|│┃,])|^\s*(?:epoch|step|iter(?:ation)?|it) [a-z]/i;
+
+/** Lines of two columns, which are told apart by their neighbours: rows of a box, or `name: value`. */
+const enum Group {
+  None = 0,
+  Box = 1,
+  List = 2,
+}
 
 /** What is known of a shape. */
 interface Known {
@@ -33,8 +42,10 @@ interface Known {
   readonly setting: boolean;
   /** Opens a block of YAML. */
   readonly block: boolean;
-  /** Stands in a box. */
-  readonly box: boolean;
+  /** Belongs to a report of Ray Tune. */
+  readonly report: boolean;
+  /** Stands among lines of its kind. */
+  readonly group: Group;
   /** What others want to know of lines of this shape; see `interest`. */
   readonly flags: number;
 }
@@ -62,8 +73,10 @@ export class MetricReader {
   private settings = 0;
   /** Lines said where training is, or how well it goes. */
   private begun = false;
-  /** The box being read has an outcome. */
-  private outcomeInBox = false;
+  /** What the lines being read stand in, if there was an outcome in it. */
+  private outcomeIn = Group.None;
+  /** They are a report, not settings. */
+  private inReport = false;
   /** Values of the line applied last, in its plan's order. */
   readonly values = new Float64Array(MAX_NUMBERS);
 
@@ -150,15 +163,21 @@ export class MetricReader {
       this.sinceRow = 0;
     }
     const { plan } = known;
-    if (this.outcomeInBox && !known.box) this.outcomeInBox = false;
+    if (this.outcomeIn !== known.group) this.outcomeIn = Group.None;
     if (plan === null) {
-      if (known.setting) this.settings++;
+      if (known.report) this.inReport = true;
+      else if (!known.setting && !known.block) this.inReport = false;
+      if (this.inReport) this.settings = 0;
+      else if (known.setting) this.settings++;
       else this.settings = known.block && !this.begun ? DUMP_RUN : 0;
       return null;
     }
     if (plan.lone && this.settings >= DUMP_RUN) return null;
-    if (plan.boxed === 'other' && !this.outcomeInBox) return null;
-    if (plan.boxed === 'outcome') this.outcomeInBox = true;
+    if (plan.grouped === 'other' && this.outcomeIn === Group.None) {
+      if (known.group === Group.List) this.settings++;
+      return null;
+    }
+    if (plan.grouped === 'outcome') this.outcomeIn = known.group;
     this.settings = 0;
     this.begun = true;
     return plan;
@@ -211,12 +230,13 @@ export class MetricReader {
 
 function learn(text: string, scan: Scan, flags: number): Known {
   const header = text.length < 400 && MAYBE_HEADER.test(text) ? readHeader(text, scan) : null;
-  const box = BOX.test(text);
-  if (scan.count === 0 || header)
-    return { plan: null, header, setting: SETTING.test(text), block: scan.count === 0 && BLOCK.test(text), box, flags };
+  const report = REPORT.test(text);
+  const setting = SETTING.test(text);
+  const group = BOX.test(text) ? Group.Box : setting ? Group.List : Group.None;
+  if (scan.count === 0 || header) return { plan: null, header, setting, block: scan.count === 0 && BLOCK.test(text), report, group, flags };
   const format = readFormat(text, scan, (plan) => readGeneric(text, scan, plan));
   const plan = format === undefined ? readGeneric(text, scan) : format;
-  return { plan, header: null, setting: plan === null && SETTING.test(text), block: false, box, flags };
+  return { plan, header: null, setting: plan === null && setting, block: false, report, group, flags };
 }
 
 function apply(plan: Plan, scan: Scan, values: Float64Array, line: number): MetricEvent {

@@ -73,6 +73,15 @@ export const FRAGMENTS = [
   'class collapse ',
   'shape a ',
   'if you ',
+  '{"log":"',
+  '\\n","stream":"stdout"',
+  'recall at k = ',
+  ' of 9): ',
+  'loss.',
+  'loss after ',
+  '1% 1/2 [0',
+  'done: true',
+  'Lb: ',
 ] as const;
 
 /** Bytes of one line in which nothing repeats, the same for the same seed. */
