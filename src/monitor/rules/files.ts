@@ -99,9 +99,11 @@ export const FILE_RULES: readonly Rule[] = [
     type: 'permission-denied',
     on: 'line',
     pattern:
-      /^(?:\/\S*\/)?(?:ba|z|da)?sh(?:: line \d+)?: (?:\d+: )?\S+: Permission denied$|^\S+\.sh: (?:line )?\d+: .{1,200}: Permission denied$|^(?:mkdir|cp|mv|rm|touch|tee|cat|ln|chmod|chown|tar|python3?): .{1,200}: Permission denied$/,
+      /^(?:\/\S*\/)?(?:ba|z|da)?sh(?:: line \d+)?: (?:\d+: )?\S+: Permission denied$|^(?!\/etc\/|\S*(?:pro|epi)log)\S+\.sh: (?:line )?\d+: .{1,200}: Permission denied$|^(?:mkdir|cp|mv|rm|touch|tee|cat|ln|chmod|chown|tar|python3?): .{1,200}: Permission denied$/,
     ending: true,
     samples: ['bash: ./train.sh: Permission denied', "mkdir: cannot create directory '/data': Permission denied"],
+    // what a node's own scripts fail at before the job begins
+    lookalikes: ['/etc/slurm/prolog.d/accounting.sh: line 7: /run/accounting/0: Permission denied'],
   },
   {
     type: 'file-not-found',
@@ -114,7 +116,8 @@ export const FILE_RULES: readonly Rule[] = [
       /does not appear to have a file named/,
       /Error no file named/,
       /(?:file|File|directory|Directory|path|Path|folder|Folder|dataset|Dataset|checkpoint|Checkpoint)\b.{1,200}(?:does not exist|doesn't exist|not found|is missing|do not exist|cannot be found|not exist)/,
-      /(?:not found|does not exist|[Cc]annot find|[Cc]ould ?n[o']t find|[Nn]o such)(?:[: ]).{0,40}(?:file|directory|path|folder|\/\S+\/|\.\w{2,5}['"]?$)/,
+      // not a reader, a backend or a codec for a file that is there: `Could not find a format to read the specified file`
+      /(?:not found|does not exist|[Cc]annot find|[Cc]ould ?n[o']t find|[Nn]o such)(?:[: ])(?:(?! (?:to|for) (?:read|open|load|write|decode|handle|parse|sav)).){0,40}(?:file|directory|path|folder|\/\S+\/|\.\w{2,5}['"]?$)/,
       /\/[\w.-]{1,100}['\"]? (?:does not exist|doesn't exist|not found|is missing)/,
       /is not a (?:valid )?(?:file|directory|path)\b/,
       /[Cc]an(?:no|')t (?:open|load|read|find) (?:file|'|"|the (?:file|model|configuration|tokenizer))/,
@@ -151,6 +154,7 @@ export const FILE_RULES: readonly Rule[] = [
       "KeyError: 'file'",
       "ValueError: optimizer 'sgdd' not found",
       "AttributeError: 'Namespace' object has no attribute 'path'",
+      "ValueError: Could not find a backend to open `/w/scan.raw` with mode 'r'",
     ],
   },
   {

@@ -156,6 +156,16 @@ export const GPU_RULES: readonly Rule[] = [
     ],
   },
   {
+    // Horovod looks each minute which ranks have not come.
+    type: 'hang',
+    on: 'line',
+    pattern: /\bsubmitted to be reduced, gathered or broadcasted by subset of ranks\b/,
+    samples: [
+      '[2024-05-01 10:00:00.123456: W horovod/common/stall_inspector.cc:107] One or more tensors were submitted to be reduced, gathered or broadcasted by subset of ranks and are waiting for remainder of ranks for more than 60 seconds.',
+    ],
+    lookalikes: ['HOROVOD_STALL_CHECK_TIME_SECONDS=60'],
+  },
+  {
     type: 'cudnn-cublas-error',
     on: 'exception',
     pattern: anyOf(

@@ -31,7 +31,6 @@ export const LAUNCH_RULES: readonly Rule[] = [
       /Cannot use .{1,80} with/,
       /unrecognized configuration/,
       /option .{1,60} not recogni[sz]ed/,
-      /^(?:[\w.]+\.)?CommandNotFoundError\b/,
       /^(?:[\w.]+\.)?InstantiationException: Error (?:locating target|in call to target)/,
       /\bYou selected an invalid \w+ name\b/,
       // not started by torchrun
@@ -101,11 +100,20 @@ export const LAUNCH_RULES: readonly Rule[] = [
     lookalikes: ['The activate script is run first.'],
   },
   {
+    // conda, of a shell that it was not set up for: most scripts go on without, in the environment they were started in.
+    type: 'config-error',
+    on: 'line',
+    pattern: /^CommandNotFoundError: /,
+    ending: 30,
+    samples: ["CommandNotFoundError: Your shell has not been properly configured to use 'conda activate'."],
+  },
+  {
     // bash, dash, zsh, fish ; env, nohup and others that start a program ; Docker ; Windows
     type: 'config-error',
     on: 'line',
     pattern: anyOf(
-      /^(?:(?:\S*\/)?(?:ba|z|da|k|tc|c)?sh|sudo|\S+\.sh|\S+(?=: line \d))(?:: (?:line )?\d+)?: (?:exec: )?(?<a>[\w./+-]+): (?:command )?not found$/,
+      // not what a login shell or a node's own scripts miss
+      /^(?!\/etc\/|\S*\/\.\w+: |\S*(?:pro|epi)log)(?:(?:\S*\/)?(?:ba|z|da|k|tc|c)?sh|sudo|\S+\.sh|\S+(?=: line \d))(?:: (?:line )?\d+)?: (?:exec: )?(?<a>[\w./+-]+): (?:command )?not found$/,
       /^(?:ba|z|k|da)?sh: (?:line \d+: )?command not found: (?<b>\S+)$/,
       /^(?:fish: )?Unknown command:? (?<c>\S+)$/,
       /^(?:\/\S*\/)?(?:env|nohup|nice|timeout|stdbuf|xargs|setsid|time|exec): (?:failed to run command )?['"‘]?(?<d>[\w./+-]+)['"’]?: (?:No such file or directory|command not found)$/,
@@ -125,7 +133,13 @@ export const LAUNCH_RULES: readonly Rule[] = [
       "nohup: failed to run command 'accelerate': No such file or directory",
       'OCI runtime exec failed: exec: "python3": executable file not found in $PATH: unknown',
     ],
-    lookalikes: ['INFO: checkpoint: not found', 'val: accuracy: not found in log', 'tokenizer cache: model.json: not found, downloading'],
+    lookalikes: [
+      '/home/me/.bashrc: line 117: starship: command not found',
+      '/etc/profile.d/site.sh: line 3: lsb_release: command not found',
+      'INFO: checkpoint: not found',
+      'val: accuracy: not found in log',
+      'tokenizer cache: model.json: not found, downloading',
+    ],
   },
   {
     // The scheduler says why it took the machine away: whatever failed before, the job lived until then.
