@@ -11,9 +11,10 @@ const NEXT_TRACEBACK = /^.{0,80}?(?:Error|Exception): .{0,500}[\w.)'"\]!?](?=Tra
 
 /** Where on a line of a traceback another process's output begins; 0 when it is all of one. */
 export function gluedAt(text: string): number {
-  const marks = BEHIND_MARKS.exec(text) ?? NEXT_TRACEBACK.exec(text);
+  // Few lines have any of these, and they are looked for in every line of a traceback.
+  const marks = BEHIND_MARKS.exec(text) ?? (text.indexOf('Traceback (', 1) > 0 ? NEXT_TRACEBACK.exec(text) : null);
   if (marks) return marks[0].length;
-  return Math.max(0, text.search(RANK));
+  return text.indexOf('[rank', 1) > 0 ? Math.max(0, text.search(RANK)) : 0;
 }
 
 /** The end of tqdm's bar: `[07:57<00:00,  9.51it/s, loss=0.12]`, `[00:00<?, ?it/s]`, `[10:40, 64.03s/it]`. */

@@ -59,7 +59,7 @@ const MAX_LATEST = 500;
 
 /** What launchers raise when a process they started has failed. */
 const FOLLOWERS =
-  /(?:^|\.)(?:ChildFailedError|CalledProcessError|ProcessExitedException|BrokenProcessPool|RayTaskError|ActorDiedError|WorkerCrashedError)$/;
+  /(?:^|\.)(?:ChildFailedError|CalledProcessError|ProcessExitedException|BrokenProcessPool|RayTaskError|ActorDiedError|WorkerCrashedError|TuneError|TrainingFailedError|WorkerGroupError)$/;
 /** … and what a parent process says whose child has told its own failure: vLLM's engine, Accelerate, Ray. */
 const POINTS_BACK = /\b[Ss]ee (?:the )?(?:root cause|stack trace|traceback|error|exception|logs?|output)s? (?:\w+ ){0,2}above\b/;
 /** What a process raises whose peer is gone. */
