@@ -186,6 +186,12 @@ export class Findings {
       this.addRank(same, exception.who);
       return;
     }
+    // Another process failed there too, and the output ended before it could say how.
+    const cutOff = exception.complete ? undefined : this.entries.find((e) => startsWith(e.finding.frames, exception.frames));
+    if (cutOff) {
+      this.addRank(cutOff, exception.who);
+      return;
+    }
     // The number or sentence that was seen first, and now the exception it led to; or the same exception, now with its traceback.
     const bare = this.entries.find((e) => (e.key === null || e.key === key) && e.finding.type === type && e.finding.frames.length === 0);
     if (bare) {
@@ -344,6 +350,11 @@ export class Findings {
 
 function sameFrame(a: Frame | null, b: Frame | null): boolean {
   return a === b || (a !== null && b !== null && a.file === b.file && a.line === b.line);
+}
+
+/** Do these frames begin with all of those? */
+function startsWith(frames: readonly Frame[], those: readonly Frame[]): boolean {
+  return those.length > 0 && those.every((frame, i) => i < frames.length && sameFrame(frame, frames[i]!));
 }
 
 export function exceptionText(exception: RaisedException): string {

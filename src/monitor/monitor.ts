@@ -4,6 +4,7 @@ import type { Finding, FindingType, Severity } from './finding.ts';
 import { Findings, exceptionText } from './findings.ts';
 import type { Sighting } from './findings.ts';
 import { looksLikeProjectFile } from './frames.ts';
+import { behindBar, gluedAt } from './glued.ts';
 import { HangWatch } from './hang.ts';
 import { History } from './history.ts';
 import { LineReader, pieceOf } from './lines.ts';
@@ -18,11 +19,12 @@ import { stripPrefix } from './prefix.ts';
 import { readContainerRecord, readErrorRecord } from './record.ts';
 import type { Rule } from './rule.ts';
 import { LINE_GATE, classifyException, classifyLine } from './rules.ts';
+import type { Match } from './rules.ts';
 import { summarize } from './summary.ts';
 import type { RunSummary } from './summary.ts';
 import { DEFAULT_THRESHOLDS } from './thresholds.ts';
 import type { Thresholds } from './thresholds.ts';
-import { TracebackReader, isErrorName, readNamed } from './traceback.ts';
+import { TracebackReader, isErrorName, readNamed, readRepr } from './traceback.ts';
 import type { RaisedException } from './traceback.ts';
 import { Trends } from './trends.ts';
 
@@ -57,7 +59,7 @@ const MAX_LATEST = 500;
 
 /** What launchers raise when a process they started has failed. */
 const FOLLOWERS =
-  /(?:^|\.)(?:ChildFailedError|CalledProcessError|ProcessExitedException|BrokenProcessPool|RayTaskError|ActorDiedError|WorkerCrashedError)$/;
+  /(?:^|\.)(?:ChildFailedError|CalledProcessError|ProcessExitedException|BrokenProcessPool|RayTaskError|ActorDiedError|WorkerCrashedError|TuneError|TrainingFailedError|WorkerGroupError)$/;
 /** … and what a parent process says whose child has told its own failure: vLLM's engine, Accelerate, Ray. */
 const POINTS_BACK = /\b[Ss]ee (?:the )?(?:root cause|stack trace|traceback|error|exception|logs?|output)s? (?:\w+ ){0,2}above\b/;
 /** What a process raises whose peer is gone. */
@@ -73,6 +75,10 @@ function isComplaint({ name, message }: RaisedException): boolean {
 function isContainer(exception: RaisedException): boolean {
   return exception.message === '' && /^(?:.*\.)?(?:ProcessRaisedException|Exception)$/.test(exception.name);
 }
+/** Hydra says that the program failed, and then only `repr()` of what it raised. */
+const ANNOUNCED = /^Error (?:executing job with overrides|in call to target '|instantiating ')/;
+/** Lines from there to what it raised. */
+const ANNOUNCED_FOR = 3;
 /** Source with line numbers, or the caret below a syntax error: what stands above an exception whose traceback was cut off. */
 const LISTING = /^\s*(?:-+> ?)?\d+ {2,}\S|^\s*\^+\s*$/;
 /** What lines of that shape may be: shapes do not know of signs, nor of commas in numbers. */
@@ -146,11 +152,15 @@ export class TrainingMonitor {
   /** Is the last line that was not blank part of a listing, and was the one before? */
   private listing = false;
   private belowListing = false;
-  private lastWord: RaisedException | null = null;
+  private lastWord: { readonly exception: RaisedException; readonly match: Match | null } | null = null;
+  /** `RuntimeError:` by itself, whose message is the next line. */
+  private opened: { readonly name: string; readonly line: number; readonly who: string } | null = null;
+  /** Line by which a program has announced that it failed. */
+  private announced = -Infinity;
   /** An exception that probably only brings another. */
   private container: RaisedException | null = null;
-  /** A complaint that counts if the output ends with it. */
-  private ending: Sighting | null = null;
+  /** A complaint that counts if the output ends with it, at most at this line. */
+  private ending: { readonly sighting: Sighting; readonly until: number } | null = null;
   private over = false;
   /** Step of the redrawn bar that was last told, on the line being redrawn. */
   private drawnLine = 0;
@@ -192,8 +202,10 @@ export class TrainingMonitor {
     this.over = true;
     this.tracebacks.end(this.ended);
     if (this.container) this.found(this.container);
-    if (this.ending && !this.findings.anyError) this.findings.seen(this.ending);
-    if (this.lastWord && this.lastWord.line >= this.ended - 2 && !this.findings.anyError) this.findings.raised(this.lastWord, null);
+    const { ending, lastWord } = this;
+    if (ending && ending.until >= this.ended && !this.findings.anyError) this.findings.seen(ending.sighting);
+    if (lastWord && lastWord.exception.line >= this.ended - 2 && !this.findings.anyError)
+      this.findings.raised(lastWord.exception, lastWord.match);
     return this.take();
   }
 
@@ -282,7 +294,19 @@ export class TrainingMonitor {
   }
 
   private read(piece: Piece, line: number, redraw: boolean): void {
+    const at = this.tracebacks.active ? gluedAt(piece.text) : 0;
+    if (at === 0) return this.readWhole(piece, line, redraw);
+    const { text } = piece;
+    for (const part of [text.slice(0, at), text.slice(at)].map(pieceOf)) {
+      this.metrics.look(part);
+      this.readWhole(part, line, redraw);
+    }
+  }
+
+  /** A line of one speaker. */
+  private readWhole(piece: Piece, line: number, redraw: boolean): void {
     if (this.tracebacks.active && (this.readRecord(piece.text, line) || this.tracebacks.read(piece.text, line))) return;
+    if (this.opened !== null && !isBlank(piece)) this.readMessage(piece.text, line);
     const interest = this.metrics.see(piece);
     this.belowListing = this.listing;
     if (interest !== 0) {
@@ -313,21 +337,19 @@ export class TrainingMonitor {
 
   /** A line by itself: an exception without its traceback, or what a shell, a launcher or a library says. */
   private readSentence(text: string, line: number): void {
-    const { text: body, who } = stripPrefix(text);
+    const { text: own, who } = stripPrefix(text);
+    const body = behindBar(own);
+    const byItself = own.length === text.length || who !== '';
     const named = readNamed(body);
-    if (named && named.message !== '' && isErrorName(named.name) && !/Warning$/.test(named.name)) {
-      const exception: RaisedException = { ...named, line, frames: [], who, link: 'none', complete: true };
-      const match = classifyException(exceptionText(exception));
-      if (match && !this.findings.has(match.rule.type) && !this.follows(match.rule, line, who))
-        this.findings.raised(exception, match, match.rule.consequence);
-      if (match) return;
-      // Without a kind it counts below a code listing, or when it turns out to be the log's last word.
-      if (this.belowListing) this.findings.raised(exception, null);
-      else if ((body.length === text.length || who !== '') && isComplaint(exception)) this.lastWord = exception;
-    }
+    if (named && isErrorName(named.name) && !/Warning$/.test(named.name)) {
+      if (named.message === '') {
+        if (named.open && byItself) this.opened = { name: named.name, line, who };
+      } else if (this.readBare({ ...named, line, frames: [], who, link: 'none', complete: true }, byItself)) return;
+    } else if (ANNOUNCED.test(body)) this.announced = line;
+    else if (!named) this.readQuoted(body, line, who);
     const match = classifyLine(body) ?? (body.length === text.length ? null : classifyLine(text));
     if (!match || this.follows(match.rule, line, who)) return;
-    const { type, severity, suggestion, fixes } = match.rule;
+    const { type, severity, suggestion, fixes, ending } = match.rule;
     const sighting: Sighting = {
       type,
       message: body.trim(),
@@ -337,8 +359,41 @@ export class TrainingMonitor {
       ...(suggestion ? { suggestion } : {}),
       ...(fixes ? { fixes: fixes(match.match) } : {}),
     };
-    if (match.rule.ending) this.ending ??= sighting;
+    if (ending) this.ending ??= { sighting, until: ending === true ? Infinity : line + ending };
     else this.findings.seen(sighting);
+  }
+
+  /** `Name: message` without a traceback; true when its kind is known. */
+  private readBare(exception: RaisedException, byItself: boolean): boolean {
+    const { line, who } = exception;
+    const match = classifyException(exceptionText(exception));
+    if (match && !this.findings.has(match.rule.type) && !this.follows(match.rule, line, who))
+      this.findings.raised(exception, match, match.rule.consequence);
+    if (match) return true;
+    // Without a kind it counts below a code listing, or when it turns out to be the log's last word.
+    if (this.belowListing) this.findings.raised(exception, null);
+    else if (byItself && isComplaint(exception)) this.lastWord = { exception, match: null };
+    return false;
+  }
+
+  /** The line below a name that stood alone; a blank one may be between them. */
+  private readMessage(text: string, below: number): void {
+    const { name, line, who } = this.opened!;
+    const { text: body, who: speaker } = stripPrefix(text);
+    this.opened = null;
+    const message = body.trim();
+    if (below - line <= 2 && speaker === who && message !== '' && !readNamed(body))
+      this.readBare({ name, message, line, frames: [], who, link: 'none', complete: true }, true);
+  }
+
+  /** `ValueError('…')`: programs print that of what they have caught as well, so it counts where a failure was announced, or as the log's last word. */
+  private readQuoted(body: string, line: number, who: string): void {
+    const quoted = readRepr(body);
+    if (!quoted) return;
+    const exception: RaisedException = { ...quoted, line, frames: [], who, link: 'none', complete: true };
+    const match = classifyException(exceptionText(exception));
+    if (line - this.announced <= ANNOUNCED_FOR) this.findings.raised(exception, match, match?.rule.consequence);
+    else this.lastWord = { exception, match };
   }
 
   /** Notes what mostly is a consequence with the failure before it; false when there is none, and it is news. */

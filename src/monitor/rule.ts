@@ -22,8 +22,8 @@ export interface Rule {
   readonly fixes?: (match: RegExpExecArray) => readonly Fix[];
   /** Mostly a consequence of a failure that the log names elsewhere: after one it is noted with that one instead of told by itself. */
   readonly consequence?: boolean;
-  /** What scripts survive: only a failure when the output ends without a metric after it, and without another failure. */
-  readonly ending?: boolean;
+  /** What scripts survive: only a failure when the output ends without a metric after it, and without another failure; a number: and with at most so many lines. */
+  readonly ending?: true | number;
 }
 
 /** One pattern that matches where any of these does: a table of phrasings, one a line. All have the flags of the first. */

@@ -56,6 +56,8 @@ const CELL_ARROW = /^(<ipython-input-[^>]{1,80}>|Input In \[\d+\]|[~/.]?[\w.:\\/
 const CELL_VSCODE = /^(\S.{0,600}?\.ipynb Cell \d+) (?:in .{0,200}|line )(\d+)?/;
 const ARROW = /^-{1,6}> ?(\d+)/;
 const NOTEBOOK_HEADER = /^([A-Za-z_][\w.]*)\s{2,}Traceback \(most recent call last\)\s*$/;
+/** … whose name was lost: Python's own header ends with a colon. */
+const UNNAMED_HEADER = /^\s{8,}Traceback \(most recent call last\)\s*$/;
 const NAMED = /^((?:[A-Za-z_]\w*\.|<locals>\.)*[A-Za-z_]\w*)(?: \(see above for traceback\))?(?::(?: (.*)|$)|\s*$)/;
 /** TensorFlow 1 repeats an exception below the place where its operation was made. */
 const REPEATED = / \(see above for traceback\): /;
@@ -73,7 +75,7 @@ const ORIGINAL =
 /** An exception whose message is the original's traceback, as the data loaders of old PyTorch versions re-raise it. */
 const WRAPPED = /^[\w.]+(?:Error|Exception): $/;
 /** faulthandler: the stack of the thread that crashed, innermost frame first. */
-const CRASH = /^Fatal Python error: /;
+const CRASH = /(?:^|[\]%)s] *)Fatal Python error: /;
 const CRASH_STACK = /^(?:Current thread|Thread) 0x[0-9a-f]+.* \(most recent call first\):$/;
 const CRASH_FRAME = /^\s*File "([^"]{1,1000})", line (\d+) in (.{1,300})$/;
 const GROUP_BAR = /^\s*(?:\+-\+?-{2,} (?:\d+|\.\.\.) -{2,}|\+-{4,}|[|+]) ?/;
@@ -105,6 +107,15 @@ export function readNamed(text: string): Named | null {
   if (!match) return null;
   const message = (match[2] ?? '').trim();
   return { name: match[1]!, message, open: message === '' && text.trimEnd().endsWith(':') };
+}
+
+/** What `repr()` makes of an exception with one text, as Hydra and loggers print it: `ValueError('no such column')`. */
+const REPR = /^((?:[A-Za-z_]\w{0,80}\.){0,8}[A-Z]\w{0,80}(?:Error|Exception))\((?:'(.{1,1000})'|"(.{1,1000})")\)[.,]?\s*$/;
+
+/** Such an exception, or null. */
+export function readRepr(text: string): { readonly name: string; readonly message: string } | null {
+  const match = REPR.exec(text);
+  return match && { name: match[1]!, message: match[2] ?? match[3]! };
 }
 
 /** Exceptions whose message is what was looked up, or one sentence of Python's own: never more than a line. */
@@ -204,8 +215,9 @@ export class TracebackReader {
     let text = stripped;
     const own = state?.prefix?.exec(line);
     if (own) text = line.slice(own[0].length);
-    if (CRASH.test(text)) {
-      this.start(who, 'crash', 'none').expected = text.slice('Fatal Python error: '.length);
+    const crash = CRASH.exec(text);
+    if (crash) {
+      this.start(who, 'crash', 'none').expected = text.slice(crash.index + crash[0].length).trim();
       return false;
     }
     if (!state) {
@@ -251,6 +263,10 @@ export class TracebackReader {
       return true;
     }
     const { text, who, cut } = stripPrefix(line);
+    if (UNNAMED_HEADER.test(text)) {
+      this.start(who, 'notebook', 'none');
+      return true;
+    }
     const before = this.open.get(who);
     const original = ORIGINAL.test(text) || ORIGINAL.test(this.previous);
     const group = /Exception Group Traceback/.test(text) || (before?.group === true && /^\s*[|+]/.test(text));

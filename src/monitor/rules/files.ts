@@ -99,9 +99,11 @@ export const FILE_RULES: readonly Rule[] = [
     type: 'permission-denied',
     on: 'line',
     pattern:
-      /^(?:\/\S*\/)?(?:ba|z|da)?sh(?:: line \d+)?: (?:\d+: )?\S+: Permission denied$|^\S+\.sh: (?:line )?\d+: .{1,200}: Permission denied$|^(?:mkdir|cp|mv|rm|touch|tee|cat|ln|chmod|chown|tar|python3?): .{1,200}: Permission denied$/,
+      /^(?:\/\S*\/)?(?:ba|z|da)?sh(?:: line \d+)?: (?:\d+: )?\S+: Permission denied$|^(?!\/etc\/|\S*(?:pro|epi)log)\S+\.sh: (?:line )?\d+: .{1,200}: Permission denied$|^(?:mkdir|cp|mv|rm|touch|tee|cat|ln|chmod|chown|tar|python3?): .{1,200}: Permission denied$|^slurmstepd: error: execve\(\): \S+: Permission denied$/,
     ending: true,
     samples: ['bash: ./train.sh: Permission denied', "mkdir: cannot create directory '/data': Permission denied"],
+    // what a node's own scripts fail at before the job begins
+    lookalikes: ['/etc/slurm/prolog.d/accounting.sh: line 7: /run/accounting/0: Permission denied'],
   },
   {
     type: 'file-not-found',
@@ -113,8 +115,10 @@ export const FILE_RULES: readonly Rule[] = [
       /\bNo such file or directory\b/,
       /does not appear to have a file named/,
       /Error no file named/,
-      /(?:file|File|directory|Directory|path|Path|folder|Folder|dataset|Dataset|checkpoint|Checkpoint)\b.{1,200}(?:does not exist|doesn't exist|not found|is missing|do not exist|cannot be found|not exist)/,
-      /(?:not found|does not exist|[Cc]annot find|[Cc]ould ?n[o']t find|[Nn]o such)(?:[: ]).{0,40}(?:file|directory|path|folder|\/\S+\/|\.\w{2,5}['"]?$)/,
+      // `['path'] not found in axis` is about a column
+      /(?<!\[['"])(?:file|File|directory|Directory|path|Path|folder|Folder|dataset|Dataset|checkpoint|Checkpoint)\b.{1,200}(?:does not exist|doesn't exist|not found|is missing|do not exist|cannot be found|not exist)/,
+      // not a reader, a backend or a codec for a file that is there: `Could not find a format to read the specified file`
+      /(?:not found|does not exist|[Cc]annot find|[Cc]ould ?n[o']t find|[Nn]o such)(?:[: ])(?:(?! (?:to|for) (?:read|open|load|write|decode|handle|parse|sav)).){0,40}(?:file|directory|path|folder|\/\S+\/|\.\w{2,5}['"]?$)/,
       /\/[\w.-]{1,100}['\"]? (?:does not exist|doesn't exist|not found|is missing)/,
       /is not a (?:valid )?(?:file|directory|path)\b/,
       /[Cc]an(?:no|')t (?:open|load|read|find) (?:file|'|"|the (?:file|model|configuration|tokenizer))/,
@@ -126,6 +130,13 @@ export const FILE_RULES: readonly Rule[] = [
       /Unable to (?:open|synchronously open|load) .{0,40}(?:file|model)/,
       /SavedModel file does not exist/,
       /(?:404 Client Error|HTTP Error 404)/,
+      // Keras, S3, Google's storage
+      /\bURL fetch failure on \S{1,300}: 404\b/,
+      /\bAn error occurred \((?:404|NoSuchKey|NoSuchBucket)\)/,
+      /^google\.\S{1,60}\.NotFound: 404\b/,
+      /^(?:[\w.]+\.)?(?:DataFilesNotFoundError|EmptyDatasetError)\b/,
+      /\bFailed to find any matching files for\b/,
+      /\b[Nn]o (?:valid )?checkpoint (?:was )?found in\b/,
       /Found no valid file for the classes/,
       /Couldn't find any class folder/,
       /[Nn]o (?:images|files|data) (?:found|files)/,
@@ -146,11 +157,16 @@ export const FILE_RULES: readonly Rule[] = [
       "OSError: Can't load tokenizer for 'org/model'. If you were trying to load it",
       "OSError: Unable to open file (unable to open file: name = 'w.h5', errno = 2)",
       "AssertionError: file 'configs/base.yaml' does not exist",
+      'botocore.exceptions.ClientError: An error occurred (NoSuchKey) when calling the GetObject operation: The specified key does not exist.',
+      'tensorflow.python.framework.errors_impl.NotFoundError: Unsuccessful TensorSliceReader constructor: Failed to find any matching files for /w/ckpt-5',
+      'ValueError: No valid checkpoint found in output directory (/w/out)',
     ],
     lookalikes: [
       "KeyError: 'file'",
       "ValueError: optimizer 'sgdd' not found",
       "AttributeError: 'Namespace' object has no attribute 'path'",
+      `KeyError: "['path'] not found in axis"`,
+      "ValueError: Could not find a backend to open `/w/scan.raw` with mode 'r'",
     ],
   },
   {
@@ -160,6 +176,7 @@ export const FILE_RULES: readonly Rule[] = [
       /^\S*python[\d.]*(?:\.exe)?: can't open file .{1,300}\[Errno 2\]/,
       /^(?:\/\S*\/)?(?:ba|z|da)?sh(?:: line \d+)?: (?:\d+: )?(?:cd: )?\S+: No such file or directory$/,
       /^(?:\w+\.sh|run\S*): line \d+: .{1,200}: No such file or directory$/,
+      /^slurmstepd: error: execve\(\): \S*\/\S+: No such file or directory$/,
       /^(?:cat|cp|mv|tar|head|ls|source|tail|unzip): .{1,200}: No such file or directory$/,
       /^(?:ERROR|FATAL|CRITICAL|[Ee]rror|[Ff]atal)\b\W{1,3}.{0,80}\b(?:[Ff]ile|[Dd]irectory|[Ff]older|[Pp]ath|[Dd]ataset|[Cc]heckpoint|[Cc]onfig)\b.{0,40}\/\S+ (?:does not exist|doesn't exist|not found|is missing)/,
     ),
@@ -167,6 +184,7 @@ export const FILE_RULES: readonly Rule[] = [
     samples: [
       "python: can't open file '/workspace/trian.py': [Errno 2] No such file or directory",
       'bash: ./train.sh: No such file or directory',
+      'slurmstepd: error: execve(): /w/train.sh: No such file or directory',
       'ERROR: dataset directory /data/imagenet does not exist',
     ],
     lookalikes: ['cache file /tmp/a.bin not found, building it', 'Warning: checkpoint /w/last.pt does not exist, starting anew'],

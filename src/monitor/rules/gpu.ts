@@ -83,8 +83,10 @@ export const GPU_RULES: readonly Rule[] = [
   {
     type: 'cuda-illegal-access',
     on: 'line',
-    pattern: /CUDA(?: Runtime)? [Ee]rror.{0,40}an illegal memory access was encountered|CUDA_ERROR_ILLEGAL_ADDRESS/,
+    pattern:
+      /CUDA(?: Runtime)? [Ee]rror.{0,40}an illegal memory access was encountered|CUDA_ERROR_(?:ILLEGAL_ADDRESS|LAUNCH_FAILED|MISALIGNED_ADDRESS)/,
     samples: [
+      'cuda_event.cc:29] Error polling for event status: failed to query event: CUDA_ERROR_LAUNCH_FAILED: unspecified launch failure',
       'CUDA Error: an illegal memory access was encountered',
       'could not synchronize on CUDA context: CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access was encountered',
     ],
@@ -111,7 +113,7 @@ export const GPU_RULES: readonly Rule[] = [
       /server socket has failed to (?:listen|bind)/,
       /client socket has (?:failed|timed out)/,
       /process group .{0,60}(?:timed out|has been destroyed|watchdog)/,
-      /Timed out (?:initializing process group|waiting).{0,80}/,
+      /Timed out (?:initializing process group|waiting \d|waiting for (?:clients|rank)).{0,80}/,
       /Backend nccl error/,
       /address already in use.{0,40}/,
       /monitoredBarrier/,
@@ -120,6 +122,8 @@ export const GPU_RULES: readonly Rule[] = [
       /Horovod.{0,80}(?:error|failed|stalled)/,
       /HorovodInternalError/,
       /MPI_ABORT/,
+      // JAX: `DEADLINE_EXCEEDED: Barrier timed out. Id: …`
+      /\bBarrier timed out\b/,
     ),
     consequence: true,
     samples: [
@@ -128,7 +132,12 @@ export const GPU_RULES: readonly Rule[] = [
       'torch.distributed.DistNetworkError: The server socket has failed to listen on any local network address. port: 29500, code: -98, message: address already in use',
       'RuntimeError: [/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:598] Connection closed by peer [10.0.0.2]:12345',
     ],
-    lookalikes: ['NCCL version 2.18.1+cuda12.1', 'NCCL_DEBUG=INFO', 'RuntimeError: CUDA error: out of memory'],
+    lookalikes: [
+      'NCCL version 2.18.1+cuda12.1',
+      'NCCL_DEBUG=INFO',
+      'RuntimeError: CUDA error: out of memory',
+      'ServiceStartTimeoutError: Timed out waiting for wandb service to start',
+    ],
   },
   {
     type: 'nccl-error',
@@ -143,17 +152,37 @@ export const GPU_RULES: readonly Rule[] = [
       /ProcessGroupNCCL's watchdog got stuck/,
       /NCCL error in: /,
       /\[c10d\] The client socket has timed out after/,
+      /\bdetected by watchdog at work: \d/,
+      /\b[Tt]erminating the process after attempting to dump debug info\b|\bHeartbeat monitor timed out!/,
+      // XLA's ranks, JAX's coordination
+      /\bTermination timeout for `.{1,200}` of \d+ seconds exceeded\b/,
+      /\bDEADLINE_EXCEEDED: Barrier timed out\b/,
+      /\bTerminating process because the JAX distributed service detected fatal errors\b/,
     ),
     consequence: true,
     samples: [
       '[E ProcessGroupNCCL.cpp:523] [Rank 2] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=327, OpType=ALLREDUCE, Timeout(ms)=1800000) ran for 1800373 milliseconds before timing out.',
       "terminate called after throwing an instance of 'c10::DistBackendError'",
       'node1:1234:1300 [0] misc/socket.cc:456 NCCL WARN NET/Socket : Connection refused failed',
+      '[rank3]:[F1003 12:00:00.1 ProcessGroupNCCL.cpp:1375] [PG ID 0 PG GUID 0(default_pg) Rank 3] Terminating the process after attempting to dump debug info, due to collective timeout or exception.',
+      'F0000 00:00:1 rendezvous.cc:127] Termination timeout for `initialize clique for rank 0` of 40 seconds exceeded. Exiting to ensure a consistent program state.',
+      '2025-05-01 10:00:00.1: F external/xla/xla/pjrt/distributed/client.h:80] Terminating process because the JAX distributed service detected fatal errors.',
     ],
     lookalikes: [
       'node1:1234:1300 [0] NCCL INFO NET/Plugin : No plugin found (libnccl-net.so), using internal implementation',
       'NCCL WARN NCCL_SOCKET_IFNAME set by environment',
+      'W external/xla/xla/service/rendezvous.cc:31] This thread has been waiting for `initialize clique for rank 0` for 10 seconds and may be stuck.',
     ],
+  },
+  {
+    // Horovod looks each minute which ranks have not come.
+    type: 'hang',
+    on: 'line',
+    pattern: /\bsubmitted to be reduced, gathered or broadcasted by subset of ranks\b/,
+    samples: [
+      '[2024-05-01 10:00:00.123456: W horovod/common/stall_inspector.cc:107] One or more tensors were submitted to be reduced, gathered or broadcasted by subset of ranks and are waiting for remainder of ranks for more than 60 seconds.',
+    ],
+    lookalikes: ['HOROVOD_STALL_CHECK_TIME_SECONDS=60'],
   },
   {
     type: 'cudnn-cublas-error',
@@ -176,6 +205,7 @@ export const GPU_RULES: readonly Rule[] = [
       /hipblas\w* error/i,
       /could not find any usable (?:cudnn )?algorithm/i,
       /Failed to determine best cudnn/i,
+      /Cannot load cudnn shared library/i,
     ),
     samples: [
       'RuntimeError: cuDNN error: CUDNN_STATUS_NOT_INITIALIZED',
@@ -198,12 +228,17 @@ export const GPU_RULES: readonly Rule[] = [
       /failed to create cublas handle: (?!CUBLAS_STATUS_SUCCESS)\w/,
       /^\s*(?:Error: )?cuDNN [Ee]rror: (?!CUDNN_STATUS_SUCCESS)\w/,
       /Loaded runtime CuDNN library: .{1,20} but source was compiled with/,
+      // PyTorch aborts behind these
+      /^Could not load library lib(?:cudnn|cublas)\w*\.so[.\d]* ?\. Error: /,
+      /^Unable to load any of \{libcudnn\w*\.so|^Invalid handle\. Cannot load symbol cudnn\w/,
       // Lua, ONNX Runtime, CNTK
       /\b(?:[Ee]rror in Cu(?:DNN|BLAS): |CU(?:DNN|BLAS|SPARSE|SOLVER) failure \d+: )CU[A-Z]{3,6}_STATUS_(?!SUCCESS)[A-Z]/,
     ),
     samples: [
       'E tensorflow/stream_executor/cuda/cuda_dnn.cc:329] Could not create cudnn handle: CUDNN_STATUS_INTERNAL_ERROR',
       'init.lua:120: Error in CuDNN: CUDNN_STATUS_EXECUTION_FAILED (cudnnConvolutionForward)',
+      'Could not load library libcudnn_ops_infer.so.8. Error: libcudnn_ops_infer.so.8: cannot open shared object file: No such file or directory',
+      'Invalid handle. Cannot load symbol cudnnCreateTensorDescriptor',
       'RUNTIME_EXCEPTION : Exception during initialization: CUBLAS failure 1: CUBLAS_STATUS_NOT_INITIALIZED ; GPU=0',
     ],
     lookalikes: [
@@ -215,7 +250,18 @@ export const GPU_RULES: readonly Rule[] = [
     on: 'exception',
     pattern: anyOf(
       /Torch not compiled with (?:CUDA|MPS|XPU) enabled/,
-      /not compiled with (?:CUDA|GPU) support/,
+      /not compiled with (?:CUDA|GPU)(?: support|$)/,
+      /\bCompile (?:MXNet )?with USE_CUDA=1\b/,
+      /\b(?:GPU|CUDA) Tree Learner was not enabled\b/,
+      /\bEnvironment for task type \[GPU\] not found/,
+      /\bdevice < num_gpus\b.{0,20}INTERNAL ASSERT FAILED/,
+      // a GPU that this build does not know yet
+      /\binvalid value for --gpu-architecture\b|\bValue 'sm_\w+' is not defined for option 'gpu-name'/,
+      // TensorFlow, JAX
+      /\bexplicitly assigned to \S*\/device:GPU:\d+ but available devices are\b/,
+      /\bCould not satisfy (?:explicit )?device specification '[^']{0,120}\/device:GPU:\d/,
+      /\bUnknown backend:? '?(?:gpu|cuda|rocm)\b/,
+      /\bProcessGroupNCCL is only supported with GPUs, no GPUs found!$/,
       /Found no NVIDIA driver/,
       /CUDA driver (?:version is insufficient|initialization failed)/,
       /NVIDIA driver on your system is too old/,
@@ -270,6 +316,11 @@ export const GPU_RULES: readonly Rule[] = [
       'RuntimeError: Device type CUDA is not supported for torch.Generator() api.',
       'RuntimeError: Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False.',
       "ValueError: Your setup doesn't support bf16/gpu.",
+      'ValueError: ProcessGroupNCCL is only supported with GPUs, no GPUs found!',
+      'RuntimeError: nvrtc: error: invalid value for --gpu-architecture (-arch)',
+      "RuntimeError: Unknown backend: 'gpu' requested, but no platforms that are instances of gpu are present. Platforms present are: cpu",
+      'lightgbm.basic.LightGBMError: CUDA Tree Learner was not enabled in this build.',
+      "ValueError: The device should not be 'gpu', since PaddlePaddle is not compiled with CUDA",
       'xgboost.core.XGBoostError: [10:11:12] /workspace/src/gbm/gbtree.cc:588: Check failed: common::AllVisibleGPUs() >= 1 (0 vs. 1) : No visible GPU is found for XGBoost.',
       'lightning_fabric.utilities.exceptions.MisconfigurationException: You requested gpu: [0, 1] But CUDA is not available',
     ],
@@ -283,6 +334,26 @@ export const GPU_RULES: readonly Rule[] = [
     ending: true,
     samples: ['ERROR: No CUDA device found. Exiting.', 'Error: GPU is not available'],
     lookalikes: ['CUDA is not available, using CPU.', 'Warning: no CUDA device found, falling back to CPU'],
+  },
+  {
+    // Docker and NVIDIA's runtime, which could not give the container its GPU; nvidia-smi
+    type: 'cuda-unavailable',
+    on: 'line',
+    pattern: anyOf(
+      /\bcould not select device driver "[^"]{0,30}" with capabilities: \[\[gpu/,
+      /\bnvidia-container-cli: (?:initialization|requirement|device) error: /,
+      /^NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver/,
+      /^No devices were found$/,
+    ),
+    ending: true,
+    suggestion:
+      'The container has no GPU: its driver does not fit the image, or none was given to it. Take a pod with a newer driver, or an image for an older CUDA.',
+    samples: [
+      'docker: Error response from daemon: could not select device driver "" with capabilities: [[gpu]].',
+      'nvidia-container-cli: requirement error: unsatisfied condition: cuda>=12.8, please update your driver to a newer version, or use an earlier cuda container',
+      'No devices were found',
+    ],
+    lookalikes: ['WARNING: The NVIDIA Driver was not detected.  GPU functionality will not be available.'],
   },
   {
     type: 'segfault',
@@ -300,7 +371,11 @@ export const GPU_RULES: readonly Rule[] = [
       /^(?:double free or corruption|corrupted (?:size|double-linked list)|free\(\): invalid|munmap_chunk\(\): invalid|malloc\(\): |realloc\(\): invalid)/,
       /\bexitcode *: -(?:11|7|4|8)\b/,
       /^Caught signal 11 /,
-      /\breturn code = -11\b/,
+      /\breturn code = -(?:11|7|4|8)\b/,
+      /\bChild process with PID \d+ terminated with code -(?:11|7|4|8)\b/,
+      /\bexited on signal 11 \(/,
+      /^ERROR: Unexpected segmentation fault encountered in worker/,
+      /^!+ Segfault encountered !+/,
       /\b[Ss]ignal 11(?: \(|: )SIGSEGV\b/,
       /^srun: error: .{1,80}: (?:Segmentation fault|Bus error|Illegal instruction|Floating point exception)\b/,
       // IDEs and test runners, on Linux and on Windows
@@ -318,6 +393,8 @@ export const GPU_RULES: readonly Rule[] = [
       'Process finished with exit code 139 (interrupted by signal 11: SIGSEGV)',
       'Process finished with exit code -1073741819 (0xC0000005)',
       'srun: error: node07: task 3: Segmentation fault (core dumped)',
+      'mpirun noticed that process rank 1 with PID 0 on node n1 exited on signal 11 (Segmentation fault).',
+      'ERROR: Unexpected segmentation fault encountered in worker.',
     ],
     lookalikes: ['Aborted by user request, saving checkpoint', 'segmentation fault tolerance: on', 'image segmentation fault rate 0.1'],
   },
@@ -329,6 +406,7 @@ export const GPU_RULES: readonly Rule[] = [
       /^(?:\s*|Fatal Python error: )Aborted(?: \(core dumped\))?\s*$/,
       /: line \d+: +\d+ Aborted\b/,
       /\bexitcode *: -6\b/,
+      /\breturn code = -6\b/,
       /^terminate called after throwing an instance of 'std::(?!bad_alloc)/,
       /^terminate called without an active exception/,
     ),
@@ -346,6 +424,7 @@ export const GPU_RULES: readonly Rule[] = [
       /terminated with signal SIG(?:SEGV|ABRT|BUS)/,
       /[Pp]rocess .{0,40}terminated with (?:signal|exit code) (?:SIGSEGV|-11)/,
       /\bSegmentation fault\b/,
+      /\bexit status 139\b/,
     ),
     samples: [
       'RuntimeError: DataLoader worker (pid 99) is killed by signal: Segmentation fault. ',
@@ -355,7 +434,7 @@ export const GPU_RULES: readonly Rule[] = [
   {
     type: 'segfault',
     on: 'exception',
-    pattern: /^Fatal Python error: Aborted/,
+    pattern: /^Fatal Python error: Aborted|^FatalError: `Process abort signal` is detected/,
     consequence: true,
     samples: ['Fatal Python error: Aborted'],
   },

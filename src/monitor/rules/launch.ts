@@ -31,9 +31,11 @@ export const LAUNCH_RULES: readonly Rule[] = [
       /Cannot use .{1,80} with/,
       /unrecognized configuration/,
       /option .{1,60} not recogni[sz]ed/,
-      /^(?:[\w.]+\.)?CommandNotFoundError\b/,
       /^(?:[\w.]+\.)?InstantiationException: Error (?:locating target|in call to target)/,
       /\bYou selected an invalid \w+ name\b/,
+      // gin, Hydra's grammar
+      /\bNo configurable matching '/,
+      /^(?:[\w.]+\.)?LexerNoViableAltException\b/,
       // not started by torchrun
       /environment variable (?:RANK|WORLD_SIZE|MASTER_ADDR|MASTER_PORT|LOCAL_RANK) expected, but not set/,
     ),
@@ -60,14 +62,17 @@ export const LAUNCH_RULES: readonly Rule[] = [
     on: 'line',
     // argparse: `train.py: error: …` ; click: `Error: No such option: --x` ; Hydra: `Could not override 'lr'.`
     pattern: anyOf(
-      /^[\w./-]+(?: [\w-]+){0,4}: error: (?:unrecognized arguments|argument |the following arguments are required|ambiguous option|invalid |one of the arguments|expected |unknown |too few arguments|.{0,60}--\w)/,
+      /^[\w./-]+(?: [\w-]+){0,4}: error: (?:Validation failed: |Key "|[Uu]nrecognized arguments|argument |the following arguments are required|ambiguous option|invalid |one of the arguments|expected |unknown |too few arguments|.{0,60}--\w)/,
       /^Error: (?:No such (?:option|command)|Missing (?:option|argument|parameter)|Invalid value for|Got unexpected extra argument|Option '?-)/,
       /^(?:Error: )?Could not override '.{1,80}'/,
       /^FATAL Flags parsing error:/,
       /^ERROR: (?:Could not consume arg:|The function received no value for the required argument)/,
       /^(?:Key|Interpolation key) '.{1,80}' (?:is not in struct|not found)\s*$/,
       /^Error locating target '/,
-      /^│ (?:No such option|Invalid value|Missing (?:option|argument)|Got unexpected extra argument)/,
+      /^│ (?:No such option|Invalid value|Missing (?:option|argument)|Got unexpected extra argument|Unrecognized (?:option|argument))/,
+      /^Could not append to config\. /,
+      /^mismatched input '.{1,40}' expecting /,
+      /^You must specify '[^']{1,80}', e\.g,/,
       /^Error merging .{1,80} with schema/,
       /^In '.{1,80}': Could not find '/,
       /^Primary config (?:module|directory) .{1,200} not found/,
@@ -84,6 +89,10 @@ export const LAUNCH_RULES: readonly Rule[] = [
       "Key 'overrides' is not in struct",
       "Error locating target 'src.models.net.Net', see chained exception above.",
       'ERROR: The function received no value for the required argument: model_path',
+      "Could not append to config. An item is already at 'lr'.",
+      "You must specify 'db', e.g, db=<OPTION>",
+      'main.py: error: Validation failed: Key "model.width" is required but not included in config object or its value is None.',
+      '│ Unrecognized options: --lrr                                                  │',
     ],
     lookalikes: ['mean absolute error: 0.12', 'eval.py: error rate 0.12', 'validation error: invalid 0'],
   },
@@ -101,14 +110,39 @@ export const LAUNCH_RULES: readonly Rule[] = [
     lookalikes: ['The activate script is run first.'],
   },
   {
+    // conda, of a shell that it was not set up for: most scripts go on without, in the environment they were started in.
+    type: 'config-error',
+    on: 'line',
+    pattern: /^CommandNotFoundError: /,
+    ending: 30,
+    samples: ["CommandNotFoundError: Your shell has not been properly configured to use 'conda activate'."],
+  },
+  {
+    // Slurm does not take the job, a registry does not have the image
+    type: 'config-error',
+    on: 'line',
+    pattern: anyOf(
+      /^(?:srun|salloc|sbatch): error: (?:Unable to allocate resources|Unable to create step for job \d+|Batch job submission failed): (?:Invalid|Requested|More processors|Memory required|Job violates)/,
+      /\bmanifest for \S{1,200} not found: manifest unknown\b/,
+    ),
+    ending: true,
+    samples: [
+      'sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified',
+      'docker: Error response from daemon: manifest for me/train:latest not found: manifest unknown: manifest unknown.',
+    ],
+    lookalikes: ['srun: error: Unable to create step for job 12: Job/step already completing or completed'],
+  },
+  {
     // bash, dash, zsh, fish ; env, nohup and others that start a program ; Docker ; Windows
     type: 'config-error',
     on: 'line',
     pattern: anyOf(
-      /^(?:(?:\S*\/)?(?:ba|z|da|k|tc|c)?sh|sudo|\S+\.sh|\S+(?=: line \d))(?:: (?:line )?\d+)?: (?:exec: )?(?<a>[\w./+-]+): (?:command )?not found$/,
+      // not what a login shell or a node's own scripts miss
+      /^(?!\/etc\/|\S*\/\.\w+: |\S*(?:pro|epi)log)(?:(?:\S*\/)?(?:ba|z|da|k|tc|c)?sh|sudo|\S+\.sh|\S+(?=: line \d))(?:: (?:line )?\d+)?: (?:exec: )?(?<a>[\w./+-]+): (?:command )?not found$/,
       /^(?:ba|z|k|da)?sh: (?:line \d+: )?command not found: (?<b>\S+)$/,
       /^(?:fish: )?Unknown command:? (?<c>\S+)$/,
       /^(?:\/\S*\/)?(?:env|nohup|nice|timeout|stdbuf|xargs|setsid|time|exec): (?:failed to run command )?['"‘]?(?<d>[\w./+-]+)['"’]?: (?:No such file or directory|command not found)$/,
+      /^slurmstepd: error: execve\(\): (?<g>[\w.+-]+): No such file or directory$/,
       /exec: "(?<e>[^"]{1,100})": executable file not found in \$PATH/,
       /^'(?<f>[^']{1,100})' is not recognized as an internal or external command/,
     ),
@@ -123,9 +157,16 @@ export const LAUNCH_RULES: readonly Rule[] = [
       'zsh: command not found: deepspeed',
       "/usr/bin/env: 'python': No such file or directory",
       "nohup: failed to run command 'accelerate': No such file or directory",
+      'slurmstepd: error: execve(): torchrun: No such file or directory',
       'OCI runtime exec failed: exec: "python3": executable file not found in $PATH: unknown',
     ],
-    lookalikes: ['INFO: checkpoint: not found', 'val: accuracy: not found in log', 'tokenizer cache: model.json: not found, downloading'],
+    lookalikes: [
+      '/home/me/.bashrc: line 117: starship: command not found',
+      '/etc/profile.d/site.sh: line 3: lsb_release: command not found',
+      'INFO: checkpoint: not found',
+      'val: accuracy: not found in log',
+      'tokenizer cache: model.json: not found, downloading',
+    ],
   },
   {
     // The scheduler says why it took the machine away: whatever failed before, the job lived until then.
@@ -151,16 +192,20 @@ export const LAUNCH_RULES: readonly Rule[] = [
       /\berror: \*{3} (?:JOB|STEP) \S+ ON \S+ CANCELLED AT/,
       /^=+>> PBS: job killed/,
       /\bDUE TO TIME LIMIT\b/,
-      /\b[Ss]pot (?:instance|interruption|pod).{0,60}(?:interrupt|reclaim|preempt|terminat)/,
+      /\b[Ss]pot (?:[Ii]nstance|[Ii]nterruption|[Pp]od).{0,60}(?:[Ii]nterrupt|[Rr]eclaim|[Pp]reempt|[Tt]erminat)/,
       /\b(?:[Ii]nstance|[Nn]ode|[Jj]ob|[Pp]od|[Ww]orker|VM|[Mm]achine) (?:is being |was |has been |will be |got )preempted\b/,
       /\bPREEMPTED\b(?!\s*[=:])/,
       /^TERM_(?:RUNLIMIT|OWNER|PREEMPT)/,
       /\b(?:[Rr]eceived|[Cc]aught|[Gg]ot) (?:signal )?(?:15\W{1,3})?SIGTERM\b/,
       /\bSIGTERM (?:was )?(?:received|caught)\b/,
-      /[Rr]eceived (?:Signals\.SIGTERM )?(?:15 )?death signal/,
+      /[Rr]eceived (?:Signals\.SIG(?:TERM|HUP) )?(?:15 |1 )?death signal/,
       /death signal 15 SIGTERM/,
       /got signal: (?:15|1)\b/,
       /^Terminated\s*$/,
+      /^srun: error: Node failure on /,
+      /^Handling auto-requeue signal: /,
+      /\b(?:exitcode *:|return code =) -15\b/,
+      /\bexit(?:ed)?(?: with)?(?: exit)? (?:code|status):? ?143\b/,
       /: line \d+: +\d+ Terminated\b/,
       /Bypassing signal SIGTERM/,
       /exceeded (?:the )?(?:walltime|wall-clock|time limit)/,
@@ -175,6 +220,11 @@ export const LAUNCH_RULES: readonly Rule[] = [
       'Caught signal 15 (SIGTERM), saving a checkpoint',
       'SIGTERM received; shutting down',
       'WARNING:torch.distributed.elastic.agent.server.api:Received 15 death signal, shutting down workers',
+      'Received Signals.SIGHUP death signal, shutting down workers',
+      'EC2 Spot Instance Interruption Warning',
+      'srun: error: Node failure on node07',
+      'api.py:874] failed (exitcode: -15) local_rank: 0 (pid: 4242) of binary: /usr/bin/python',
+      'Process finished with exit code 143 (interrupted by signal 15: SIGTERM)',
     ],
     lookalikes: [
       'Received SIGTERM handler registration',
@@ -196,9 +246,14 @@ export const LAUNCH_RULES: readonly Rule[] = [
       /terminated with signal SIGTERM/,
       /PreemptedError/,
       /ActorDiedError.{0,200}preempt/,
+      // Paddle
+      /^FatalError: `Termination signal` is detected/,
     ),
     consequence: true,
-    samples: ['torch.distributed.elastic.multiprocessing.api.SignalException: Process 77 got signal: 15'],
+    samples: [
+      'FatalError: `Termination signal` is detected by the operating system.',
+      'torch.distributed.elastic.multiprocessing.api.SignalException: Process 77 got signal: 15',
+    ],
   },
   {
     // Ctrl-C, or the SIGINT that stopping a run sends first: somebody's will, no failure.

@@ -25,6 +25,10 @@ export const MEMORY_RULES: readonly Rule[] = [
       /out of memory.{0,40}\bon GPU\b/,
       /\bPaddleCheckError: out of memory\b|\bpaddle::memory::allocation::BadAlloc\b/,
       /No available memory for the cache blocks/,
+      /larger than the (?:available KV cache memory|maximum number of tokens that can be stored in KV cache)/,
+      // MXNet, Paddle
+      /\bpooled_storage_manager\.h:\d+: Memory allocation failed out of memory|\bErrStr:out of memory/,
+      /\b[Oo]ut of memory error on GPU \d/,
       /Free memory on device .{0,80}is less than desired GPU memory/,
     ),
     samples: [
@@ -38,6 +42,8 @@ export const MEMORY_RULES: readonly Rule[] = [
       'jaxlib.xla_extension.XlaRuntimeError: RESOURCE_EXHAUSTED: TPU compile error. Ran out of memory in memory space vmem. Used 20G of 16G vmem.',
       'jaxlib.xla_extension.XlaRuntimeError: RESOURCE_EXHAUSTED: Failed to allocate request for 1.50GiB (1610612736B) on device ordinal 1',
       'RuntimeError: cuda runtime error (2) : out of memory at /pytorch/aten/src/THC/generic/THCStorage.cu:58',
+      'SystemError: (Fatal) Out of memory error on GPU 0. Cannot allocate 1.0GB memory on GPU 0',
+      'mxnet.base.MXNetError: [10:00:00] src/x.cc:12: Check failed: err == cudaSuccess (2 vs. 0) : Name: MapPlanKernel ErrStr:out of memory',
     ],
     lookalikes: [
       'ray.exceptions.OutOfMemoryError: Task was killed due to the node running low on memory.',
@@ -80,14 +86,19 @@ export const MEMORY_RULES: readonly Rule[] = [
     type: 'host-oom',
     on: 'exception',
     pattern: anyOf(
-      /^(?:[\w.]+\.)?(?:_?ArrayMemoryError|MemoryError)\b/,
+      /^(?:[\w.]+\.)?(?:_?ArrayMemoryError|ArrowMemoryError|MemoryError)\b/,
       /DefaultCPUAllocator: (?:can't|not enough memory)/,
       /\[Errno 12\]/,
       /DataLoader worker \(pid\(?s?\)? ?[\d, ]+\) (?:is killed by signal: Killed|exited unexpectedly with exit code (?:-9|137))/,
       /died with <Signals\.SIGKILL/,
       /\bexitcode: -9\b/,
       /\bstd::bad_alloc\b/,
-      /exit code:? 137\b/,
+      /exit (?:code|status):? 137\b/,
+      /\[WinError 1455\]/,
+      // a file's pages, not PyTorch's shared memory
+      /\bunable to mmap \d+ bytes from file <(?!\/torch_).{1,300}: Cannot allocate memory/,
+      // Paddle
+      /\bDataLoader process \(pid \d+\).{0,30}killed by signal: Killed/,
       /ray\.exceptions\.OutOfMemoryError/,
     ),
     samples: [
@@ -96,6 +107,8 @@ export const MEMORY_RULES: readonly Rule[] = [
       "RuntimeError: [enforce fail at alloc_cpu.cpp:73] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 68719476736 bytes. Error code 12 (Cannot allocate memory)",
       'RuntimeError: DataLoader worker (pid 4242) is killed by signal: Killed. ',
       'OSError: [Errno 12] Cannot allocate memory',
+      'RuntimeError: unable to mmap 4976698672 bytes from file </w/model.safetensors>: Cannot allocate memory (12)',
+      "subprocess.CalledProcessError: Command 'python train.py' returned non-zero exit status 137.",
       "subprocess.CalledProcessError: Command '['python', 'train.py']' died with <Signals.SIGKILL: 9>.",
     ],
     lookalikes: ['torch.cuda.OutOfMemoryError: CUDA out of memory.', 'OSError: [Errno 28] No space left on device'],
@@ -122,6 +135,13 @@ export const MEMORY_RULES: readonly Rule[] = [
       /\bTERM_MEMLIMIT\b/,
       /PBS: job killed: \w*mem\b/,
       /\breturn code = -9\b/,
+      // Lightning, mpirun
+      /\bChild process with PID \d+ terminated with code -9\b/,
+      /\bexited on signal 9 \(Killed\)/,
+      // Rust, bash, Kubernetes
+      /^memory allocation of \d+ bytes failed/,
+      /: fork: Cannot allocate memory$/,
+      /\b[Nn]ode was low on resource: memory(?:\. Threshold quantity)?\b/,
       /\b[Ss]ignal 9 \(SIGKILL\)/,
       /\bterminated by signal 9\b/,
       /\bexit(?:ed)?(?: with)?(?: exit)? (?:code|status):? ?137\b/,
@@ -138,6 +158,10 @@ export const MEMORY_RULES: readonly Rule[] = [
       '[1]+  Killed                  nohup python train.py',
       '[1]    4242 killed     python train.py',
       'step 20 loss 0.41Killed',
+      '[rank: 2] Child process with PID 4242 terminated with code -9. Forcefully terminating all other processes to avoid zombies',
+      'mpirun noticed that process rank 0 with PID 4242 on node n1 exited on signal 9 (Killed).',
+      'memory allocation of 8589934592 bytes failed',
+      'The node was low on resource: memory. Threshold quantity: 100Mi, available: 50Mi.',
       '[Fri May  3 10:00:00 2024] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),task_memcg=/docker/1a,task=python3,pid=331,uid=0',
     ],
     lookalikes: [
@@ -175,7 +199,7 @@ export const MEMORY_RULES: readonly Rule[] = [
       /unable to (?:open|mmap|write|resize|allocate) (?:to file|shared memory|\d+ bytes from file).{0,60}(?:\/torch_|shm|shared)/,
       /\/dev\/shm\b.{0,120}(?:No space|full|too small|Bus error)/,
       /No space left on device: '\/(?:dev\/shm|psm_|mp-)/,
-      /DataLoader worker .{0,40}killed by signal: Bus error/,
+      /DataLoader (?:worker|process) .{0,40}killed by signal: Bus error/,
       /\bunable to mmap \d+ bytes from file <\/torch_/,
       /received 0 items of ancdata/,
       /Too many open files/,
@@ -207,6 +231,8 @@ export const MEMORY_RULES: readonly Rule[] = [
       /enforce fail at inline_container\.cc:\d+\] \. unexpected pos/i,
       /\bENOSPC\b/i,
       /database or disk is full/i,
+      /^ray\.exceptions\.OutOfDiskError\b/i,
+      /\bNot enough disk space\b/i,
       /Not enough free disk space/i,
       /\binsufficient disk space/i,
       /There is not enough space on the disk/i,
@@ -216,14 +242,17 @@ export const MEMORY_RULES: readonly Rule[] = [
       "OSError: [Errno 28] No space left on device: '/workspace/ckpt/step_1000.pt'",
       'RuntimeError: [enforce fail at inline_container.cc:764] . PytorchStreamWriter failed writing file data/12: file write failed',
       'OSError: [Errno 122] Disk quota exceeded',
+      'ray.exceptions.OutOfDiskError: Local disk is full',
     ],
   },
   {
     type: 'disk-full',
     on: 'line',
     pattern:
-      /^(?:[\w./-]+: )+(?:.{0,200}: )?(?:No space left on device|Disk quota exceeded)$|\bOSError: \[Errno 28\] No space left on device/,
+      /^(?:[\w./-]+: )+(?:.{0,200}: )?(?:[Nn]o space left on device|[Dd]isk quota exceeded)$|\bOSError: \[Errno 28\] No space left on device|^failed to register layer: .{1,300}: no space left on device$|\b[Nn]ode was low on resource: ephemeral-storage(?:\. Threshold quantity)?\b|\b[Ee]phemeral local storage usage exceeds the total limit\b/,
     samples: [
+      'failed to register layer: write /opt/venv/x.so: no space left on device',
+      'Pod ephemeral local storage usage exceeds the total limit of containers 20Gi.',
       "cp: error writing '/workspace/a.bin': No space left on device",
       'wandb: ERROR Error while calling W&B API: OSError: [Errno 28] No space left on device',
     ],

@@ -36,7 +36,9 @@ export const TRAINING_RULES: readonly Rule[] = [
       /[Ll]oss exploded/,
       /(?:outputs?|logits|predictions|activations?|weights) .{0,30}contains? (?:NaN|nan|inf)/,
       /probability tensor contains either `?inf`?/,
-      /found (?:nan|inf|NaN)\b.{0,40}\b(?:loss|gradient)/,
+      /found (?:nan|inf|NaN|Inf)\b.{0,40}\b(?:loss|grad(?:ient)?)\b/,
+      // TensorFlow's check_numerics
+      /: Tensor had (?:NaN|Inf|NaN and Inf|Inf and NaN) values/,
       /Expected parameter \w+ .{0,120}to satisfy the constraint .{0,60}but found invalid values/,
       /nan encountered/,
     ),
@@ -47,6 +49,8 @@ export const TRAINING_RULES: readonly Rule[] = [
       'FloatingPointError: Minimum loss scale reached (0.0001). Your loss is probably exploding.',
       'tensorflow.python.training.basic_session_run_hooks.NanLossDuringTrainingError: NaN loss during training.',
       'Exception: Current loss scale already at minimum - cannot decrease scale anymore. Exiting run.',
+      'AssertionError: rank 5: found NaN in local grad norm in backward pass before data-parallel communication collective.',
+      'InvalidArgumentError: loss : Tensor had NaN values',
       'RuntimeError: probability tensor contains either `inf`, `nan` or element < 0',
     ],
     lookalikes: [
@@ -66,6 +70,8 @@ export const TRAINING_RULES: readonly Rule[] = [
       /\b(?:NaN|non-finite value)s? (?:was |were )?(?:detected|found|encountered) in (?:the )?(?:training )?loss\b/i,
       /\bInvalid loss, terminating training/i,
       /\bterminate?on_?nan\b.{0,40}batch/i,
+      // Lightning's early stopping
+      /\bMonitored metric \S{0,60}loss\S{0,60} = -?(?:nan|inf) is not finite\b/i,
       /Model diverged with loss = NaN/i,
     ),
     samples: [
@@ -74,6 +80,7 @@ export const TRAINING_RULES: readonly Rule[] = [
       'WARNING: NaN loss detected at step 120',
       'NaN detected in the loss, aborting',
       'ERROR:tensorflow:Model diverged with loss = NaN.',
+      'Monitored metric train_loss = nan is not finite. Previous best value was 0.512. Signaling Trainer to stop.',
     ],
     lookalikes: [
       'val_loss improved from inf to 0.53',

@@ -183,6 +183,18 @@ const EXCEPTIONS: Partial<Record<FindingType, readonly string[]>> = {
     'ConnectionResetError: [Errno 104] Connection reset by peer',
     'ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed',
     'TimeoutError: The read operation timed out',
+    'wandb.errors.CommError: Error communicating with the servers',
+    'requests.exceptions.RetryError: too many 503 error responses',
+    'httpx.PoolTimeout',
+    'aiohttp.client_exceptions.ClientPayloadError: Response payload is not completed',
+    'botocore.exceptions.EndpointConnectionError: Could not connect to the endpoint URL: "https://s3.example.org/b"',
+    'openai.APIConnectionError: Connection error.',
+    'google.auth.exceptions.TransportError: no route',
+    'fsspec.exceptions.FSTimeoutError',
+    'pymongo.errors.ServerSelectionTimeoutError: n1:27017: timed out',
+    'TimeoutError: timed out',
+    'OSError: Consistency check failed: file should be of size 9 but has size 5. This is usually due to network issues while downloading the file.',
+    "AbortedError: Error executing an HTTP request: libcurl code 6 meaning 'Couldn't resolve host name'",
     "ConnectionError: Couldn't reach 'glue' on the Hub (ConnectTimeout)",
   ],
   'config-error': [
@@ -229,6 +241,12 @@ const PLAIN: readonly string[] = [
   "ValueError: Input contains NaN, infinity or a value too large for dtype('float64').",
   'IndexError: index 10 is out of bounds for axis 0 with size 10',
   'StopIteration',
+  "ValueError: Could not find a format to read the specified file in mode 'i'",
+  `KeyError: "['path'] not found in axis"`,
+  'ServiceStartTimeoutError: Timed out waiting for wandb service to start',
+  'RuntimeError: operator torchvision::nms does not exist',
+  "PIL.UnidentifiedImageError: cannot identify image file '/w/x.jpg'",
+  "torch._dynamo.exc.BackendCompilerFailed: backend='inductor' raised:",
 ];
 
 /** Lines that mention trouble and are none. */
@@ -263,6 +281,14 @@ const HARMLESS: readonly string[] = [
   'Retrying (Retry(total=4, connect=None, read=None, redirect=None, status=None)) after connection broken by',
   'EarlyStopping counter: 3 out of 10',
   'No such comet API key; continuing without',
+  'Warning: WARNING: destroy_process_group() was not called before program exit, which can leak resources.',
+  '[launch.py:319:sigkill_handler] Killing subprocess 4242',
+  'srun: Job step aborted: Waiting up to 32 seconds for job step to finish.',
+  'file_system_monitor.cc:111: /tmp/ray/session is over 95% full, available space: 100; capacity: 1000.',
+  'cuda_driver.cc:152] failed call to cuInit: INTERNAL: CUDA error: Failed call to cuInit: UNKNOWN ERROR (303)',
+  'WARNING: The NVIDIA Driver was not detected.  GPU functionality will not be available.',
+  'HTTP Error 504: Gateway Timeout thrown while requesting GET https://example.org/x Retrying in 1s [Retry 1/5].',
+  'slurmstepd: error: Unable to unlink domain socket: No such file or directory',
 ];
 
 describe('kinds of failure', () => {
