@@ -17,11 +17,22 @@ function isEntryScript({ file, code }: Frame): boolean {
   return code !== undefined && /[\\/](?:bin|Scripts)[\\/][^\\/.]+$/.test(file) && /^sys\.exit\(|\bload_entry_point\(/.test(code);
 }
 
+/**
+ * Compiled by Cython, which puts the modules before a function's name (`File "pydantic/main.py", line 341, in pydantic.main.BaseModel.__init__`); Python itself prints
+ * none. A package must be among them: a lone module may be one that the project compiles.
+ */
+function isCompiled({ file, function: name }: Frame): boolean {
+  const names = name?.split('.') ?? [];
+  if (names.length < 3) return false;
+  const path = file.replace(/(?:[\\/]__init__)?\.\w{1,4}$/, '').split(/[\\/]/);
+  return names.some((_, size) => size > 1 && size < names.length && path.slice(-size).join('.') === names.slice(0, size).join('.'));
+}
+
 /** The innermost frame of the project's own code, or null. `frames` go outermost first. */
 export function innermostProjectFrame(frames: readonly Frame[], isProjectFile: (file: string) => boolean): Frame | null {
   for (let i = frames.length - 1; i >= 0; i--) {
     const frame = frames[i]!;
-    if (isProjectFile(frame.file) && !isEntryScript(frame)) return frame;
+    if (isProjectFile(frame.file) && !isEntryScript(frame) && !isCompiled(frame)) return frame;
   }
   return null;
 }

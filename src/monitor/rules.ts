@@ -57,6 +57,13 @@ const recent = new Map<string, Match | null>();
 const NATIVE =
   /^(?!.{0,160}[Ww]arning)(?:.{0,160}\W)?(?:(?:CUDA|[Cc]uda) (?:Runtime )?[Ee]rror: |cudaGetLastError |CU[A-Z]{2,6} failure \d+: |\w{1,60} == \w{0,60}(?:SUCCESS|Success) \(\d+ vs\. \d+\) +|Check failed: [^(]{1,60}(?:\(\))? \((?=[A-Z_]{5,30}: )|Error (?=CUDA driver )|Execution of replica \d+ failed: )(.{1,300})/;
 
+/**
+ * The last line of a program that glog or TensorFlow's logger aborts: `F0210 10:00:00.123456  4184 io.cpp:36] Check failed: fd != -1 (-1 vs. -1) File not found: net.prototxt`,
+ * `2024-01-01 10:00:00.123456: F tensorflow/core/x.cc:73] Check failed: …`. It is read like an exception of that name.
+ */
+const FATAL =
+  /^(?:F\d{4} [\d:.]{8,20} +\d{1,20} |[\d-]{10} [\d:.]{8,20}: F )[\w./+-]{1,160}:\d{1,6}\] (?=Check failed: |Non-OK-status: )(.{1,400})/;
+
 /** What stands before, or within, a sentence that speaks of a failure instead of reporting one. */
 const ABOUT =
   /\b(?:if|when(?:ever)?|should|in case|unless) (?:you|your|the|an?|it|there|this|that|any)\b[^.]*$|\b(?:avoid(?:s|ing)?|prevent(?:s|ing)?|fight(?:s|ing)?|combat|mitigate|against|check(?:s|ing)? (?!failed)(?:for )?|detect(?:s|ing) |monitor(?:s|ing)? for|criteria|condition|tips?|hint|e\.g\.|for example|such as|docs? says?)\b[^.]*$/i;
@@ -77,8 +84,9 @@ export function classifyLine(text: string): Match | null {
   const match = first(LINE_RULES, ends);
   if (match) return isAbout(ends, match.match) ? null : match;
   const native = NATIVE.exec(ends)?.[1];
-  if (native === undefined || ABOUT.test(ends.slice(0, ends.indexOf(native)))) return null;
-  return classifyException(`CUDA error: ${native}`);
+  if (native !== undefined) return ABOUT.test(ends.slice(0, ends.indexOf(native))) ? null : classifyException(`CUDA error: ${native}`);
+  const fatal = FATAL.exec(ends)?.[1];
+  return fatal === undefined ? null : classifyException(fatal);
 }
 
 /**
@@ -86,4 +94,4 @@ export function classifyLine(text: string): Match | null {
  * Case-sensitive alternatives keep it fast.
  */
 export const LINE_GATE =
-  /rror|ERROR|Exception: |Check failed|Killed|kill|OOM|out of mem|memory|o space left|low on resource|phemeral local|quota|nan|NaN|[Ll]oss (?:is|became|was)|Invalid loss|non-finite|ollapse|redict|xplo|radient norm|CUDA|NVML|NVRM|GPU (?:has|is)|Assertion|NCCL|DistBackend|CUDNN|CUBLAS|cuDNN|CuDNN|egmentation fault|SIG|signal|Abort|Fatal|terminate called|exitcode|exit|return code|│ (?:No such|Invalid|Missing|Got)|Could not consume|core dumped|corrupt|free\(\)|malloc|munmap|realloc|stack smashing|No module|module spec|Permission|uthentication|ncoder|retrained|re-trained|No such|can't open|CANCELLED|TIME LIMIT|PBS|pot |reempted|PREEMPT|TERM|Terminated|walltime|time limit|Hangup|Could not|Cannot find|FATAL|Primary config|segfault|Bus error|Illegal|Floating point|not found|on the pod|failed to run command|Unknown command|executable file|not recognized|fallen off|replica|not logged in|worker died|is not in struct|locating target|resolve host|unable to access|curl: |Err:|Failed to fetch|does not exist|doesn't exist|is missing|Parser key|c10d|required argument|cublas|cudaSuccess|cudaGetLast|watchdog|[Pp]reempt|subset of ranks|Termination timeout|Barrier timed|NVIDIA-SMI has|No devices were|terminated with code|Segfault|Cannot load symbol|Unable to load any|mismatched input|You must specify|Unrecognized|ssh: connect|rsync: |manifest unknown|pull access/;
+  /rror|ERROR|Exception: |Check failed|Non-OK-status|Killed|kill|OOM|out of mem|memory|o space left|low on resource|phemeral local|quota|nan|NaN|[Ll]oss (?:is|became|was)|Invalid loss|non-finite|ollapse|redict|xplo|radient norm|CUDA|NVML|NVRM|GPU (?:has|is)|Assertion|NCCL|DistBackend|CUDNN|CUBLAS|cuDNN|CuDNN|egmentation fault|SIG|signal|Abort|Fatal|terminate called|exitcode|exit|return code|│ (?:No such|Invalid|Missing|Got)|Could not consume|core dumped|corrupt|free\(\)|malloc|munmap|realloc|stack smashing|No module|module spec|Permission|uthentication|ncoder|retrained|re-trained|No such|can't open|CANCELLED|TIME LIMIT|PBS|pot |reempted|PREEMPT|TERM|Terminated|walltime|time limit|Hangup|Could not|Cannot find|FATAL|Primary config|segfault|Bus error|Illegal|Floating point|not found|on the pod|failed to run command|Unknown command|executable file|not recognized|fallen off|replica|not logged in|worker died|is not in struct|locating target|resolve host|unable to access|curl: |Err:|Failed to fetch|does not exist|doesn't exist|is missing|Parser key|c10d|required argument|cublas|cudaSuccess|cudaGetLast|watchdog|[Pp]reempt|subset of ranks|Termination timeout|Barrier timed|NVIDIA-SMI has|No devices were|terminated with code|Segfault|Cannot load symbol|Unable to load any|mismatched input|You must specify|Unrecognized|ssh: connect|rsync: |manifest unknown|pull access/;

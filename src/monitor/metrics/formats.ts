@@ -309,7 +309,7 @@ function isRate(name: string): boolean {
 
 /** Lines with numbers and metric-like words that never are metrics. */
 const NEVER =
-  /^(?:\[\w+\]:? ?)?(?:\w+\.){0,9}[A-Z][a-z]\w*(?:Error|Exception): (?![-+]?[.\d]|nan\b|inf\b)|^(?:[-.\d: ]{0,30})?(?:\S+ )?(?:remote: |Receiving objects|Resolving deltas|\[CV\] END)|^\[LightGBM\] \[(?:Info|Warning)\](?!.*Iteration)|^\S+\.(?:cpp|cc|cu|py):\d+\] (?:Setting up|Top shape)|:::MLP|^wandb: (?:Syncing|Resuming|Tracking|Run data|Synced)|^(?!.*\b(?:epoch|step|iter)\b[ :=]*\d)(?:.*?\s)?--[a-z][\w-]*[= ]\S.*\s--[a-z]|\S\.py .*\s?--[a-z]|gradient overflow|OVERFLOW!|[Rr]educing loss scale|loss scale to|skipping (?:this )?step|warnings\.warn|\bWarning: /;
+  /^(?:\[\w+\]:? ?)?(?:\w+\.){0,9}[A-Z][a-z]\w*(?:Error|Exception): (?![-+]?[.\d]|nan\b|inf\b)|^(?:[-.\d: ]{0,30})?(?:\S+ )?(?:remote: |Receiving objects|Resolving deltas|\[CV\] END)|^\[LightGBM\] \[(?:Info|Warning)\](?!.*Iteration)|^\S+\.(?:cpp|cc|cu|py):\d+\] (?:Setting up|Top shape)|:::MLP|^wandb: (?:Syncing|Resuming|Tracking|Run data|Synced)|^(?!.*\b(?:epoch|step|iter)\b[ :=]*\d)(?:.*?\s)?--[a-z][\w-]*[= ]\S.*\s--[a-z]|\S\.py .*\s?--[a-z]|\bCheck failed: |gradient overflow|OVERFLOW!|[Rr]educing loss scale|loss scale to|skipping (?:this )?step|warnings\.warn|\bWarning: /;
 
 /** The first format that fits the line; `undefined` when none does, null when the line is known not to hold metrics. */
 export function readFormat(text: string, scan: Scan, generic: (plan: PlanBuilder) => void): Plan | null | undefined {

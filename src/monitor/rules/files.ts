@@ -145,6 +145,8 @@ export const FILE_RULES: readonly Rule[] = [
       /\bError opening '[^']{1,300}': (?:System error|No such file)/,
       /\b(?:[Ii]mage|[Vv]ideo|[Aa]udio|[Ff]ile|[Ll]abel|[Aa]nnotation)s? [Nn]ot [Ff]ound\b/,
       /\.(?:pt|pth|ckpt|csv|json|yaml|yml|npy|npz|h5|txt|parquet|pkl|safetensors)\b['"]? (?:not found|does not exist)/,
+      // Caffe
+      /^Check failed: .{0,120}\b(?:Could not (?:load|open|read)|Failed to open(?: leveldb| lmdb)?) (?!\w+ )\S+/,
     ),
     fixes: (match) => {
       const path = /'([^'\n]{1,300})'|"([^"\n]{1,300})"|(\/?(?:[\w.~-]*\/)+[\w.-]+)/.exec(match.input);
@@ -160,6 +162,8 @@ export const FILE_RULES: readonly Rule[] = [
       'botocore.exceptions.ClientError: An error occurred (NoSuchKey) when calling the GetObject operation: The specified key does not exist.',
       'tensorflow.python.framework.errors_impl.NotFoundError: Unsuccessful TensorSliceReader constructor: Failed to find any matching files for /w/ckpt-5',
       'ValueError: No valid checkpoint found in output directory (/w/out)',
+      'Check failed: cv_img.data Could not load /w/images/7.jpg',
+      'Check failed: status.ok() Failed to open leveldb data/train_leveldb',
     ],
     lookalikes: [
       "KeyError: 'file'",

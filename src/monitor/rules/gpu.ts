@@ -206,11 +206,14 @@ export const GPU_RULES: readonly Rule[] = [
       /could not find any usable (?:cudnn )?algorithm/i,
       /Failed to determine best cudnn/i,
       /Cannot load cudnn shared library/i,
+      // TensorFlow and Caffe, of a status that it was not
+      /^Check failed: .{0,200} == CU(?:DNN|BLAS|SOLVER|SPARSE)_STATUS_SUCCESS \([1-9]\d{0,5} vs\. 0\)/i,
     ),
     samples: [
       'RuntimeError: cuDNN error: CUDNN_STATUS_NOT_INITIALIZED',
       'RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`',
       'RuntimeError: Unable to find a valid cuDNN algorithm to run convolution',
+      'Check failed: cudnnSetTensorNdDescriptor(handle) == CUDNN_STATUS_SUCCESS (3 vs. 0)batch_descriptor: {count: 0}',
       'RuntimeError: cuDNN version incompatibility: PyTorch was compiled against (9, 1, 0) but found runtime version (8, 9, 2).',
       'tensorflow.python.framework.errors_impl.InternalError: Blas GEMM launch failed : a.shape=(32, 512), b.shape=(512, 10)',
       'tensorflow.python.framework.errors_impl.UnknownError: Failed to get convolution algorithm. This is probably because cuDNN failed to initialize',

@@ -249,6 +249,30 @@ const PLAIN: readonly string[] = [
   "torch._dynamo.exc.BackendCompilerFailed: backend='inductor' raised:",
 ];
 
+/** What glog and TensorFlow's logger say last. */
+const FATALS: Readonly<Partial<Record<FindingType, readonly string[]>>> = {
+  'file-not-found': [
+    'F0102 10:00:00.123456  4242 image_data_layer.cpp:138] Check failed: cv_img.data Could not load /w/images/7.jpg',
+    'F0102 10:00:00.123456  4242 io.cpp:36] Check failed: fd != -1 (-1 vs. -1) File not found: net.prototxt',
+    'F0102 10:00:00.123456  4242 db_lmdb.hpp:15] Check failed: mdb_status == 0 (2 vs. 0) No such file or directory',
+  ],
+  'permission-denied': ['F0102 10:00:00.123456  4242 db_lmdb.hpp:15] Check failed: mdb_status == 0 (13 vs. 0) Permission denied'],
+  'shape-mismatch': [
+    'F0102 10:00:00.123456  4242 data_transformer.cpp:168] Check failed: channels == datum_channels (3 vs. 1)',
+    'F0102 10:00:00.123456  4242 concat_layer.cpp:42] Check failed: top_shape[j] == bottom[i]->shape(j) (14 vs. 13) All inputs must have the same shape, except at concat_axis.',
+  ],
+  'checkpoint-mismatch': [
+    'F0102 10:00:00.123456  4242 net.cpp:764] Check failed: target_blobs.size() == source_layer.blobs_size() (2 vs. 1) Incompatible number of blobs for layer conv1',
+  ],
+  'cuda-oom': ['F0102 10:00:00.123456  4242 syncedmem.cpp:56] Check failed: error == cudaSuccess (2 vs. 0)  out of memory'],
+  'cudnn-cublas-error': [
+    '2024-01-02 10:00:00.123456: F tensorflow/stream_executor/cuda/cuda_dnn.cc:516] Check failed: cudnnSetTensorNdDescriptor(d) == CUDNN_STATUS_SUCCESS (3 vs. 0)batch_descriptor',
+  ],
+  'cuda-unavailable': [
+    '2024-01-02 10:00:00.123456: F tensorflow/core/kernels/a.cu.cc:12] Non-OK-status: GpuLaunchKernel(f, 1) status: Internal: no kernel image is available for execution on the device',
+  ],
+};
+
 /** Lines that mention trouble and are none. */
 const HARMLESS: readonly string[] = [
   'val_loss improved from inf to 0.51234',
@@ -289,6 +313,8 @@ const HARMLESS: readonly string[] = [
   'WARNING: The NVIDIA Driver was not detected.  GPU functionality will not be available.',
   'HTTP Error 504: Gateway Timeout thrown while requesting GET https://example.org/x Retrying in 1s [Retry 1/5].',
   'slurmstepd: error: Unable to unlink domain socket: No such file or directory',
+  'W0102 10:00:00.123456  4242 io.cpp:80] Could not load /w/images/7.jpg, skipped',
+  'E0102 10:00:00.123456  4242 io.cpp:80] Check failed earlier: File not found: a.txt',
 ];
 
 describe('kinds of failure', () => {
@@ -299,6 +325,10 @@ describe('kinds of failure', () => {
     it(`python-exception: ${text}`, () => assert.equal(classifyException(text)?.rule.type ?? 'python-exception', 'python-exception'));
 
   for (const text of HARMLESS) it(`nothing: ${text.slice(0, 100)}`, () => assert.equal(classifyLine(text)?.rule.type, undefined));
+
+  for (const [type, lines] of Object.entries(FATALS))
+    for (const line of lines ?? [])
+      it(`${type}, the program aborts: ${line.slice(0, 100)}`, () => assert.equal(classifyLine(line)?.rule.type, type));
 
   it('has a suggestion for every kind, in one or two sentences', () => {
     for (const [type, kind] of Object.entries(KINDS)) {

@@ -60,6 +60,18 @@ describe('TrainingMonitor', () => {
     assert.equal(watch(traceback("KeyError: 'missing'")).findings[0]!.type, 'python-exception');
   });
 
+  it('does not take a library that Cython compiled for the project: the modules stand before its functions', () => {
+    const of = (frame: string): string | undefined =>
+      watch(['Traceback (most recent call last):', '  File "train.py", line 3, in <module>', '    main()', frame, 'ValueError: bad'])
+        .findings[0]?.frame?.file;
+    assert.equal(of(String.raw`  File "settings\main.py", line 7, in settings.main.Base.__init__`), 'train.py');
+    assert.equal(of('  File "/build/a/b/c.py", line 7, in a.b.c.load'), 'train.py');
+    assert.equal(of('  File "a/b/__init__.py", line 7, in a.b.load'), 'train.py');
+    assert.equal(of('  File "a/b.py", line 7, in load'), 'a/b.py');
+    // IPython has a class before its methods
+    assert.equal(of('  File "/w/a/b.py", line 7, in b.load'), '/w/a/b.py');
+  });
+
   it('joins a nan line and the exception it led to: one finding, amended with the frame', () => {
     const { events, findings } = watch([
       'Epoch 3/30 | train_loss nan | val_loss nan',
