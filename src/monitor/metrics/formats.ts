@@ -87,6 +87,12 @@ export const FORMATS: readonly Format[] = [
     andGeneric: true,
   },
   {
+    from: 'LIBSVM: the objective, and the offset that is no measure',
+    sample: 'obj = -100.877288, rho = 0.424462',
+    hint: ', rho = ',
+    pattern: re(String.raw`^(?<name>obj) = (?<value>NUM), rho = NUM\s*$`),
+  },
+  {
     from: 'AutoGluon: the value before the name',
     sample: '\t0.83\t = Validation score   (accuracy)',
     hint: ' = ',

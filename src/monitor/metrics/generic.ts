@@ -66,6 +66,8 @@ const LENGTH = /len(?:gth)?$/i;
 const LETTER_LOSS = /^L_?[A-Za-z]\w{0,14}$/;
 /** … which no other word begins with (Left, Level, Low). */
 const NO_WORD = /^L(?:_|[b-df-hj-np-tv-xz])/;
+/** What RLlib's reports have beside the rewards, and settings never have. */
+const MEASURED = /(?:^|_)throughput$/i;
 const OUTER = /\b(\w+)\[\w+=$/;
 /** A phase by itself names a score (`Validation: 33.5%`), but not a counter (`Test: [20/24]`). */
 const SPLIT = /^(?:train|training|val|valid|validation|test|testing|dev|eval)$/i;
@@ -78,6 +80,26 @@ const PRECISION = /\bprecision$/i;
 const BITS = /^(?:8|16|32|64)$/;
 /** Behind how full a bar is. */
 const FILLED = /^%(?:\||\s+\d{1,12}\/\d{1,12} \[\d)/;
+/**
+ * `Loss for final step: 0.007`, `Mean loss after inner updates: 0.3`: of which steps, not which step. A number that is not whole can be no step; but behind a bare `at` it may
+ * be an epoch that is not over.
+ */
+const PHASE =
+  /^(.{1,60}?) (?:(?:after|before|for|over|during|of)|(?:at|in|on)(?= (?:the )?(?:final|last|first|each|every|all|this|current|inner|outer)\b))(?: [A-Za-z]{1,12}){0,2} (?:epochs?|steps?|iter(?:ation)?s?|batch(?:es)?|updates?|rounds?)$/i;
+/** `Epoch 3 | train: 1.42 (2.05 bpd)`: the same in another unit, behind a number that may have one too. */
+const BESIDE = /^(?:%| ?[A-Za-z]{1,8})? \($/;
+const OTHER_UNIT = /^ ?([A-Za-z]\w{0,12}(?:\/(?!s)[A-Za-z]{1,8})?)\)/;
+/** The line of the meters that DETR, MAE, BEiT, DINO print: nothing else is in it than what is measured or scheduled … */
+const METERS = /\] {2}eta: \d|\bAveraged stats: /;
+/** … and these. */
+const MACHINE_METER = /time|data|mem|scale|size/i;
+/** An output of an operation, as TensorFlow names tensors and variables: `loss/kernel:0, shape = (10, 10)`, `Tensor("loss/Mean:0", shape=()`, `loss/bias:0 (10,)`. */
+const OUTPUT = /\/[\w./-]{0,80}\w:$/;
+const OF_TENSOR = /^['"]?(?:[, ]{1,2}\(?(?:shape|dtype)\b| \(\d{0,9},)/;
+/** A warning of Python's, which may stand behind what had no line end yet: `loss 0.41 (0.40)/w/net.py:12: UserWarning: …`. */
+const WARNED = /(?:^|\/|[A-Z]:\\)[^\s:]{1,300}\.py:\d{1,6}: \w{0,40}Warning: /;
+/** `->> lr: 0.001`, `==> Loss: 0.5`: behind an arrow. */
+export const MARKED = /^\s*[-=]{1,4}>{1,3} ?(?=[A-Za-z])/;
 /** `loss < 0.01` */
 const COMPARED = /<=?\s*$/;
 /** Part of a file's name, or of an absolute path: `epoch=3-val_loss=0.41.ckpt`. */
@@ -90,19 +112,28 @@ const NOT_A_NAME =
  * Reads `name: 0.5, other name=1e-3 | word 7` in whatever mixture: each number is named by what stands between it and the number before. A line counts when it
  * names an outcome (loss, accuracy, reward …), or says where training is and gives real numbers.
  */
-export function readGeneric(text: string, scan: Scan, plan = new PlanBuilder()): Plan | null {
+export function readGeneric(whole: string, scan: Scan, plan = new PlanBuilder()): Plan | null {
+  const warned = whole.includes('Warning: ') ? WARNED.exec(whole) : null;
+  const text = warned ? whole.slice(0, warned.index) : whole;
   if (scan.count === 0 || DUMP.test(text) || (MAYBE_DUMP.test(text) && !PROGRESS.test(text))) return null;
   const from = headLength(text);
   const found = readNames(text, scan, from, plan);
   const counted = bar(text, scan, plan);
   leading(text, scan, from, plan, found);
   if (isLetterLosses(found, text, scan)) for (const n of found) n.kind = 'outcome';
+  if (METERS.test(text))
+    for (const n of found) if (n.kind === 'skip' && n.strong && !isWhole(scan, n.index) && !MACHINE_METER.test(n.name)) n.kind = 'aux';
   if (RESULTS.test(text)) for (const n of found) if (n.kind === 'unknown' && n.strong && !isWhole(scan, n.index)) n.kind = 'outcome';
   const telling = (n: Named): boolean =>
     (n.kind === 'outcome' && (n.strong || !isWhole(scan, n.index) || plan.hasPlace)) ||
     (plan.hasPlace && (n.kind === 'aux' || (n.kind === 'unknown' && !isWhole(scan, n.index) && (n.strong || n.name.length < 24))));
   if (!found.some(telling)) {
     if (!plan.hasPlace && found.length === 1 && isStatistic(found[0]!, text, scan)) {
+      plan.metric(found[0]!.name, found[0]!.index);
+      plan.grouped = 'other';
+      return plan.build();
+    }
+    if (!plan.hasPlace && found.length === 1 && isRate(found[0]!, text)) {
       plan.metric(found[0]!.name, found[0]!.index);
       plan.grouped = 'other';
       return plan.build();
@@ -119,7 +150,7 @@ export function readGeneric(text: string, scan: Scan, plan = new PlanBuilder()):
   }
   const only = found[0];
   plan.lone = found.length === 1 && only !== undefined && isLone(only, text);
-  if (plan.lone && plan.grouped === null) plan.grouped = 'outcome';
+  if ((plan.lone || MARKED.test(text)) && plan.grouped === null) plan.grouped = 'outcome';
   return plan.build();
 }
 
@@ -138,9 +169,13 @@ function isLone({ name, strong }: Named, text: string): boolean {
 
 /** `MeanSlowdown: 8.2` alone on its line: beside outcomes it is one, under its environment's own name. */
 function isStatistic(only: Named, text: string, scan: Scan): boolean {
-  return (
-    (only.kind === 'unknown' || LENGTH.test(only.name)) && STATISTIC.test(only.name) && !isWhole(scan, only.index) && isLone(only, text)
-  );
+  const isNamedSo = MEASURED.test(only.name) || ((only.kind === 'unknown' || LENGTH.test(only.name)) && STATISTIC.test(only.name));
+  return isNamedSo && !isWhole(scan, only.index) && isLone(only, text);
+}
+
+/** `->> lr: 0.001` alone on its line: beside outcomes behind the same kind of mark it is the current one. */
+function isRate(only: Named, text: string): boolean {
+  return only.strong && roleOf(only.name) === 'rate' && MARKED.test(text);
 }
 
 function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): Named[] {
@@ -150,6 +185,7 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
   for (let i = 0; i < scan.count; i++) {
     const start = scan.start[i]!;
     if (start < from) continue;
+    if (start >= text.length) break;
     const first = previousEnd === from;
     const gap = text.slice(previousEnd, start);
     previousEnd = scan.end[i]!;
@@ -185,6 +221,14 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
       const before = last!.name.slice(0, slash).trim();
       found[found.length - 1] = { ...last!, name: before, kind: classOfName(before) };
       found.push({ index: i, name, kind: classOfName(name), strong: true, unit, scope });
+      continue;
+    }
+    if (OUTPUT.test(gap) && OF_TENSOR.test(text.slice(previousEnd, previousEnd + UNIT_REACH))) continue;
+    const beside = last?.index === i - 1 && last.kind === 'outcome' && !isWhole(scan, i) && BESIDE.test(gap);
+    const other = beside ? OTHER_UNIT.exec(text.slice(previousEnd, previousEnd + UNIT_REACH))?.[1] : undefined;
+    if (other !== undefined && classOfName(other) === 'outcome' && !MACHINE_UNIT.test(other) && !SPLIT.test(other)) {
+      const name = SPLIT.test(last!.name) ? `${last!.name} ${other}` : other;
+      found.push({ index: i, name, kind: 'outcome', strong: true, unit: '', scope });
       continue;
     }
     const named = nameIn(gap, !first);
@@ -260,6 +304,11 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
     }
     if (named.name === '') continue;
     if (RULE.test(named.name) || (PRECISION.test(named.name) && isWhole(scan, i) && BITS.test(text.slice(start, previousEnd)))) continue;
+    const phase = named.strong && !isWhole(scan, i) ? PHASE.exec(named.name)?.[1] : undefined;
+    if (phase !== undefined && classOfName(phase) === 'outcome') {
+      found.push({ index: i, name: named.name, kind: 'outcome', strong: true, unit, scope });
+      continue;
+    }
     // `Loss after epoch 3: 0.43`: the name stands before the place
     const kind = placeOf(text, named.name, scan, i, named.strong, plan, first);
     if (kind === 'place') {

@@ -3,7 +3,7 @@ import { pieceOf } from '../lines.ts';
 import type { Piece } from '../lines.ts';
 import type { MetricLine } from '../metric.ts';
 import { readFormat } from './formats.ts';
-import { readGeneric } from './generic.ts';
+import { MARKED, readGeneric } from './generic.ts';
 import type { Plan } from './plan.ts';
 import { MAX_METRIC_LINE, MAX_NUMBERS, SPECIAL, Scan } from './scan.ts';
 import { readHeader, readRow } from './tables.ts';
@@ -27,11 +27,12 @@ const SETTING = /^\s*(?:\S+ - )*[\w.'"-]+\s*[:=]\s*\S/;
 /** A line without any of these cannot be a table's header: two names with a gap, a bar or a comma between. */
 const MAYBE_HEADER = /[a-z#\d](?: {2,}| ?\t|\s?[|│┃,])|^\s*(?:epoch|step|iter(?:ation)?|it) [a-z]/i;
 
-/** Lines of two columns, which are told apart by their neighbours: rows of a box, or `name: value`. */
+/** Lines of two columns, which are told apart by their neighbours: rows of a box, `name: value`, or what stands behind an arrow. */
 const enum Group {
   None = 0,
   Box = 1,
   List = 2,
+  Marked = 3,
 }
 
 /** What is known of a shape. */
@@ -232,7 +233,7 @@ function learn(text: string, scan: Scan, flags: number): Known {
   const header = text.length < 400 && MAYBE_HEADER.test(text) ? readHeader(text, scan) : null;
   const report = REPORT.test(text);
   const setting = SETTING.test(text);
-  const group = BOX.test(text) ? Group.Box : setting ? Group.List : Group.None;
+  const group = BOX.test(text) ? Group.Box : setting ? Group.List : MARKED.test(text) ? Group.Marked : Group.None;
   if (scan.count === 0 || header) return { plan: null, header, setting, block: scan.count === 0 && BLOCK.test(text), report, group, flags };
   const format = readFormat(text, scan, (plan) => readGeneric(text, scan, plan));
   const plan = format === undefined ? readGeneric(text, scan) : format;

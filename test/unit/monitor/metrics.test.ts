@@ -325,6 +325,46 @@ const LINES: readonly [from: string, text: string, metrics: Record<string, numbe
   ['DeepSpeed', '[2024-05-01 10:00:00,123] [INFO] [timer.py:166:stop] 0/130, SamplesPerSec=29.52', { SamplesPerSec: 29.52 }],
   ['names in capitals', 'Epoch: [1][3/10]  Loss:0.38 (Avg 0.55) (AvgTime 1.4)', { Loss: 0.38, Avg: 0.55 }, { epoch: 1, step: 3 }],
   ['nan', 'step 12 | loss nan | grad_norm inf', { loss: NaN, grad_norm: Infinity }, { step: 12 }],
+  ['of which steps, not which step', 'Mean outer loss after inner updates : 12.25', { 'Mean outer loss after inner updates': 12.25 }],
+  ['of which steps, not which step', 'Accuracy for first batch: 0.25', { 'Accuracy for first batch': 0.25 }],
+  ['TF Estimator', 'INFO:tensorflow:Loss for final step: 0.0125.', { 'Loss for final step': 0.0125 }],
+  ['an epoch that is not over', 'Best loss so far at epoch: 2.5', {}, { epoch: 2.5 }],
+  [
+    'MAE, BEiT and kin',
+    'Epoch: [2]  [ 40/300]  eta: 0:05:12  lr: 0.000100  min_lr: 0.000001  loss: 0.5123 (0.5312)  loss_scale: 65536.0000 (65536.0000)  weight_decay: 0.0500 (0.0500)  time: 1.1234  data: 0.0123  max mem: 8012',
+    { lr: 0.0001, min_lr: 0.000001, loss: 0.5123, weight_decay: 0.05 },
+    { epoch: 2, step: 40, steps: 300 },
+  ],
+  [
+    'DINOv2',
+    'Averaged stats: lr: 0.0010 (0.0005)  wd: 0.0400 (0.0400)  mom: 0.9920 (0.9920)  total_loss: 11.2500 (11.5000)',
+    { lr: 0.001, wd: 0.04, mom: 0.992, total_loss: 11.25 },
+  ],
+  [
+    'the same in another unit',
+    'Epoch 3/10 | train: -1234.5 (-2.25 bpd) | val: 1.5 nats (2.16 bits/dim)',
+    { train: -1234.5, 'train bpd': -2.25, val: 1.5, 'val bits/dim': 2.16 },
+    { epoch: 3, epochs: 10 },
+  ],
+  ['the same in another unit', 'step 30: loss 2.25 (9.49 ppl)', { loss: 2.25, ppl: 9.49 }, { step: 30 }],
+  ['no unit of an outcome', 'Epoch 3: loss 2.25 (1.5 min), acc 0.75 (12.5 samples/s)', { loss: 2.25, acc: 0.75 }, { epoch: 3 }],
+  ['behind an arrow', '->> conf loss:1.25 || loc loss:0.75\n->>lr:0.0005', { lr: 0.0005 }],
+  ['behind an arrow, before anything was measured', '=> model: resnet\n=> lr: 0.1', {}],
+  ['LIBSVM', 'obj = -12.25, rho = 0.75', { obj: -12.25 }],
+  ['rsl_rl', '              Metrics/peak_height_mean: 0.25', { 'Metrics/peak_height_mean': 0.25 }],
+  ['Isaac Lab', '   Episode_Termination/time_out: 0.25', { 'Episode_Termination/time_out': 0.25 }],
+  ['RLlib', 'episode_reward_mean: 12.5\ntrain_throughput: 6012.25', { train_throughput: 6012.25 }],
+  [
+    'counts in a dictionary',
+    '{"epoch": 3, "average loss": 0.25, "total chars": 1024.0, "total words": 256.0, "cer": 0.125}',
+    { 'average loss': 0.25, cer: 0.125 },
+    { epoch: 3 },
+  ],
+  [
+    'a warning behind it',
+    'cos_loss  0.25 (0.5)/venv/lib/python3.9/site-packages/torch/nn/functional.py:99: UserWarning: align_corners=False is new in 0.4, loss 1.5',
+    { cos_loss: 0.25 },
+  ],
 ];
 
 /** Lines with numbers that are no metrics. */
@@ -352,6 +392,13 @@ const NOT_METRICS: readonly string[] = [
   '[2024-05-01 10:00:00] [config] learn-rate: 0.0003',
   '[NeMo I 2024-05-01 10:00:00 wer_bpe:123] reference: hello',
   'Training loss did not improve more than tol=0.000100 for 10 consecutive epochs. Stopping.',
+  'INFO:absl:  name = crf_loss/transition:0, shape = (10, 10)',
+  'Tensor("loss/Mean:0", shape=(), dtype=float32)',
+  'loss/dense/bias:0 (10,)',
+  'train_throughput: 12.5',
+  'metrics/step_time_mean: 0.5',
+  'net.py:12: UserWarning: loss 0.5',
+  'F0102 10:00:00.123456  4242 a.cc:12] Check failed: loss == 0 (11 vs. 0) error: 0.5',
 ];
 
 describe('metrics', () => {
