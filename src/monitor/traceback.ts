@@ -58,7 +58,9 @@ const ARROW = /^-{1,6}> ?(\d+)/;
 const NOTEBOOK_HEADER = /^([A-Za-z_][\w.]*)\s{2,}Traceback \(most recent call last\)\s*$/;
 /** … whose name was lost: Python's own header ends with a colon. */
 const UNNAMED_HEADER = /^\s{8,}Traceback \(most recent call last\)\s*$/;
-const NAMED = /^((?:[A-Za-z_]\w*\.|<locals>\.)*[A-Za-z_]\w*)(?: \(see above for traceback\))?(?::(?: (.*)|$)|\s*$)/;
+/** Ray calls it by its cause as well, `RayTaskError(SyntaxError): …`; mostly the worker's own traceback follows, which says more. */
+const NAMED =
+  /^((?:[A-Za-z_]\w*\.|<locals>\.)*[A-Za-z_]\w*(?:\([A-Z]\w{2,60}\)(?=: (?!ray::)))?)(?: \(see above for traceback\))?(?::(?: (.*)|$)|\s*$)/;
 /** TensorFlow 1 repeats an exception below the place where its operation was made. */
 const REPEATED = / \(see above for traceback\): /;
 const CHAIN =
@@ -109,13 +111,18 @@ export function readNamed(text: string): Named | null {
   return { name: match[1]!, message, open: message === '' && text.trimEnd().endsWith(':') };
 }
 
-/** What `repr()` makes of an exception with one text, as Hydra and loggers print it: `ValueError('no such column')`. */
-const REPR = /^((?:[A-Za-z_]\w{0,80}\.){0,8}[A-Z]\w{0,80}(?:Error|Exception))\((?:'(.{1,1000})'|"(.{1,1000})")\)[.,]?\s*$/;
+/**
+ * What `repr()` makes of an exception with one text, as Hydra and loggers print it: `ValueError('no such column')`; of the system's, a number stands before it:
+ * `FileNotFoundError(2, 'No such file or directory')`.
+ */
+const REPR = /^((?:[A-Za-z_]\w{0,80}\.){0,8}[A-Z]\w{0,80}(?:Error|Exception))\((?:(\d{1,4}), )?(?:'(.{1,1000})'|"(.{1,1000})")\)[.,]?\s*$/;
 
 /** Such an exception, or null. */
 export function readRepr(text: string): { readonly name: string; readonly message: string } | null {
   const match = REPR.exec(text);
-  return match && { name: match[1]!, message: match[2] ?? match[3]! };
+  if (!match) return null;
+  const said = match[3] ?? match[4]!;
+  return { name: match[1]!, message: match[2] === undefined ? said : `[Errno ${match[2]}] ${said}` };
 }
 
 /** Exceptions whose message is what was looked up, or one sentence of Python's own: never more than a line. */

@@ -158,6 +158,8 @@ export const STEP_NAMES = new Set([
   'cur_iter',
   'current_step',
   'current_iter',
+  // of Stable-Baselines3; by itself it may be a setting
+  'eval num_timesteps',
   '_step',
 ]);
 

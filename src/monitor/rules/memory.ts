@@ -63,11 +63,14 @@ export const MEMORY_RULES: readonly Rule[] = [
       /\bcudaMalloc\w* (?:retry )?failed: out of memory/,
       /\bmemory allocation .{0,60}\bfailed on device gpu/,
       /ran out of memory trying to allocate .{0,60}Current allocation summary follows/,
+      // Paddle, below the name of the exception
+      /^Out of memory error on [A-Z]{3}(?::| )?\d{1,3}\. Cannot allocate /,
     ),
     samples: [
       'Error: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 23.65 GiB',
       'alloc_buffer: allocating 4096.00 MiB on device 0: cudaMalloc failed: out of memory',
       'CUDA Error: out of memory',
+      'Out of memory error on GPU 0. Cannot allocate 512.000000MB memory on GPU 0, available memory is only 120.000000MB.',
       'E tensorflow/compiler/xla/xla_client/xla_util.cc:90]   OP_REQUIRES failed at tpu_execute_op.cc:270 : RESOURCE_EXHAUSTED: Attempting to reserve 2.00G at the bottom of memory.',
     ],
     lookalikes: [

@@ -350,6 +350,7 @@ const LINES: readonly [from: string, text: string, metrics: Record<string, numbe
   ['no unit of an outcome', 'Epoch 3: loss 2.25 (1.5 min), acc 0.75 (12.5 samples/s)', { loss: 2.25, acc: 0.75 }, { epoch: 3 }],
   ['behind an arrow', '->> conf loss:1.25 || loc loss:0.75\n->>lr:0.0005', { lr: 0.0005 }],
   ['behind an arrow, before anything was measured', '=> model: resnet\n=> lr: 0.1', {}],
+  ['stable-baselines3', 'Eval num_timesteps=20000, episode_reward=1.50 +/- 0.25', { episode_reward: 1.5 }, { step: 20000 }],
   ['LIBSVM', 'obj = -12.25, rho = 0.75', { obj: -12.25 }],
   ['rsl_rl', '              Metrics/peak_height_mean: 0.25', { 'Metrics/peak_height_mean': 0.25 }],
   ['Isaac Lab', '   Episode_Termination/time_out: 0.25', { 'Episode_Termination/time_out': 0.25 }],

@@ -60,6 +60,14 @@ describe('TrainingMonitor', () => {
     assert.equal(watch(traceback("KeyError: 'missing'")).findings[0]!.type, 'python-exception');
   });
 
+  it('reads what Hydra quotes of the system’s errors, number and all', () => {
+    const quoted = (what: string): readonly string[] =>
+      watch(["Error in call to target 'models.Net':", what, 'full_key: model']).findings.map((f) => f.type);
+    assert.deepEqual(quoted("FileNotFoundError(2, 'No such file or directory')"), ['file-not-found']);
+    assert.deepEqual(quoted("OSError(28, 'No space left on device')"), ['disk-full']);
+    assert.deepEqual(watch(["retrying after ConnectionResetError(104, 'Connection reset by peer')", 'step 3: loss 0.5']).findings, []);
+  });
+
   it('does not take a library that Cython compiled for the project: the modules stand before its functions', () => {
     const of = (frame: string): string | undefined =>
       watch(['Traceback (most recent call last):', '  File "train.py", line 3, in <module>', '    main()', frame, 'ValueError: bad'])

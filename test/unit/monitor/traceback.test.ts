@@ -344,6 +344,26 @@ describe('TracebackReader', () => {
     );
   });
 
+  it('reads an exception that Ray calls by its cause as well, and below it the worker’s own where there is one', () => {
+    const of = (...below: string[]): unknown =>
+      read(['Traceback (most recent call last):', '  File "a.py", line 1, in f', '    ray.get(x)', ...below].join('\n')).map((e) => [
+        e.name,
+        places(e),
+      ]);
+    assert.deepEqual(of('ray.exceptions.RayTaskError(SyntaxError): <no detail available>'), [
+      ['ray.exceptions.RayTaskError(SyntaxError)', ['a.py:1']],
+    ]);
+    assert.deepEqual(
+      of(
+        'ray.exceptions.RayTaskError(KeyError): ray::f() (pid=12, ip=10.0.0.1)',
+        '  File "b.py", line 2, in g',
+        "    d['x']",
+        "KeyError: 'x'",
+      ),
+      [['KeyError', ['a.py:1', 'b.py:2']]],
+    );
+  });
+
   it('says that a traceback was cut off', () => {
     const [one] = read(['Traceback (most recent call last):', '  File "a.py", line 1, in f', '    x()'].join('\n'));
     assert.deepEqual([one!.complete, places(one!)], [false, ['a.py:1']]);
