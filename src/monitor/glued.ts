@@ -21,9 +21,15 @@ export function gluedAt(text: string): number {
 const BAR_END =
   /\[(?:\d{1,3}:)?\d{1,2}:\d\d(?:<[\d:?]{1,12})?, {0,4}[\d.?e+-]{1,12} ?[^\s\],]{0,20}\/[^\s\],]{1,20}(?:, [^\]]{0,300})?\] */g;
 
-/** What was printed behind a progress bar, on its line; the line itself when there is no bar or nothing behind it. */
-export function behindBar(text: string): string {
+/** Where what was printed behind a progress bar begins, on its line; 0 when there is no bar or nothing behind it. */
+export function barEnd(text: string): number {
   let end = 0;
   if (text.includes('/s') || text.includes('s/')) for (const bar of text.matchAll(BAR_END)) end = bar.index + bar[0].length;
-  return end === 0 || end === text.length ? text : text.slice(end);
+  return end === text.length ? 0 : end;
+}
+
+/** What was printed behind a progress bar; the line itself when there is nothing. */
+export function behindBar(text: string): string {
+  const end = barEnd(text);
+  return end === 0 ? text : text.slice(end);
 }

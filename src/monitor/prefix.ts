@@ -16,7 +16,7 @@ const WHO: readonly RegExp[] = [
   /^\[(?:default)?(\d{1,4})\]:/, // [default0]:Training epoch 0   (torchrun --tee)
   /^\[(\d+,\d+)\]<std(?:err|out)>: ?/, // [1,3]<stderr>: ...      (mpirun)
   /^(\d{1,4}): (?=\s|[A-Z]\w*(?:Error|Exception)|Traceback|RuntimeError)/, // 12: Traceback ...   (srun -l)
-  /^\(([\w.:-]+(?: [\w.:-]+)? ?(?:pid|ip)=[^)]{1,80})\) ?/, // (train_fn pid=123, ip=10.0.0.1) ...  (Ray, vLLM)
+  /^\(([\w.:-]+(?: [\w.:=-]+)? ?(?:pid|ip)=[^)]{1,80})\) ?/, // (train_fn pid=123, ip=10.0.0.1) ...  (Ray, vLLM)
   /^\((pid=\d+)\) ?/, // (pid=123) ...
   // A host's name has a digit, a point or a dash: `wandb: ` and `error: ` are none.
   /^(?=[^:]*[\d.-])((?:[\w-]{1,60}\.){0,6}[a-z\d][\w-]{0,60}): (?=\[rank\d|Traceback \(| {2}|[\w.]+(?:Error|Exception)\b)/, // 172.27.221.56: [rank5]:   File ...   (pdsh, DeepSpeed on several hosts)

@@ -36,7 +36,7 @@ const DUMP =
  * unless the line says where training is.
  */
 const MAYBE_DUMP =
-  /\b(?:True|False)\b|[=:] ?None\b|\b[Cc]onfig(?:uration)?[ :({=]|\b[Hh]yper-?param|\b(?:loss|class|task|sample)[ _]?(?:weights|weighting|coefficients|coeffs|scales)\b|\bsplit ratios?\b|\btrain\/(?:val\w*\/)?test\b|\bsplit:? (?:of )?\d|^\W*(?:using|loading (?:the )?\w+ (?:function|config)|building|initiali[sz]ing|setting|creating|configured?)\b|(?:\b\w+=[A-Za-z_]\w*(?:\.\w+)?, .*){2}/i;
+  /\b(?:True|False)\b|[=:] ?None\b|\b[Cc]onfig(?:uration)?[ :({=]|\b[Hh]yper-?param|\b(?:loss|class|task|sample)[ _]?(?:weights|weighting|coefficients|coeffs|scales)\b|\bsplit ratios?\b|\btrain\/(?:val\w*\/)?test\b|\bsplit:? (?:of )?\d|^\W*(?:using|loading (?:the )?\w+ (?:function|config)|building|initiali[sz]ing|setting|creating|configured?)\b|(?:\b\w+=(?!(?:nan|inf(?:inity)?)\b)[A-Za-z_]\w*(?:\.\w+)?, .*){2}/i;
 /** Says where training, or a search, is, and how well it goes. */
 const PROGRESS =
   /\b(?:epoch|step|iter(?:ation)?|trial|fold|episode|round)\b['"]?[ :#=[(]*\d.*(?:loss|acc\b|accuracy|err\b|error|f1|auc|score|reward|return|metric|bleu|ppl|perplexity|map\b|m?iou)|(?:loss|acc|score|reward)\w*['"]?[ :=]+[-\d.].*\b(?:epoch|step|iter(?:ation)?)\b['"]?[ :=]*\d/i;

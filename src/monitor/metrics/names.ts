@@ -114,6 +114,11 @@ export const EPOCH_NAMES = new Set([
   'num_epoch',
   'train_epoch',
   'trainer/epoch',
+  // Portuguese and Spanish, French, Russian
+  'época',
+  'épocas',
+  'époque',
+  'эпоха',
 ]);
 export const STEP_NAMES = new Set([
   'step',

@@ -1,4 +1,5 @@
 import { hasControl } from '../ansi.ts';
+import { barEnd } from '../glued.ts';
 import { pieceOf } from '../lines.ts';
 import type { Piece } from '../lines.ts';
 import type { MetricLine } from '../metric.ts';
@@ -235,9 +236,20 @@ function learn(text: string, scan: Scan, flags: number): Known {
   const setting = SETTING.test(text);
   const group = BOX.test(text) ? Group.Box : setting ? Group.List : MARKED.test(text) ? Group.Marked : Group.None;
   if (scan.count === 0 || header) return { plan: null, header, setting, block: scan.count === 0 && BLOCK.test(text), report, group, flags };
-  const format = readFormat(text, scan, (plan) => readGeneric(text, scan, plan));
-  const plan = format === undefined ? readGeneric(text, scan) : format;
+  const whole = planOf(text, scan);
+  const plan = (whole === null || whole.names.length === 0 ? planOfBar(text, scan) : null) ?? whole;
   return { plan, header: null, setting: plan === null && setting, block: false, report, group, flags };
+}
+
+function planOf(text: string, scan: Scan): Plan | null {
+  const format = readFormat(text, scan, (plan) => readGeneric(text, scan, plan));
+  return format === undefined ? readGeneric(text, scan) : format;
+}
+
+/** A bar that makes no sense with what was printed behind it may make sense without. */
+function planOfBar(text: string, scan: Scan): Plan | null {
+  const end = barEnd(text);
+  return end === 0 ? null : scan.before(end, () => planOf(text.slice(0, end), scan));
 }
 
 function apply(plan: Plan, scan: Scan, values: Float64Array, line: number): MetricEvent {

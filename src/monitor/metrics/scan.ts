@@ -96,6 +96,17 @@ export class Scan {
     return control;
   }
 
+  /** What `work` makes of the line when only the numbers before that place are seen. */
+  before<T>(end: number, work: () => T): T {
+    const { count } = this;
+    while (this.count > 0 && this.end[this.count - 1]! > end) this.count--;
+    try {
+      return work();
+    } finally {
+      this.count = count;
+    }
+  }
+
   /** Scans what was taken. */
   scanTaken(): void {
     this.scanCodes(LINE, this.taken);

@@ -96,6 +96,8 @@ export const GPU_RULES: readonly Rule[] = [
     on: 'exception',
     pattern: anyOf(
       /\bNCCL\b.{0,60}(?:[Ee]rror|failed|timeout|timed out|abort)/,
+      // Ascend's
+      /\bHCCL function error\b|\bcall hccl api failed\b/,
       /\bnccl\w*Error\b/,
       /DistBackendError/,
       /\bncclUnhandledCudaError/,
@@ -129,12 +131,14 @@ export const GPU_RULES: readonly Rule[] = [
     samples: [
       'torch.distributed.DistBackendError: NCCL error in: ../torch/csrc/distributed/c10d/ProcessGroupNCCL.cpp:1970, unhandled system error',
       'RuntimeError: NCCL communicator was aborted on rank 1.',
+      'RuntimeError: build/torch_npu/compiler_depend.ts:9 HCCL function error: hcclAllReduce(x), error code is 7',
       'torch.distributed.DistNetworkError: The server socket has failed to listen on any local network address. port: 29500, code: -98, message: address already in use',
       'RuntimeError: [/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:598] Connection closed by peer [10.0.0.2]:12345',
     ],
     lookalikes: [
       'NCCL version 2.18.1+cuda12.1',
       'NCCL_DEBUG=INFO',
+      'HCCL_CONNECT_TIMEOUT=1200',
       'RuntimeError: CUDA error: out of memory',
       'ServiceStartTimeoutError: Timed out waiting for wandb service to start',
     ],
@@ -384,11 +388,14 @@ export const GPU_RULES: readonly Rule[] = [
       // IDEs and test runners, on Linux and on Windows
       /\bexit code:? (?:139|-1073741819|-?\(?0x[Cc]0000005\)?)/,
       /segfault at [0-9a-f]+ ip /,
+      // gdb
+      /\bProgram (?:terminated with|received) signal SIG(?:SEGV|BUS|ILL|FPE),/,
       /died with <Signals\.SIG(?:SEGV|ABRT|BUS)/,
     ),
     samples: [
       'Segmentation fault (core dumped)',
       'Fatal Python error: Segmentation fault',
+      'Program terminated with signal SIGSEGV, Segmentation fault.',
       '[1]    4242 segmentation fault (core dumped)  python train.py',
       'run.sh: line 3: 4242 Segmentation fault      (core dumped) python train.py',
       'double free or corruption (!prev)',
