@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { later, laterEntry } from './later.mjs';
+import { later, laterBundle, laterEntry } from './later.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 // The MCP SDK is as large as all the rest of the terminal's face, and only `rpo mcp` needs it.
@@ -70,27 +70,35 @@ export async function build({ production = false, watch = false } = {}) {
     ...(name === 'cli' ? { banner: { js: '#!/usr/bin/env node' } } : {}),
   });
   const found = new Set();
-  const contexts = entries.map((name) => ({
-    ...options(name),
-    entryPoints: [sources[name]],
-    plugins: [
-      englishOnly,
-      ...(name === 'extension' && !watch ? [later(root, found), vscodeAsIs] : []),
-      ...(name === 'cli' ? [beside] : []),
-    ],
-  }));
+  // Nearly all that the terminal's face needs the extension loads later: both take it from there, and it ships once.
+  const isShared = (name) => name === 'cli' && !watch;
+  const contexts = entries
+    .filter((name) => !isShared(name))
+    .map((name) => ({
+      ...options(name),
+      entryPoints: [sources[name]],
+      plugins: [
+        englishOnly,
+        ...(name === 'extension' && !watch ? [later(root, found), vscodeAsIs] : []),
+        ...(name === 'cli' ? [beside] : []),
+      ],
+    }));
   if (watch) return Promise.all(contexts.map(async (options) => (await context({ ...options, logLevel: 'info' })).watch()));
   const results = await Promise.all(contexts.map(build));
-  if (found.size > 0) await build({ ...options('later'), ...laterEntry(root, found), plugins: [englishOnly] });
+  for (const name of entries.filter(isShared)) {
+    found.add(sources[name]);
+    writeFileSync(join(root, `dist/${name}.js`), `#!/usr/bin/env node\nrequire('${laterBundle}')['${sources[name]}'];\n`);
+  }
+  results.push(await build({ ...options('later'), ...laterEntry(root, found), plugins: [englishOnly, beside] }));
   // `out` and not `dist`: these are for us, and dist is what ships.
   mkdirSync(join(root, 'out'), { recursive: true });
-  results.forEach((result, i) => writeFileSync(join(root, `out/${entries[i]}.meta.json`), JSON.stringify(result.metafile)));
-  return entries.map((name) => `dist/${name}.js ${(statSync(join(root, `dist/${name}.js`)).size / 1024).toFixed(0)} KB`);
+  writeFileSync(join(root, 'out/meta.json'), JSON.stringify(results.map(({ metafile }) => metafile)));
+  return [...entries, 'later'].map((name) => `dist/${name}.js ${(statSync(join(root, `dist/${name}.js`)).size / 1024).toFixed(0)} KB`);
 }
 
 /** Whether something in src, or what it is built with, is newer than what was built from it. */
 function isStale() {
-  const outputs = entries.map((name) => join(root, `dist/${name}.js`));
+  const outputs = [...entries, 'later'].map((name) => join(root, `dist/${name}.js`));
   if (outputs.length === 0 || !outputs.every(existsSync)) return true;
   const oldest = Math.min(...outputs.map((path) => statSync(path).mtimeMs));
   const sources = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true }).map((entry) =>

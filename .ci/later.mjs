@@ -2,7 +2,7 @@
 // so that a window that only opens a folder reads a few dozen kilobytes and not all of ssh2 and zod.
 import { relative, resolve } from 'node:path';
 
-const bundle = './later.js';
+export const laterBundle = './later.js';
 
 /** For the bundle that is read at once; notes in `found` what it will want later. */
 export const later = (root, found) => ({
@@ -14,9 +14,9 @@ export const later = (root, found) => ({
       found.add(file);
       return { path: file, namespace: 'later' };
     });
-    build.onResolve({ filter: /./, namespace: 'later' }, () => ({ path: bundle, external: true }));
+    build.onResolve({ filter: /./, namespace: 'later' }, () => ({ path: laterBundle, external: true }));
     build.onLoad({ filter: /./, namespace: 'later' }, ({ path }) => ({
-      contents: `module.exports = require('${bundle}')[${JSON.stringify(path)}]`,
+      contents: `module.exports = require('${laterBundle}')[${JSON.stringify(path)}]`,
     }));
   },
 });
