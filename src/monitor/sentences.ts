@@ -13,6 +13,8 @@ const ANNOUNCED = /^Error (?:executing job with overrides|in call to target '|in
 const ANNOUNCED_FOR = 3;
 /** Lines that a shell or a launcher may still print below a program's last word. */
 const BELOW_LAST_WORD = 2;
+/** An exception that was caught, and what was done instead. */
+const SURVIVED = /\b(?:retrying|will retry|skipping|ignor(?:ed|ing)|falling back|continuing)\b/i;
 
 /** The class of an exception with something to say: `mean_absolute_error: 0.12`, `Errors: 0` and `kill_on_error: True` are outcomes and settings. */
 function isComplaint({ name, message }: RaisedException): boolean {
@@ -74,13 +76,17 @@ export class Sentences {
       ...(suggestion ? { suggestion } : {}),
       ...(fixes ? { fixes: fixes(match.match) } : {}),
     };
-    if (ending) this.ending ??= { sighting, until: ending === true ? Infinity : line + ending };
-    else this.findings.seen(sighting);
+    if (!ending) return this.findings.seen(sighting);
+    // The first stays, unless it has said nothing: it counted near the end only, and either that is over or this one counts anywhere.
+    const until = ending === true ? Infinity : line + ending;
+    const { ending: before } = this;
+    if (before === null || before.until < line || (ending === true && before.until < Infinity)) this.ending = { sighting, until };
   }
 
-  /** `Name: message` without a traceback; true when its kind is known. */
+  /** `Name: message` without a traceback; true when all is said about it. */
   private readBare(exception: RaisedException, byItself: boolean, belowListing: boolean): boolean {
-    const { line, who } = exception;
+    const { line, who, message } = exception;
+    if (SURVIVED.test(message)) return true;
     const match = classifyException(exceptionText(exception));
     if (match && !this.findings.has(match.rule.type) && !this.findings.follows(match.rule, line, who))
       this.findings.raised(exception, match, match.rule.consequence);
@@ -101,13 +107,13 @@ export class Sentences {
       this.readBare({ name, message, line, frames: [], who, link: 'none', complete: true }, true, false);
   }
 
-  /** `ValueError('…')`: programs print that of what they have caught as well, so it counts where a failure was announced, or as the log's last word. */
+  /** `ValueError('…')`: programs print that of what they have caught as well, so it counts where a failure was announced, or as the log's very last word. */
   private readQuoted(body: string, line: number, who: string): void {
     const quoted = readRepr(body);
     if (!quoted) return;
     const exception: RaisedException = { ...quoted, line, frames: [], who, link: 'none', complete: true };
     const match = classifyException(exceptionText(exception));
     if (line - this.announced <= ANNOUNCED_FOR) this.findings.raised(exception, match, match?.rule.consequence);
-    else this.lastWord = { exception, match, until: line + BELOW_LAST_WORD };
+    else this.lastWord = { exception, match, until: line };
   }
 }
