@@ -41,6 +41,7 @@ export class Sentences {
 
   /** Training goes on: whatever was complained of, the output does not end with it. */
   wentOn(): void {
+    this.announced = -Infinity;
     this.ending = null;
     this.lastWord = null;
   }
