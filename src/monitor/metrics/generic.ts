@@ -316,7 +316,7 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
     // `Loss after epoch 3: 0.43`: the name stands before the place
     const kind = placeOf(text, named.name, scan, i, named.strong, plan, first);
     if (kind === 'place') {
-      const head = named.strong ? '' : named.name.replace(/\s+(?:after|at|for|in|of)\s+(?:the )?\w+$/i, '');
+      const head = named.strong ? '' : named.name.replace(/\s+(?:after|at|for|in|of|on|over)\s+(?:the )?\w+$/i, '');
       const next = i + 1 < scan.count ? text.slice(scan.end[i], scan.start[i + 1]) : '';
       if (head !== named.name && SEPARATED.test(next) && classOfName(head) === 'outcome')
         found.push({ index: i + 1, name: head, kind: 'outcome', strong: true, unit: '', scope });
