@@ -2,6 +2,7 @@ import { importFixes } from './fixes.ts';
 import type { Finding, FindingType, Fix, Follower, Frame, Severity } from './finding.ts';
 import { innermostProjectFrame } from './frames.ts';
 import { KINDS } from './kinds.ts';
+import type { Rule } from './rule.ts';
 import type { Match } from './rules.ts';
 import type { RaisedException } from './traceback.ts';
 
@@ -106,6 +107,13 @@ export class Findings {
   /** Did something fail just now, so that what fails next may be a consequence? */
   get afterError(): boolean {
     return this.lastError !== null && this.trained < SURVIVED;
+  }
+
+  /** Notes what mostly is a consequence with the failure before it; false when there is none, and it is news. */
+  follows({ consequence, type }: Pick<Rule, 'consequence' | 'type'>, line: number, who: string): boolean {
+    if (consequence !== true || !this.afterError || this.has(type)) return false;
+    this.followed(type, line, who);
+    return true;
   }
 
   /** A consequence of the error told last, which points at it. */

@@ -4,8 +4,8 @@
 
 /** Python ends the marks below a source line with a line break; what stands behind them is another process's: `    ^^^^^^[rank1]:[E1003 …`. */
 const BEHIND_MARKS = /^ +[~^]+(?=[^\s~^])/;
-/** A rank's prefix within a line; other prefixes stand before it with a space, a colon or a bracket. */
-const RANK = /(?<=[\w)}'"^,.])\[rank\d{1,5}\]:/;
+/** A rank's prefix within a line; other prefixes stand before it with a space, a colon or a bracket, and a quotation of one with the mark that opens it. */
+const RANK = /(?<=[\w)}^,.]|(?<![\s([{=,]f?)['"])\[rank\d{1,5}\]:/;
 /** An exception, and the next traceback on its line. */
 const NEXT_TRACEBACK = /^.{0,80}?(?:Error|Exception): .{0,500}[\w.)'"\]!?](?=Traceback \(most recent call last\))/;
 

@@ -2,9 +2,8 @@ import { stripControl } from '../core/terminal.ts';
 import { splitMoves } from './ansi.ts';
 import type { Finding, FindingType, Severity } from './finding.ts';
 import { Findings, exceptionText } from './findings.ts';
-import type { Sighting } from './findings.ts';
 import { looksLikeProjectFile } from './frames.ts';
-import { behindBar, gluedAt } from './glued.ts';
+import { gluedAt } from './glued.ts';
 import { HangWatch } from './hang.ts';
 import { History } from './history.ts';
 import { LineReader, pieceOf } from './lines.ts';
@@ -17,14 +16,13 @@ import { MetricReader } from './metrics/reader.ts';
 import { PerClass } from './perClass.ts';
 import { stripPrefix } from './prefix.ts';
 import { readContainerRecord, readErrorRecord } from './record.ts';
-import type { Rule } from './rule.ts';
-import { LINE_GATE, classifyException, classifyLine } from './rules.ts';
-import type { Match } from './rules.ts';
+import { LINE_GATE, classifyException } from './rules.ts';
+import { Sentences } from './sentences.ts';
 import { summarize } from './summary.ts';
 import type { RunSummary } from './summary.ts';
 import { DEFAULT_THRESHOLDS } from './thresholds.ts';
 import type { Thresholds } from './thresholds.ts';
-import { TracebackReader, isErrorName, readNamed, readRepr } from './traceback.ts';
+import { TracebackReader } from './traceback.ts';
 import type { RaisedException } from './traceback.ts';
 import { Trends } from './trends.ts';
 
@@ -67,18 +65,10 @@ const LOST_PEER = /(?:^|\.)(?:ConnectionResetError|ConnectionAbortedError|Broken
 /** A process died, and that is all that is said. */
 const DIED = /^RuntimeError: DataLoader worker \(pid\(?s?\)? ?[\d, ]+\) exited unexpectedly/;
 const DEATHS: readonly FindingType[] = ['dataloader-shm', 'host-oom', 'segfault'];
-/** The class of an exception with something to say: `mean_absolute_error: 0.12`, `Errors: 0` and `kill_on_error: True` are outcomes and settings. */
-function isComplaint({ name, message }: RaisedException): boolean {
-  return /^[A-Z]|\.|^error$/.test(name) && !/^[-+.\d]|^(?:True|False|None|nan|inf)\b/i.test(message);
-}
 /** What `torch.multiprocessing.spawn` raises: its message is the traceback of the process that failed. */
 function isContainer(exception: RaisedException): boolean {
   return exception.message === '' && /^(?:.*\.)?(?:ProcessRaisedException|Exception)$/.test(exception.name);
 }
-/** Hydra says that the program failed, and then only `repr()` of what it raised. */
-const ANNOUNCED = /^Error (?:executing job with overrides|in call to target '|instantiating ')/;
-/** Lines from there to what it raised. */
-const ANNOUNCED_FOR = 3;
 /** Source with line numbers, or the caret below a syntax error: what stands above an exception whose traceback was cut off. */
 const LISTING = /^\s*(?:-+> ?)?\d+ {2,}\S|^\s*\^+\s*$/;
 /** What lines of that shape may be: shapes do not know of signs, nor of commas in numbers. */
@@ -132,6 +122,7 @@ export class TrainingMonitor {
   private readonly trends: Trends;
   private readonly perClass: PerClass;
   private readonly findings: Findings;
+  private readonly sentences: Sentences;
   private events: MonitorEvent[] = [];
   /** Lines that ended so far. */
   private ended = 0;
@@ -152,15 +143,8 @@ export class TrainingMonitor {
   /** Is the last line that was not blank part of a listing, and was the one before? */
   private listing = false;
   private belowListing = false;
-  private lastWord: { readonly exception: RaisedException; readonly match: Match | null } | null = null;
-  /** `RuntimeError:` by itself, whose message is the next line. */
-  private opened: { readonly name: string; readonly line: number; readonly who: string } | null = null;
-  /** Line by which a program has announced that it failed. */
-  private announced = -Infinity;
   /** An exception that probably only brings another. */
   private container: RaisedException | null = null;
-  /** A complaint that counts if the output ends with it, at most at this line. */
-  private ending: { readonly sighting: Sighting; readonly until: number } | null = null;
   private over = false;
   /** Step of the redrawn bar that was last told, on the line being redrawn. */
   private drawnLine = 0;
@@ -176,6 +160,7 @@ export class TrainingMonitor {
       () => this.place,
       (finding, amends) => this.events.push({ kind: 'finding', finding, ...(amends ? { amends } : {}) }),
     );
+    this.sentences = new Sentences(this.findings);
   }
 
   /**
@@ -202,10 +187,7 @@ export class TrainingMonitor {
     this.over = true;
     this.tracebacks.end(this.ended);
     if (this.container) this.found(this.container);
-    const { ending, lastWord } = this;
-    if (ending && ending.until >= this.ended && !this.findings.anyError) this.findings.seen(ending.sighting);
-    if (lastWord && lastWord.exception.line >= this.ended - 2 && !this.findings.anyError)
-      this.findings.raised(lastWord.exception, lastWord.match);
+    this.sentences.end(this.ended);
     return this.take();
   }
 
@@ -306,7 +288,7 @@ export class TrainingMonitor {
   /** A line of one speaker. */
   private readWhole(piece: Piece, line: number, redraw: boolean): void {
     if (this.tracebacks.active && (this.readRecord(piece.text, line) || this.tracebacks.read(piece.text, line))) return;
-    if (this.opened !== null && !isBlank(piece)) this.readMessage(piece.text, line);
+    if (this.sentences.isOpen && !isBlank(piece)) this.sentences.readMessage(piece.text, line);
     const interest = this.metrics.see(piece);
     this.belowListing = this.listing;
     if (interest !== 0) {
@@ -314,7 +296,7 @@ export class TrainingMonitor {
       this.listing = (interest & LISTED) !== 0 && LISTING.test(text);
       if ((interest & SENTENCE) !== 0 && this.readRecord(text, line)) return;
       if ((interest & TRACEBACK) !== 0 && !this.tracebacks.active && this.tracebacks.read(text, line)) return;
-      if ((interest & SENTENCE) !== 0) this.readSentence(text, line);
+      if ((interest & SENTENCE) !== 0) this.sentences.read(text, line, this.belowListing);
     } else if (!isBlank(piece)) this.listing = false;
     const plan = this.metrics.plan(piece);
     if (plan && (!redraw || this.worthTelling(plan, line))) this.record(plan, line);
@@ -331,75 +313,7 @@ export class TrainingMonitor {
     const record = readErrorRecord(text);
     if (record === null) return false;
     for (const inner of record.trace) this.tracebacks.read(inner, line);
-    if (record.trace.length === 0 && record.message !== '') this.readSentence(record.message, line);
-    return true;
-  }
-
-  /** A line by itself: an exception without its traceback, or what a shell, a launcher or a library says. */
-  private readSentence(text: string, line: number): void {
-    const { text: own, who } = stripPrefix(text);
-    const body = behindBar(own);
-    const byItself = own.length === text.length || who !== '';
-    const named = readNamed(body);
-    if (named && isErrorName(named.name) && !/Warning$/.test(named.name)) {
-      if (named.message === '') {
-        if (named.open && byItself) this.opened = { name: named.name, line, who };
-      } else if (this.readBare({ ...named, line, frames: [], who, link: 'none', complete: true }, byItself)) return;
-    } else if (ANNOUNCED.test(body)) this.announced = line;
-    else if (!named) this.readQuoted(body, line, who);
-    const match = classifyLine(body) ?? (body.length === text.length ? null : classifyLine(text));
-    if (!match || this.follows(match.rule, line, who)) return;
-    const { type, severity, suggestion, fixes, ending } = match.rule;
-    const sighting: Sighting = {
-      type,
-      message: body.trim(),
-      line,
-      who,
-      ...(severity ? { severity } : {}),
-      ...(suggestion ? { suggestion } : {}),
-      ...(fixes ? { fixes: fixes(match.match) } : {}),
-    };
-    if (ending) this.ending ??= { sighting, until: ending === true ? Infinity : line + ending };
-    else this.findings.seen(sighting);
-  }
-
-  /** `Name: message` without a traceback; true when its kind is known. */
-  private readBare(exception: RaisedException, byItself: boolean): boolean {
-    const { line, who } = exception;
-    const match = classifyException(exceptionText(exception));
-    if (match && !this.findings.has(match.rule.type) && !this.follows(match.rule, line, who))
-      this.findings.raised(exception, match, match.rule.consequence);
-    if (match) return true;
-    // Without a kind it counts below a code listing, or when it turns out to be the log's last word.
-    if (this.belowListing) this.findings.raised(exception, null);
-    else if (byItself && isComplaint(exception)) this.lastWord = { exception, match: null };
-    return false;
-  }
-
-  /** The line below a name that stood alone; a blank one may be between them. */
-  private readMessage(text: string, below: number): void {
-    const { name, line, who } = this.opened!;
-    const { text: body, who: speaker } = stripPrefix(text);
-    this.opened = null;
-    const message = body.trim();
-    if (below - line <= 2 && speaker === who && message !== '' && !readNamed(body))
-      this.readBare({ name, message, line, frames: [], who, link: 'none', complete: true }, true);
-  }
-
-  /** `ValueError('…')`: programs print that of what they have caught as well, so it counts where a failure was announced, or as the log's last word. */
-  private readQuoted(body: string, line: number, who: string): void {
-    const quoted = readRepr(body);
-    if (!quoted) return;
-    const exception: RaisedException = { ...quoted, line, frames: [], who, link: 'none', complete: true };
-    const match = classifyException(exceptionText(exception));
-    if (line - this.announced <= ANNOUNCED_FOR) this.findings.raised(exception, match, match?.rule.consequence);
-    else this.lastWord = { exception, match };
-  }
-
-  /** Notes what mostly is a consequence with the failure before it; false when there is none, and it is news. */
-  private follows({ consequence, type }: Pick<Rule, 'consequence' | 'type'>, line: number, who: string): boolean {
-    if (consequence !== true || !this.findings.afterError || this.findings.has(type)) return false;
-    this.findings.followed(type, line, who);
+    if (record.trace.length === 0 && record.message !== '') this.sentences.read(record.message, line, this.belowListing);
     return true;
   }
 
@@ -423,7 +337,7 @@ export class TrainingMonitor {
     const { line, who } = exception;
     if (exception.link === 'none') {
       if (LOST_PEER.test(exception.name) && this.findings.afterError) return this.findings.followed(type, line, who);
-      if (match && this.follows(match.rule, line, who)) return;
+      if (match && this.findings.follows(match.rule, line, who)) return;
     }
     const consequence = launcher || match?.rule.consequence === true;
     if (DIED.test(text) && this.findings.explains(DEATHS, exception)) return;
@@ -456,8 +370,7 @@ export class TrainingMonitor {
       for (const [name, value] of metrics) this.measured(this.measureOf(name), value, found);
       this.history.addWhole(found);
     }
-    this.ending = null;
-    this.lastWord = null;
+    this.sentences.wentOn();
     this.findings.wentOn();
     for (const trend of this.trends.take()) this.findings.seen({ ...trend, line, who: '' });
     this.progressed = true;

@@ -25,8 +25,8 @@ const WHO: readonly RegExp[] = [
 /** Prefixes of loggers: a time, often with name and level. Bounded wherever two parts could share what they match: a rule of dashes behind a time is an ordinary line. */
 const LOGGER: readonly RegExp[] = [
   // 2024-06-01T10:00:00.123456789Z stderr F text   (Kubernetes) is one of them
-  // 2024-05-01 12:00:00,123 - name - ERROR - text ; [2024-05-01T12:00:00Z] text ; 05/15 03:33:41 - mmengine - INFO - text
-  /^[\[(]?\d{2,4}[-/]\d\d(?:[-/]\d{2,4})?[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?[\])]?(?: (?:stdout|stderr) [FP](?= |$))?(?:[ :|-]{1,20}(?:[\w.\[\]$<>]{1,60}(?:[:-]{1,2}[\w.\[\]$<>]{1,60}){0,8}[ :|-]{1,20}){0,3}?(?:DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL)[ :|\]-]+)?(?:\[[\w.:/-]+\] ?)?(?: - )? ?/,
+  // 2024-05-01 12:00:00,123 - name - ERROR - text ; [2024-05-01T12:00:00Z] text ; 05/15 03:33:41 - mmengine - INFO - text ; 2024-05-01 12:00:00.123456: E text   (TensorFlow)
+  /^[\[(]?\d{2,4}[-/]\d\d(?:[-/]\d{2,4})?[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?[\])]?(?: (?:stdout|stderr) [FP](?= |$))?(?:[ :|-]{1,20}(?:[\w.\[\]$<>]{1,60}(?:[:-]{1,2}[\w.\[\]$<>]{1,60}){0,8}[ :|-]{1,20}){0,3}?(?:DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL)[ :|\]-]+)?(?:\[[\w.:/-]+\] ?)?(?: - )?(?:: (?=[IWEF] ))? ?/,
   // ERROR 09-12 03:04:05 core.py:700] text ; ERROR 05-01 10:00:00 [core.py:396] text   (vLLM, glog)
   /^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL|[IWEF]\d{4})\s{1,20}[\d:. -]{1,60}(?:\d{1,20} )?\[?[\w./]{1,200}(?::\d{1,9})?\] ?/,
   // [ERROR] text

@@ -64,18 +64,20 @@ const NATIVE =
 const FATAL =
   /^(?:F\d{4} [\d:.]{8,20} +\d{1,20} |[\d-]{10} [\d:.]{8,20}: F )[\w./+-]{1,160}:\d{1,6}\] (?=Check failed: |Non-OK-status: )(.{1,400})/;
 
-/** What stands before, or within, a sentence that speaks of a failure instead of reporting one. */
+/** What stands before, or within, a sentence that speaks of a failure instead of reporting one; Optuna’s of a trial, which is followed by the next one, or by a traceback. */
 const ABOUT =
-  /\b(?:if|when(?:ever)?|should|in case|unless) (?:you|your|the|an?|it|there|this|that|any)\b[^.]*$|\b(?:avoid(?:s|ing)?|prevent(?:s|ing)?|fight(?:s|ing)?|combat|mitigate|against|check(?:s|ing)? (?!failed)(?:for )?|detect(?:s|ing) |monitor(?:s|ing)? for|criteria|condition|tips?|hint|e\.g\.|for example|such as|docs? says?)\b[^.]*$/i;
+  /\bTrial \d{1,6} failed with parameters: |\b(?:if|when(?:ever)?|should|in case|unless) (?:you|your|the|an?|it|there|this|that|any)\b[^.]*$|\b(?:avoid(?:s|ing)?|prevent(?:s|ing)?|fight(?:s|ing)?|combat|mitigate|against|check(?:s|ing)? (?!failed)(?:for )?|detect(?:s|ing) |monitor(?:s|ing)? for|criteria|condition|tips?|hint|e\.g\.|for example|such as|docs? says?)\b[^.]*$/i;
+/** Right before what is not there: `no mode collapse detected`. */
+const ABSENT = /\b(?:no|without) (?:\w{1,20} )?$/i;
 /** What follows such a sentence, or one about a failure that was overcome. */
 const OVERCOME =
-  /^\W{0,3}(?:\w+ )?(?:guards?|handlers?|protection|checks?|check(?:er|ing)|detect(?:ion|or)|criteri\w+|callback|penalty|threshold)\b|^.{0,40}?(?:\b(?:restarting|retrying|skipp(?:ed|ing)|ignor(?:ed|ing)(?! explicit)|earlier|previously|resuming)\b|\.{3} ?(?:none|no|ok|off)\b| -+> ?\w+)/i;
+  /^ (?:means|usually|typically) |^\W{0,3}(?:\w+ )?(?:guards?|handl(?:ers?|ing)|protection|checks?|check(?:er|ing)|detect(?:ion|or)|criteri\w+|callback|penalty|threshold)\b|^.{0,40}?(?:\b(?:restarting|retrying|skipp(?:ed|ing)|ignor(?:ed|ing)(?! explicit)|earlier|previously|resuming)\b|\.{3} ?(?:none|no|ok|off)\b| -+> ?\w+)/i;
 
 function isAbout(text: string, { index, 0: matched }: RegExpExecArray): boolean {
   const end = index + matched.length;
   const sentence = /^[^.]{0,160}/.exec(matched)![0];
-  const before = text.slice(Math.max(0, index - 160), index) + sentence;
-  return ABOUT.test(before) || OVERCOME.test(text.slice(end, end + 80));
+  const before = text.slice(Math.max(0, index - 160), index);
+  return ABSENT.test(before) || ABOUT.test(before + sentence) || OVERCOME.test(text.slice(end, end + 80));
 }
 
 /** What a line by itself says. Both ends of a long line are looked at: `Killed` stands behind the progress bar. */

@@ -28,9 +28,9 @@ const UNIT =
 const UNIT_REACH = 32;
 /** `| 1023456 tok/s`, `: 13596.73 words/s`: what names itself by its unit, in a column of its own. */
 const RATE_UNIT = /^(?!it\/|s\/|[kmg]?i?b\/)[a-z]{2,12}\/s(?:ec)?$/;
-/** A dump of settings, not progress: Python values and constructors that progress lines do not print. */
+/** A dump of settings, not progress: a shell's variables, Python values and constructors that progress lines do not print. */
 const DUMP =
-  /\bNamespace\(|\bdict\(|\b(?:PosixPath|device|dtype|torch\.Size|lambda|Linear|Conv\dd|Dropout|BatchNorm\dd|Adam\w?|SGD|LayerNorm)\(|<class |\barg(?:ument)?s?:|^[^\d]*\b[Cc]onfig(?:uration)?[ :({=]|\.{4,} \S+$|^\s*[\w.]+=[^,;\s]+,\s*$|^\s*(?:cfg|args|config|hparams|opt|FLAGS)[.:]|\b[A-Z]\w*(?<!Output|Results?|Metrics?|Loss(?:es)?|Stats|History|State)\((?:\w+=[^,()]+, ?){2,}|\b[Ff]eature importances?\b/;
+  /^\s*(?:\+{1,3} )?(?:export|declare -x|setenv) |\bNamespace\(|\bdict\(|\b(?:PosixPath|device|dtype|torch\.Size|lambda|Linear|Conv\dd|Dropout|BatchNorm\dd|Adam\w?|SGD|LayerNorm)\(|<class |\barg(?:ument)?s?:|^[^\d]*\b[Cc]onfig(?:uration)?[ :({=]|\.{4,} \S+$|^\s*[\w.]+=[^,;\s]+,\s*$|^\s*(?:cfg|args|config|hparams|opt|FLAGS)[.:]|\b[A-Z]\w*(?<!Output|Results?|Metrics?|Loss(?:es)?|Stats|History|State)\((?:\w+=[^,()]+, ?){2,}|\b[Ff]eature importances?\b/;
 /**
  * Words of settings that a progress line may have too: Python's constants, what a split or a weight is, verbs of setting up, several `name=word`. They speak for a dump
  * unless the line says where training is.
@@ -47,13 +47,15 @@ const JOINED = /^(-[a-z][\w-]*)\s*[:=]?\s*$/i;
 /** What Chinese counts by, behind the number: rounds, generations, epochs, steps, iterations. */
 const COUNTED = /^\s*(轮|代|个?周期|步|次迭代)/;
 /** `Precision at k = 5: 0.4`, `Hits at 10: 0.7`, `IoU of class 3: 0.5`: what a score was taken at stands behind such a word. */
-const TAKEN_AT = /(?:^|[ _@])(?:at|@|k|n|top|rank|class|label|task|fold|fpr|tpr|iou)$/i;
+const TAKEN_AT = /(?:^|[ _@])(?:at|@|k|n|top|rank|class|label|task|fold|fpr|tpr|iou|at (?:recall|precision|sensitivity|specificity))$/i;
 /** Between a name and its number: it stands alone there when the name ends in a number of its own. */
 const SEPARATED = /^["']?\s*(?::|=+>?|->|→|\bis|\bwas)\s*$/;
 /** Behind a number in a bracket behind a name: `Mean reward (last 100 episodes): 23.1`. */
 const BRACKET_END = /^(-[a-z]{1,12}|[^()]{0,40})\)\s*[:=]\s*$/i;
 /** A bracket that says where training is; the name is the same without it. */
 const PLACED = /\b(?:ep|epoch|step|it|iter|iteration|batch|round)\b/i;
+/** What in such a bracket is a metric of its own: its number is another each time, as no name's is. */
+const OWN = /^(?:best|prev(?:ious)?|last|avg|mean|ema|lr|learning[ _]rate)$/i;
 /** `loss.0: 0.4`, `loss.0.cls: 0.4`: a key that ends in a point, its number, and how it goes on. */
 const KEY = /([A-Za-z][\w/-]{0,60}(?:\.[A-Za-z][\w/-]{0,60}){0,4}\.)$/;
 const KEY_END = /^((?:\.[A-Za-z][\w/-]{0,60}){0,4})["']?\s*[:=]\s*$/;
@@ -64,8 +66,10 @@ const STATISTIC = /^(?:(?:Mean|Avg|Average)[A-Z]\w*|(?:mean|avg|average)_\w+)$/;
 const LENGTH = /len(?:gth)?$/i;
 /** Papers call losses L with an index, and so do programs: `Lrec: 0.2, Ladv: 1.1, Lsty: 0.4`. */
 const LETTER_LOSS = /^L_?[A-Za-z]\w{0,14}$/;
-/** … which no other word begins with (Left, Level, Low). */
+/** … which no other word begins with (Left, Level, Low) … */
 const NO_WORD = /^L(?:_|[b-df-hj-np-tv-xz])/;
+/** … and of which none is a box's length along an axis, or a bound of one: `Lx: 0.1, Ly: 0.2, Lz: 0.3`, `Lmin: 0.25, Lmax: 0.75`. */
+const LENGTHS = /^L_?(?:[xyz]|min|max|step|th|thr|bound)$/;
 /** What RLlib's reports have beside the rewards, and settings never have. */
 const MEASURED = /(?:^|_)throughput$/i;
 const OUTER = /\b(\w+)\[\w+=$/;
@@ -158,7 +162,7 @@ function isLetterLosses(found: readonly Named[], text: string, scan: Scan): bool
   return (
     found.length > 2 &&
     text.trimStart().startsWith(found[0]!.name) &&
-    found.every((n) => n.kind === 'unknown' && n.strong && !isWhole(scan, n.index) && LETTER_LOSS.test(n.name)) &&
+    found.every((n) => n.kind === 'unknown' && n.strong && !isWhole(scan, n.index) && LETTER_LOSS.test(n.name) && !LENGTHS.test(n.name)) &&
     found.filter((n) => NO_WORD.test(n.name)).length > found.length / 2
   );
 }
@@ -226,7 +230,7 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
     if (OUTPUT.test(gap) && OF_TENSOR.test(text.slice(previousEnd, previousEnd + UNIT_REACH))) continue;
     const beside = last?.index === i - 1 && last.kind === 'outcome' && !isWhole(scan, i) && BESIDE.test(gap);
     const other = beside ? OTHER_UNIT.exec(text.slice(previousEnd, previousEnd + UNIT_REACH))?.[1] : undefined;
-    if (other !== undefined && classOfName(other) === 'outcome' && !MACHINE_UNIT.test(other) && !SPLIT.test(other)) {
+    if (other !== undefined && classOfName(other) === 'outcome' && !MACHINE_UNIT.test(other) && !SPLIT.test(other) && !OWN.test(other)) {
       const name = SPLIT.test(last!.name) ? `${last!.name} ${other}` : other;
       found.push({ index: i, name, kind: 'outcome', strong: true, unit: '', scope });
       continue;
@@ -292,7 +296,7 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
       const before = open > from ? cutName(text.slice(from, open)) : '';
       if (!/[A-Za-z]/.test(before) || before.length >= 40) continue;
       // `Mean cosine (100 pairs): 0.9`, `mAP (IoU = 0.5): 0.4`: what is in it tells one score from another, unless it is where training is
-      const inner = last !== undefined && scan.start[last.index]! > open ? found.pop() : undefined;
+      const inner = last !== undefined && scan.start[last.index]! > open && !OWN.test(last.name) ? found.pop() : undefined;
       const whole = (rest !== '' && !rest.startsWith('-')) || (inner?.strong ?? false) ? !PLACED.test(text.slice(open, start)) : false;
       const name = whole ? printed(text.lastIndexOf(before, open), start - (gap.length - gap.indexOf(')') - 1), text, scan) : before;
       found.push({ index: i, name: name.length > 80 ? before : name, kind: classOfName(before), strong: true, unit, scope });
@@ -312,7 +316,7 @@ function readNames(text: string, scan: Scan, from: number, plan: PlanBuilder): N
     // `Loss after epoch 3: 0.43`: the name stands before the place
     const kind = placeOf(text, named.name, scan, i, named.strong, plan, first);
     if (kind === 'place') {
-      const head = named.strong ? '' : named.name.replace(/\s+(?:after|at|for|in|of)\s+(?:the )?\w+$/i, '');
+      const head = named.strong ? '' : named.name.replace(/\s+(?:after|at|for|in|of|on|over)\s+(?:the )?\w+$/i, '');
       const next = i + 1 < scan.count ? text.slice(scan.end[i], scan.start[i + 1]) : '';
       if (head !== named.name && SEPARATED.test(next) && classOfName(head) === 'outcome')
         found.push({ index: i + 1, name: head, kind: 'outcome', strong: true, unit: '', scope });

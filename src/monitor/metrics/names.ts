@@ -35,7 +35,7 @@ const SKIP = new Set(
     'size sizes batch_size bs bsz wpb seed seeds params parameters param parameter num number count counts total_params version port pid rank ranks world nodes node workers worker dim dims hidden layers layer heads head width height channels kernel stride padding dropout ' +
     'samples examples tokens_seen tokens words chars characters sentences utterances images consumed skipped length len max_len vocab classes nclass folds fold candidates version id index idx line lines file files shape shapes bytes mb gb kb mib gib remaining percentage percent progress left until done ' +
     'patience tol tolerance ts timestamp stamp kimg maintenance reserved oom counter warmup threshold thresholds thr thrs stopping initial start init target scheduler alpha gamma lambda eps epsilon betas decay interval every freq frequency limit limits max_steps max_epochs total_steps num_epochs train_wall gb_free mom v_num loss_scale scale scaler weight_norm over frames timing year month day cores core threads thread level iou_thr conf_thr nms score_thr ' +
-    'coef coeff coefs coeffs coefficient coefficients n_updates cumulative_steps rlen support total_timesteps time_elapsed it s batches dataset split'
+    'coef coeff coefs coeffs coefficient coefficients n_updates cumulative_steps rlen support total_timesteps time_elapsed it s batches dataset split handling'
   ).split(' '),
 );
 /** Whole names, lower case, that the words would judge wrongly. */
@@ -239,7 +239,7 @@ function judge(name: string): NameClass {
     !(
       SKIP.has(last) &&
       !OUTCOME.has(last) &&
-      /^(?:time|weight|weights|scale|size|memory|thr|thrs|threshold|steps|interval|freq|count|num|ms|sec|fn|type|coef|coeff|coefs|coeffs|coefficients?|ratio|split|factor|alpha|gamma|lambda|delta|margin|eps|epsilon|smoothing|mb|patience|limit|every|dim|seconds|tol|tolerance)$/.test(
+      /^(?:time|weight|weights|scale|size|memory|thr|thrs|threshold|steps|interval|freq|count|num|ms|sec|fn|type|coef|coeff|coefs|coeffs|coefficients?|ratio|split|factor|alpha|gamma|lambda|delta|margin|eps|epsilon|smoothing|mb|patience|limit|every|dim|seconds|tol|tolerance|handling)$/.test(
         last,
       )
     )

@@ -90,7 +90,7 @@ export function templated(name: string, start: number, scan: Scan): string {
 
 /** Begins a log record; what stands before belongs to the logger. */
 const LOG_HEAD =
-  /^(?:.{0,120}?(?:[-:|\]]\s*)?\b(?:DEBUG|INFO|WARNING|ERROR)\b\s*(?:[\]|:)-]|\s-)+\s*)(?:[\w.]+(?::[\w.]+)*:\d+ ?(?:-|\])\s*|\[[\w./-]+:\d+\]\s*|[\w.-]+(?:\.[\w-]+)+ - )?|^(?:INFO|DEBUG):[\w.]+:|^[IWEF]\d{4} [\d:.]+\s+\d+ [\w./]+:\d+\] |^\(\w[^()]{0,60}pid=[^)]{1,40}\) |^\[\w+ [IWED] [^\]]{1,80}\] |^v\d \([^()]{1,60}\([^()]{1,80}\) (?=Region )/;
+  /^(?:.{0,120}?(?:[-:|\]]\s*)?\b(?:DEBUG|INFO|WARNING|ERROR)\b\s*(?:[\]|:)-]|\s-)+\s*)(?:[\w.]+(?::[\w.]+)*:\d+ ?(?:-|\])\s*|\[[\w./-]+:\d+\]\s*|[\w.-]+(?:\.[\w-]+)+ - )?|^(?:INFO|DEBUG):[\w.]+:|^[IWEF]\d{4} [\d:.]+\s+\d+ [\w./]+:\d+\] |^\[\d{1,4},\d{1,6}\]<std(?:out|err)>: ?|^\(\w[^()]{0,60}pid=[^)]{1,40}\) |^\[\w+ [IWED] [^\]]{1,80}\] |^v\d \([^()]{1,60}\([^()]{1,80}\) (?=Region )/;
 const TIME_HEAD = /^\s*[[(]?\d{2,4}[-/]\d\d(?:[-/]\d{2,4})?[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: [\w.]+\])?[\])]?[ :,|-]*/;
 const MAYBE_HEAD = /^\s*[[(\dIWEFD]|^v\d \(|INFO|DEBUG/;
 

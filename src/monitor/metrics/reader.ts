@@ -166,9 +166,9 @@ export class MetricReader {
     }
     const { plan } = known;
     if (this.outcomeIn !== known.group) this.outcomeIn = Group.None;
+    if (known.report) this.inReport = true;
+    else if (known.group !== Group.List && !known.block) this.inReport = false;
     if (plan === null) {
-      if (known.report) this.inReport = true;
-      else if (!known.setting && !known.block) this.inReport = false;
       if (this.inReport) this.settings = 0;
       else if (known.setting) this.settings++;
       else this.settings = known.block && !this.begun ? DUMP_RUN : 0;

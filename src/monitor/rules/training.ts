@@ -98,7 +98,7 @@ export const TRAINING_RULES: readonly Rule[] = [
     pattern: anyOf(
       // the word by itself may stand in any list of troubles
       /(?:^|[\]:!>]\s*|\b(?:warning|error|alert|critical)\W{1,4})class(?:es)? collapse\b(?!_)\W{0,2}(?:$|[:!(]|\b(?:detected|found|occurred|at|in)\b)/i,
-      /(?<!\bno )\bclass(?:es)? collapse (?:was )?(?:detected|found|occurred)\b/i,
+      /\bclass(?:es)? collapse (?:was )?(?:detected|found|occurred)\b/i,
       /\ball (?:\d+ )?predictions (?:are|belong to|fall in) (?:the )?(?:same )?(?:class|one class|label)/i,
       /\bpredict(?:s|ed|ing)? only (?:one|a single|1) class\b/i,
       /\bmodel (?:is )?predict(?:s|ing) (?:only|always) (?:the )?(?:same )?class\b/i,
@@ -113,6 +113,7 @@ export const TRAINING_RULES: readonly Rule[] = [
       'class_collapse_penalty: 0.1',
       'collapse_classes=True',
       'no class collapse detected',
+      'no mode collapse detected',
       'Checking class collapse metric: 0.02',
       'Detecting class collapse... none',
     ],

@@ -6,6 +6,7 @@ describe('gluedAt', () => {
     ['    ^^^^^^', '[rank1]:[E1003 10:00:00.1 ProcessGroupNCCL.cpp:607] Watchdog'],
     ['    ~~~~~^^', 'loading'],
     ['    loss.backward()', '[rank12]:   File "/w/t.py", line 9, in fit'],
+    ["KeyError: 'of'", '[rank3]: Traceback (most recent call last):'],
     ['RuntimeError: bad shapes (4x3)', 'Traceback (most recent call last):'],
   ];
   for (const [one, other] of both) it(`${one}|${other}`, () => assert.equal(gluedAt(one + other), one.length));
@@ -19,6 +20,8 @@ describe('gluedAt', () => {
     'ERROR:root:Traceback (most recent call last):',
     'RuntimeError: Traceback (most recent call last):',
     '    x = a ^ b',
+    '    log(f"[rank0]: began")',
+    "ValueError: a peer said '[rank1]: KeyError: 3'",
     '',
   ])
     it(`one speaker: ${text}`, () => assert.equal(gluedAt(text), 0));

@@ -192,6 +192,12 @@ describe('TrainingMonitor', () => {
       );
   });
 
+  it('leaves the mark of TensorFlow’s and Horovod’s time out of what it says', () => {
+    const said =
+      '[2024-05-01 10:00:00.123456: W horovod/stall.cc:107] 1 tensor was submitted to be reduced, gathered or broadcasted by subset of ranks';
+    assert.match(new TrainingMonitor().processLine(said)[0]?.message ?? '', /^W horovod/);
+  });
+
   it('tells an exception that torch.multiprocessing.spawn passes on once, with its own frame', () => {
     const passedOn = [
       'wandb: ERROR api_key not configured (no-tty). call wandb.login(key=[your_api_key])',
