@@ -14,7 +14,7 @@ const ANNOUNCED_FOR = 3;
 /** Lines that a shell or a launcher may still print below a program's last word. */
 const BELOW_LAST_WORD = 2;
 /** An exception that was caught, and what was done instead. */
-const SURVIVED = /\b(?:retrying|will retry|skipping|ignor(?:ed|ing)|falling back|continuing)\b/i;
+const SURVIVED = /\b(?:retrying|will retry|skipping|ignor(?:ed|ing)|falling back|(?<!before )continuing)\b/i;
 
 /** The class of an exception with something to say: `mean_absolute_error: 0.12`, `Errors: 0` and `kill_on_error: True` are outcomes and settings. */
 function isComplaint({ name, message }: RaisedException): boolean {
