@@ -1,8 +1,10 @@
-import { EPOCH_NAMES, STEP_NAMES, classOfName, roleOf } from './names.ts';
+import { cutName, nameIn } from './nameBefore.ts';
+import { classOfName, roleOf } from './names.ts';
 import type { NameClass } from './names.ts';
+import { bar, consumePair, leading, ordinal, placeOf } from './places.ts';
 import { PlanBuilder, headLength, isWhole, templated } from './plan.ts';
 import type { Plan } from './plan.ts';
-import { COMPOUND, INT, SPECIAL } from './scan.ts';
+import { COMPOUND, SPECIAL } from './scan.ts';
 import type { Scan } from './scan.ts';
 
 /** A number with the name before it. */
@@ -44,8 +46,6 @@ const PROGRESS =
 const RESULTS = /\b(?:[Ll]oss(?:es)?|[Mm]etrics|[Ss]cores?|[Rr]esults?)['"]?\s*[:=]?\s*\{\s*u?['"]/;
 const SCOPE = /(?:^|[\s[(|,;'"])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?|dev)\b(?!-|\.py)/i;
 const JOINED = /^(-[a-z][\w-]*)\s*[:=]?\s*$/i;
-/** What Chinese counts by, behind the number: rounds, generations, epochs, steps, iterations. */
-const COUNTED = /^\s*(轮|代|个?周期|步|次迭代)/;
 /** `Precision at k = 5: 0.4`, `Hits at 10: 0.7`, `IoU of class 3: 0.5`: what a score was taken at stands behind such a word. */
 const TAKEN_AT = /(?:^|[ _@])(?:at|@|k|n|top|rank|class|label|task|fold|fpr|tpr|iou|at (?:recall|precision|sensitivity|specificity))$/i;
 /** Between a name and its number: it stands alone there when the name ends in a number of its own. */
@@ -75,8 +75,6 @@ const MEASURED = /(?:^|_)throughput$/i;
 const OUTER = /\b(\w+)\[\w+=$/;
 /** A phase by itself names a score (`Validation: 33.5%`), but not a counter (`Test: [20/24]`). */
 const SPLIT = /^(?:train|training|val|valid|validation|test|testing|dev|eval)$/i;
-const PREPOSITION =
-  /(?:^| )(?:in|to|from|than|within|after|by|with|took|for|until|over|every|about|and|or|a|the|around|only|per|least|most|below|above|under|beyond)$/i;
 /** A limit, a wish or a rule rather than a value. */
 const RULE = /\b(?:should|must|need(?:s|ed)?|stop|until|unless|thresh(?:old)?s?|did not|does not|didn't)\b/i;
 /** `precision: 16-mixed`: of the numbers, not of the model. */
@@ -108,10 +106,6 @@ export const MARKED = /^\s*[-=]{1,4}>{1,3} ?(?=[A-Za-z])/;
 const COMPARED = /<=?\s*$/;
 /** Part of a file's name, or of an absolute path: `epoch=3-val_loss=0.41.ckpt`. */
 const FILE_END = /^[^\s,;|]*\.(?:ckpt|pth?|pkl|h5|hdf5|keras|bin|safetensors|npz|npy|tar|zip|onnx|params|pdparams|joblib)\b/;
-/** Names that end in a file's, a function's or a setting's form. */
-const NOT_A_NAME =
-  /\.(?:py|cc|cpp|cu|yaml|json|pt|pth|ckpt)$|^(?:https?|file)$|^[\w.]+\.(?:weight|bias)$|\.{3,}|^(?:cfg|args|config|hparams|opt)\./i;
-
 /**
  * Reads `name: 0.5, other name=1e-3 | word 7` in whatever mixture: each number is named by what stands between it and the number before. A line counts when it
  * names an outcome (loss, accuracy, reward …), or says where training is and gives real numbers.
@@ -356,195 +350,4 @@ function keyBefore(text: string, scan: Scan, i: number, gap: string): { name: st
   if (base === undefined) return null;
   const kind = classOfName(`${base}${rest.slice(1)}`);
   return kind === 'outcome' ? { name: `${base}\0${i - 1}\0${rest}`, kind } : null;
-}
-
-/** `3/10` after an epoch or step, `[3][50/271]`, `[1](100/2500)`: totals and steps that have no name of their own. */
-function consumePair(text: string, scan: Scan, i: number, gap: string, plan: PlanBuilder): boolean {
-  if (scan.kind[i] !== INT || i === 0) return false;
-  if (/^ ?(?:\/|of|out of) ?$/.test(gap.replace(/\s+/g, ' ')) && scan.kind[i - 1] === INT) {
-    if (plan.epoch === i - 1) plan.epochs = i;
-    else if (plan.step === i - 1) plan.steps = i;
-    else return false;
-    return true;
-  }
-  const afterEpoch = plan.epoch >= 0 && (i === plan.epoch + 1 || i === plan.epochs + 1);
-  if (plan.step < 0 && afterEpoch && /^[\])]?:?\s*[[(,]\s*$/.test(gap) && /^\s*[\])/]/.test(text.slice(scan.end[i], scan.end[i]! + 8))) {
-    plan.step = i;
-    return true;
-  }
-  // [1,     0/  476] : epoch and step in one bracket at the start
-  if (
-    plan.epoch < 0 &&
-    plan.step < 0 &&
-    scan.kind[i - 1] === INT &&
-    /^,\s*$/.test(gap) &&
-    /^(?:\w+:\w+:)?\s*\[\s*$/.test(text.slice(0, scan.start[i - 1])) &&
-    /^(?:\]|\/)/.test(text.slice(scan.end[i]).trimStart())
-  ) {
-    plan.epoch = i - 1;
-    plan.step = i;
-    return true;
-  }
-  return false;
-}
-
-/** `第3轮 损失: 0.5` (the third round, loss), `第 120 步` (the 120th step). */
-function ordinal(text: string, scan: Scan, i: number, gap: string, plan: PlanBuilder): boolean {
-  if (scan.kind[i] !== INT || !/第\s*$/.test(gap)) return false;
-  const counted = COUNTED.exec(text.slice(scan.end[i], scan.end[i]! + 10))?.[1];
-  if (counted === undefined) return false;
-  if (/步|迭代/.test(counted)) plan.step = i;
-  else plan.epoch = i;
-  return true;
-}
-
-function placeOf(text: string, name: string, scan: Scan, i: number, strong: boolean, plan: PlanBuilder, first: boolean): NameClass {
-  const lower = name.toLowerCase();
-  const last = lower.slice(Math.max(lower.lastIndexOf(' '), lower.lastIndexOf('(')) + 1).replace(/[^\w/-]/g, '');
-  // `steps:  10%|█` : a bar's percentage, not the step
-  const whole = scan.kind[i] === INT && text[scan.end[i]!] !== '%';
-  // `Total optimization steps = 375` counts, `Steps: 375` says where
-  if (last !== lower && /^(?:steps|iters|iterations|batches|updates|epochs)$/.test(last))
-    return classOfName(name) === 'aux' ? 'aux' : 'skip';
-  if ((EPOCH_NAMES.has(lower) || EPOCH_NAMES.has(last)) && !/\b(?:per|best|max|num|total|each|every) epochs?$/.test(lower)) {
-    if (
-      plan.epoch < 0 &&
-      (whole || strong || lower === 'epoch') &&
-      !(lower === 'epochs' && strong && !/^\s*\//.test(text.slice(scan.end[i])))
-    )
-      plan.epoch = i;
-    return 'place';
-  }
-  if ((STEP_NAMES.has(lower) || STEP_NAMES.has(last)) && !/\b(?:per|best|max|num|total|each|every) \w+$/.test(lower)) {
-    // `iter 12 step 3`: the step is the optimizer's
-    if (whole && (plan.step < 0 || (plan.steps < 0 && /^(?:global[_ ])?step$/.test(lower)))) plan.step = i;
-    return 'place';
-  }
-  if (first && strong && whole && lower === 's' && plan.step < 0) {
-    plan.step = i;
-    return 'place';
-  }
-  if (lower === 'total_steps' || lower === 'max_steps') {
-    if (plan.steps < 0 && plan.step >= 0 && whole) plan.steps = i;
-    return 'place';
-  }
-  return NOT_A_NAME.test(name) || PREPOSITION.test(name) ? 'skip' : classOfName(name);
-}
-
-/** The name at the end of what stands between two numbers. */
-function nameIn(gap: string, afterNumber: boolean): { name: string; strong: boolean } {
-  let text = gap;
-  if (afterNumber) text = text.replace(/^(?:%|[A-Za-zµ]+(?:\/[A-Za-z]+)?(?=[\s,;|)\]]))/, '').replace(COUNTED, '');
-  // ('average_loss', 0.23) ; (mf)0.47 ; tot_loss[loss=0.45
-  const special = /\(['"](?<tuple>[^'"]{1,60})['"], $|\((?<round>[A-Za-z]\w{0,30})\)$|(?<outer>[\w.]+)\[(?<inner>[\w.]+)=$/.exec(
-    text,
-  )?.groups;
-  if (special) {
-    const { tuple, round, outer, inner } = special;
-    if (outer !== undefined) return { name: inner === 'loss' ? outer : `${outer}.${inner}`, strong: true };
-    return { name: (tuple ?? round)!, strong: true };
-  }
-  // the value in a constructor: `loss: tensor(0.5`, `'acc': np.float64(0.9`
-  text = text.replace(/\b(?:tensor|array|Array|np\.float\d+|jnp\.\w+|float\d+)\(\[?$/, '');
-  text = text.replace(/[\s[('"<{+#~≈±_-]*$/, '');
-  let strong = false;
-  const separator = /(?:\s*(?::|=+>?|->|→|>>)|\s+(?:is|was|of)(?: ?:)?)$/.exec(text);
-  if (separator) {
-    strong = !separator[0].endsWith('of');
-    text = text.slice(0, separator.index);
-  } else if (text === gap && !/[[(]$|(?:epoch|ep|step|iter)$/i.test(gap)) return { name: '', strong }; // nothing at all between: `159.4+0.3`
-  // what a bracket behind the name adds: `Best Validation (Ep. 2): 33`
-  text = text.replace(/["'\s\])]+$/, (end) => (end.includes(')') ? end.replace(/["'\s]+$/, '') : ''));
-  const name = cutName(text);
-  if (name.length > 80 || !/[\p{L}%]/u.test(name)) return { name: '', strong };
-  if (!strong) {
-    // Without a separator only a short name is one: prose before a number is not.
-    const words = name.split(/\s+/);
-    if (words.length > 4)
-      return {
-        name: /^.*\b(?:with|and|is|at|for|the|by|an?|on|in|of|to|than|from)\s+(.+)$/i.exec(name)?.[1] ?? words.slice(-3).join(' '),
-        strong,
-      };
-  }
-  return { name, strong };
-}
-
-/** Where the bracket that closes the text was opened, or -1: `D(G(z))`. */
-function openOf(text: string): number {
-  let depth = 0;
-  for (let i = text.length - 1; i >= 0; i--) {
-    if (text[i] === ')') depth++;
-    else if (text[i] === '(' && --depth === 0) return i;
-  }
-  return -1;
-}
-
-const DELIMITERS = ',;|\t{[]│┃:="><*✓•';
-
-/** The last piece of the text that can be a name. */
-function cutName(whole: string): string {
-  let text = whole;
-  let tail = '';
-  // keep a bracket that closes the name: `Validation score (accuracy)`
-  if (text.endsWith(')')) {
-    const open = openOf(text);
-    if (open > 0) {
-      tail = text.slice(open);
-      text = text.slice(0, open);
-    }
-  }
-  let at = text.length - 1;
-  while (at >= 0 && !DELIMITERS.includes(text[at]!) && text[at] !== '(' && text[at] !== ')') at--;
-  text = text.slice(at + 1);
-  for (const mark of [' - ', '--', '. ', '! ', '? ', ' – ', ' — ']) {
-    const found = mark === '. ' ? lastSentence(text) : text.lastIndexOf(mark);
-    if (found >= 0) text = text.slice(found + mark.length);
-  }
-  const apart = text.endsWith(' ');
-  text = text.trim().replace(/^(?:['"*/+-]+\s*)+|['"]+$/g, '');
-  if (tail === '') {
-    const wide = text.lastIndexOf('  ');
-    if (wide >= 0) text = text.slice(wide);
-  }
-  return `${text.trim()}${tail !== '' && apart ? ' ' : ''}${tail}`.trim();
-}
-
-/** The end of a sentence, unless it is an abbreviation (`avg. loss`). */
-function lastSentence(text: string): number {
-  const at = text.lastIndexOf('. ');
-  return at >= 0 && !/\b(?:avg|ave|acc|val|no|num|max|min|std|vs|approx|iter|ep|ex|cls|reg|prec|rec)$/i.test(text.slice(0, at)) ? at : -1;
-}
-
-/** tqdm: `| 34/313 [00:32<04:25`, where no bar is drawn `10% 34/313 [00:32`; Keras: `363/363 [====`, `51/51 ━━━`; rich: `━━━╸━ 44/57 0:02:03`; Paddle and TFLearn: `step 7/7 -`, `iter: 1309/1309`. */
-function bar(text: string, scan: Scan, plan: PlanBuilder): boolean {
-  if (plan.step >= 0) return false;
-  const match =
-    /(?:\||\d%)\s*(\d+)\/(\d+)\s+\[|^\s*(?:step )?(\d+)\/(\d+)\s+(?:\[[=>.-]|[━─-]{4}|\x20?[━─]|- )|\b(?:train|val|valid|validation|test|eval)\w*\]?:?\s*[[(]\s*(\d+)\/(\d+)|[━╸╺] (\d+)\/(\d+) \d+:\d\d/di.exec(
-      text,
-    );
-  if (!match) return false;
-  const at = match.indices?.[1] ?? match.indices?.[3] ?? match.indices?.[5] ?? match.indices?.[7];
-  for (let i = 0; at && i + 1 < scan.count; i++) {
-    if (scan.start[i] === at[0] && scan.kind[i] === INT) {
-      plan.step = i;
-      plan.steps = i + 1;
-    }
-  }
-  return true;
-}
-
-/** A number that opens the line: `[100]\tvalid rmse: …` and `10:\tlearn: …` count rounds, `0  Train loss: …` epochs. */
-function leading(text: string, scan: Scan, from: number, plan: PlanBuilder, found: readonly Named[]): void {
-  if (plan.hasPlace || scan.count < 2 || !found.some((n) => n.kind === 'outcome' || n.kind === 'aux')) return;
-  let i = 0;
-  while (i < scan.count && scan.start[i]! < from) i++;
-  if (i >= scan.count || scan.kind[i] !== INT) return;
-  const before = text.slice(from, scan.start[i]);
-  const after = text.slice(scan.end[i], scan.end[i]! + 3);
-  if (/^\s*(?:[\w:]+:)?\[\s*$/.test(before) && /^\s*\]/.test(after)) plan.step = i;
-  else if (/\[\w+\]\($/.test(before) && /^\/\d/.test(after)) {
-    plan.step = i;
-    plan.steps = i + 1;
-  } else if (/^\s*$/.test(before) && /^:\s/.test(after)) plan.step = i;
-  else if (/^\s*$/.test(before) && /^(?:\t|\s+[A-Za-z[])/.test(after)) plan.epoch = i;
 }
